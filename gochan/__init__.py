@@ -1,0 +1,75 @@
+"""Go-style channels, select and job queues for trio."""
+
+# The layers, from the bottom. A module uses only its own layer and those above it here.
+#
+#   errors      _errors      the few exceptions that trio has no word for
+#   waiting     _pacing      how often an operation lets the scheduler run
+#               _waiting     how a task sleeps until somebody comes for it
+#               _choosing    the cases of a select, and how it waits
+#               _strategy    what decides about waiting items: the protocol
+#   channel     _channel     send, receive, close; with _keeper, _cases, _ends
+#   select      _select      wait for the first of several cases
+#               _timers, _wait_group, _signals: more to wait for
+#   strategies  strategies   the built-in ones
+#               _hooks, _plugins: those of others, by name
+
+from __future__ import annotations
+
+from . import lowlevel, strategies
+from ._channel import Chan, ChanStatistics
+from ._choosing import Case
+from ._ends import ReceiveChan, SendChan
+from ._errors import (
+    ChanBrokenError,
+    ChanClosedError,
+    EndOfChannel,
+    NameConflictError,
+    PluginError,
+    PluginWarning,
+    Refused,
+    UnknownStrategyError,
+)
+from ._hooks import hookimpl
+from ._plugins import strategy
+from ._select import default, select, select_nowait
+from ._signals import open_signal_chan
+from ._strategy import StrategySpec
+from ._timers import Ticker, after, at, every
+from ._wait_group import WaitGroup
+
+__all__ = [
+    "Case",
+    "Chan",
+    "ChanBrokenError",
+    "ChanClosedError",
+    "ChanStatistics",
+    "EndOfChannel",
+    "NameConflictError",
+    "PluginError",
+    "PluginWarning",
+    "ReceiveChan",
+    "Refused",
+    "SendChan",
+    "StrategySpec",
+    "Ticker",
+    "UnknownStrategyError",
+    "WaitGroup",
+    "after",
+    "at",
+    "default",
+    "every",
+    "hookimpl",
+    "lowlevel",
+    "open_signal_chan",
+    "select",
+    "select_nowait",
+    "strategies",
+    "strategy",
+]
+
+# Users see these in tracebacks and in the documentation under the name they import.
+for _name in __all__:
+    _public = globals()[_name]
+    if getattr(_public, "__module__", "").startswith("gochan."):
+        _public.__module__ = "gochan"
+del _name, _public

@@ -1,0 +1,98 @@
+"""The cases of a channel: what a select can do there, or wait for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, final
+
+from ._choosing import Case, Choice
+from ._errors import EndOfChannel
+from ._waiting import Role
+
+if TYPE_CHECKING:
+    from ._channel import Chan
+
+T = TypeVar("T")
+
+
+class ChannelCase(Case[T]):
+    """A case that waits in one of the lines of a channel."""
+
+    __slots__ = ("_channel",)
+
+    def __init__(self, channel: Chan[Any], priority: int) -> None:
+        super().__init__(priority)
+        self._channel = channel
+
+    def _join(self, choice: Choice, index: int) -> None:
+        self._channel._join(choice, index, self.role)
+
+
+@final
+class SendCase(ChannelCase[None]):
+    """Send ``value``."""
+
+    __slots__ = ("value",)
+
+    role: Role = "send"
+
+    def __init__(self, channel: Chan[Any], value: object, priority: int) -> None:
+        super().__init__(channel, priority)
+        self.value = value
+
+    def _ready(self) -> bool:
+        return self._channel._may_send()
+
+    def _commit(self) -> None:
+        self._channel.send_nowait(self.value)
+
+
+@final
+class ReceiveCase(ChannelCase[T]):
+    """Receive a value, or raise `EndOfChannel`."""
+
+    __slots__ = ()
+
+    role: Role = "receive"
+
+    def _ready(self) -> bool:
+        return self._channel._may_receive()
+
+    def _commit(self) -> T:
+        value: T = self._channel.receive_nowait()
+        return value
+
+
+@final
+class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
+    """Receive ``(value, True)``, or ``(None, False)`` instead of `EndOfChannel`."""
+
+    __slots__ = ()
+
+    role: Role = "receive"
+
+    def _ready(self) -> bool:
+        return self._channel._may_receive()
+
+    def _commit(self) -> tuple[T | None, bool]:
+        try:
+            return self._channel.receive_nowait(), True
+        except EndOfChannel:
+            return None, False
+
+    def _conclude(self, result: Any, error: BaseException | None) -> tuple[T | None, bool]:
+        if isinstance(error, EndOfChannel):
+            return None, False
+        return super()._conclude((result, True), error)
+
+
+@final
+class CloseCase(ChannelCase[None]):
+    """Be told that the channel is closed."""
+
+    __slots__ = ()
+
+    def _ready(self) -> bool:
+        return self._channel.closed
+
+    def _commit(self) -> None:
+        return None

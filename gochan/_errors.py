@@ -1,0 +1,89 @@
+"""The few exceptions that trio has no word for."""
+
+from __future__ import annotations
+
+import trio
+
+
+class ChanClosedError(trio.ClosedResourceError):
+    """A channel was closed before the operation could happen.
+
+    Raised by every ``send`` on a closed channel, also by those that were waiting
+    when it closed, and by ``receive`` on a channel whose receiving end was closed.
+
+    Attributes:
+        value: what could not be sent; ``None`` if this was a receive.
+        case: in a select, the index or the name of the case; otherwise ``None``.
+    """
+
+    def __init__(self, message: str, value: object = None) -> None:
+        super().__init__(message)
+        self.value = value
+        self.case: int | str | None = None
+
+
+class ChanBrokenError(ChanClosedError, trio.BrokenResourceError):
+    """A value could not be sent because nobody will ever receive it.
+
+    Raised to senders after the receiving end was closed. Both a
+    `trio.ClosedResourceError` and a `trio.BrokenResourceError`.
+    """
+
+
+class EndOfChannel(trio.EndOfChannel):
+    """The channel is closed and its last value has been received.
+
+    Attributes:
+        case: in a select, the index or the name of the case; otherwise ``None``.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.case: int | str | None = None
+
+
+class Refused(Exception):
+    """A strategy turned an item away; the item is in ``value``, nothing else happened.
+
+    Attributes:
+        value: the item.
+        reason: why, in a word or two, such as ``"full"``.
+        retry_after: seconds after which trying again makes sense, if known.
+        case: in a select, the index or the name of the case; otherwise ``None``.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None, value: object = None) -> None:
+        hint = "" if retry_after is None else f"; try again in {retry_after:.3g} s"
+        super().__init__(f"refused: {reason}{hint}")
+        self.reason = reason
+        self.retry_after = retry_after
+        self.value = value
+        self.case: int | str | None = None
+
+
+class JobFailed(Exception):
+    """A job's handler raised; the handler's own exception is the cause.
+
+    Attributes:
+        job: the job that failed.
+    """
+
+    def __init__(self, message: str, job: object) -> None:
+        super().__init__(message)
+        self.job = job
+
+
+class PluginWarning(UserWarning):
+    """A plugin is broken and was skipped."""
+
+
+class PluginError(Exception):
+    """Something is wrong with a plugin, or with the name of a strategy."""
+
+
+class UnknownStrategyError(PluginError, LookupError):
+    """No strategy has that name."""
+
+
+class NameConflictError(PluginError):
+    """Two plugins offer a strategy of the same name, so it belongs to neither."""

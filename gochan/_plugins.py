@@ -1,0 +1,265 @@
+"""Plugins: find strategies by name, and say which distribution is to blame."""
+
+# Theory of operation
+# -------------------
+# Plugins are entry points of the group "gochan". Nothing is loaded before somebody asks
+# for a strategy by name or for the list. Then each plugin is loaded in a ``try`` of its
+# own: imported, registered, checked for misspelt hooks, asked for its strategies. One
+# that fails is skipped, listed as broken, and warned about, so a program does not stop
+# because of a plugin that it does not use.
+#
+# Built-in names cannot be taken. A name that two plugins offer belongs to neither:
+# whichever came first would be chance, and the other would be blamed for it.
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from typing import Any, Final, Literal, final
+
+import pluggy
+
+from ._errors import NameConflictError, PluginError, PluginWarning, UnknownStrategyError
+from ._hooks import PROJECT, Hooks
+from ._strategy import Strategy, StrategySpec
+from .strategies import _built_in
+
+API: Final = 1
+BLOCK_VARIABLE: Final = "GOCHAN_BLOCK_PLUGINS"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """A plugin, and what became of it."""
+
+    name: str
+    distribution: str
+    version: str
+    status: Literal["active", "blocked", "broken"]
+    strategies: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """The plugin as errors name it."""
+        return f"{self.name!r} ({self.distribution} {self.version})"
+
+
+@final
+class Plugins:
+    """All plugins that can be seen, and the strategies they offer.
+
+    Args:
+        found: the entry points to load; by default those of the installed distributions.
+        block: names of plugins to leave alone; ``"*"`` stands for all. The names in the
+            environment variable ``GOCHAN_BLOCK_PLUGINS``, with commas between, are added.
+    """
+
+    def __init__(
+        self, found: Iterable[EntryPoint] | None = None, *, block: Iterable[str] = ()
+    ) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(Hooks)
+        self._infos: list[PluginInfo] = []
+        self._specs: dict[str, list[tuple[StrategySpec, PluginInfo]]] = {}
+        self._load_built_in()
+        blocked = {*block, *os.environ.get(BLOCK_VARIABLE, "").replace(" ", "").split(",")}
+        if found is None:
+            found = entry_points(group=PROJECT)
+        for entry in sorted(found, key=lambda entry: entry.name):
+            if blocked & {entry.name, "*"}:
+                self._infos.append(_describe(entry, "blocked"))
+            else:
+                self._load(entry)
+
+    def __iter__(self) -> Iterator[PluginInfo]:
+        """Iterate over what became of each plugin, the built-in strategies first."""
+        return iter(self._infos)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all strategies, sorted."""
+        return sorted(self._specs)
+
+    def clashes(self) -> dict[str, list[PluginInfo]]:
+        """Return the names that more than one plugin offers, with those plugins."""
+        return {
+            name: [info for _, info in offers]
+            for name, offers in self._specs.items()
+            if len(offers) > 1
+        }
+
+    def warn(self) -> None:
+        """Warn about each broken plugin."""
+        for info in self._infos:
+            if info.status == "broken":
+                warnings.warn(
+                    f"gochan plugin {info.title} is broken and was skipped: {info.problem}. "
+                    f"Mend, update or uninstall it, or set {BLOCK_VARIABLE}={info.name}.",
+                    PluginWarning,
+                    stacklevel=3,
+                )
+
+    def spec(self, name: str) -> StrategySpec:
+        """Return the strategy of that name.
+
+        Raises:
+            UnknownStrategyError: nobody offers it.
+            NameConflictError: more than one plugin offers it.
+        """
+        offers = self._specs.get(name, [])
+        if len(offers) == 1:
+            return offers[0][0]
+        if offers:
+            titles = " and ".join(info.title for _, info in offers)
+            raise NameConflictError(
+                f"strategy {name!r} is offered by {titles}, so it belongs to neither; "
+                f"uninstall one, or block it with {BLOCK_VARIABLE}={offers[0][1].name}"
+            )
+        raise UnknownStrategyError(self._unknown(name))
+
+    def strategy(self, name: str, /, **options: object) -> Strategy[Any]:
+        """Make a new strategy of that name; see `gochan.strategy`."""
+        spec = self.spec(name)
+        _check_options(spec, options)
+        strategy = spec.factory(**options)
+        if not isinstance(strategy, Strategy):
+            raise PluginError(
+                f"the factory of strategy {name!r} made {strategy!r}, which is not a Strategy"
+            )
+        return strategy
+
+    def _load_built_in(self) -> None:
+        try:
+            own_version = version("trio-gochan")
+        except PackageNotFoundError:  # pragma: no cover  # run from a bare source tree
+            own_version = "?"
+        self._manager.register(_built_in, name="built-in")
+        specs = self._collect(_built_in)
+        names = tuple(spec.name for spec in specs)
+        info = PluginInfo("built-in", "trio-gochan", own_version, "active", names)
+        self._infos.append(info)
+        self._specs.update((spec.name, [(spec, info)]) for spec in specs)
+
+    def _load(self, entry: EntryPoint) -> None:
+        """Load one plugin, or note what is wrong with it."""
+        try:
+            plugin = entry.load()
+            self._manager.register(plugin, name=entry.name)
+            self._manager.check_pending()
+            specs = self._collect(plugin)
+            self._validate(specs)
+        except Exception as problem:  # whatever a plugin does wrong, it is the plugin's
+            if self._manager.has_plugin(entry.name):
+                self._manager.unregister(name=entry.name)
+            text = " ".join(f"{type(problem).__name__}: {problem}".split())
+            self._infos.append(_describe(entry, "broken", problem=text))
+            return
+        info = _describe(entry, "active", tuple(spec.name for spec in specs))
+        self._infos.append(info)
+        for spec in specs:
+            self._specs.setdefault(spec.name, []).append((spec, info))
+
+    def _collect(self, plugin: object) -> list[StrategySpec]:
+        """Ask this plugin alone for its strategies."""
+        if not self._manager.get_hookcallers(plugin):
+            raise PluginError("it implements no hook; is @gochan.hookimpl missing?")
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        hook = self._manager.subset_hook_caller("gochan_strategies", others)
+        return [spec for specs in hook() for spec in specs]
+
+    def _validate(self, specs: Iterable[StrategySpec]) -> None:
+        seen: set[str] = set()
+        for spec in specs:
+            if not isinstance(spec, StrategySpec):
+                raise PluginError(f"gochan_strategies must yield StrategySpec, not {spec!r}")
+            if spec.api != API:
+                raise PluginError(
+                    f"strategy {spec.name!r} is written for version {spec.api!r} of the "
+                    f"strategy protocol, and this gochan speaks version {API}"
+                )
+            if spec.name in seen:
+                raise PluginError(f"strategy {spec.name!r} is offered twice")
+            if spec.name in self._infos[0].strategies:
+                raise PluginError(f"strategy {spec.name!r} is built in; choose another name")
+            seen.add(spec.name)
+
+    def _unknown(self, name: str) -> str:
+        close = difflib.get_close_matches(str(name), self._specs, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        broken = [info.name for info in self._infos if info.status == "broken"]
+        skipped = (
+            f" Broken plugins were skipped: {', '.join(broken)}; see 'gochan plugins'."
+            if broken
+            else ""
+        )
+        known = ", ".join(self.names)
+        return f"there is no strategy named {name!r}; known are: {known}.{hint}{skipped}"
+
+
+@cache
+def installed_plugins() -> Plugins:
+    """Return the plugins of the installed distributions, loaded on first use."""
+    return Plugins()
+
+
+def strategy(name: str, /, **options: object) -> Strategy[Any]:
+    """Make a new strategy by its name.
+
+    ::
+
+        newest = Chan(strategy=gochan.strategy("drop-oldest", capacity=20))
+
+    Args:
+        name: a built-in one (``block``, ``drop-on-full``, ``priority-cancel``), or one that
+            an installed plugin offers; ``gochan plugins`` lists them.
+        options: what the strategy takes, such as ``capacity``.
+
+    Raises:
+        UnknownStrategyError: nobody offers that name.
+        NameConflictError: more than one plugin offers it.
+        TypeError: an option is unknown or missing.
+
+    Warns:
+        PluginWarning: an installed plugin is broken.
+    """
+    plugins = installed_plugins()
+    plugins.warn()
+    return plugins.strategy(name, **options)
+
+
+def _describe(
+    entry: EntryPoint,
+    status: Literal["active", "blocked", "broken"],
+    strategies: tuple[str, ...] = (),
+    problem: str = "",
+) -> PluginInfo:
+    distribution = entry.dist
+    return PluginInfo(
+        entry.name,
+        distribution.name if distribution else "?",
+        distribution.version if distribution else "?",
+        status,
+        strategies,
+        problem,
+    )
+
+
+def _check_options(spec: StrategySpec, options: dict[str, object]) -> None:
+    """Raise a `TypeError` that names the strategy unless it takes these options."""
+    try:
+        signature = inspect.signature(spec.factory)
+    except ValueError:  # pragma: no cover  # a factory in C may hide its signature
+        return
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        takes = ", ".join(signature.parameters) or "none"
+        raise TypeError(f"strategy {spec.name!r}: {error}; its options: {takes}") from None

@@ -1,0 +1,423 @@
+"""Select: wait for the first of several things, and do exactly that one."""
+
+# Theory of operation
+# -------------------
+# A select runs in numbered passes, after the checkpoint that every async call makes.
+#
+#   1. Ask each case whether it is ready. Asking changes nothing.
+#   2. If any is: draw one of the highest priority, and do it. Only a strategy can still
+#      say no then; if so, draw another.
+#   3. If none was: take the default if there is one.
+#   4. Otherwise wait in the lines of all cases. Whoever comes first draws the case,
+#      and the select is bound to that one, whatever happens before its task runs.
+#
+# Passes 1 to 3 happen without a switch of tasks, so they see one instant; no pass
+# looks at a line in which the select itself stands, so it never meets itself.
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, Literal, TypeAlias, TypeVar, final, overload
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from ._choosing import NEVER, Case, Choice, draw
+from ._errors import ChanClosedError, EndOfChannel, Refused
+from ._pacing import checkpoint, current_pace, running
+
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+F = TypeVar("F")
+G = TypeVar("G")
+H = TypeVar("H")
+
+Label: TypeAlias = int | str
+
+
+@final
+class Default(Case[T]):
+    """What to do if nothing is ready; see `default`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        super().__init__(0)
+        self.value = value
+
+
+@overload
+def default() -> Case[None]: ...
+@overload
+def default(value: T) -> Case[T]: ...
+def default(value: object = None) -> Case[object]:
+    """A case for `select`: if no other case is ready, do not wait, and yield ``value``."""
+    return Default(value)
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    /,
+) -> tuple[Literal[0], A]: ...
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    /,
+) -> tuple[Literal[0], A] | tuple[Literal[1], B]: ...
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    /,
+) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C]: ...
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    /,
+) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C] | tuple[Literal[3], D]: ...
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+): ...
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    case5: Case[F] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+    | tuple[Literal[5], F]
+): ...
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    case5: Case[F] | None,
+    case6: Case[G] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+    | tuple[Literal[5], F]
+    | tuple[Literal[6], G]
+): ...
+
+
+@overload
+async def select(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    case5: Case[F] | None,
+    case6: Case[G] | None,
+    case7: Case[H] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+    | tuple[Literal[5], F]
+    | tuple[Literal[6], G]
+    | tuple[Literal[7], H]
+): ...
+
+
+@overload
+async def select(**named: Case[T] | None) -> tuple[str, T]: ...
+
+
+@overload
+async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[int | str, Any]: ...
+@enable_ki_protection
+async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[Label, Any]:
+    """Wait until one of several things can happen, and do exactly that one.
+
+    ::
+
+        match await select(stop=quit.on_close(priority=1), job=jobs.on_receive()):
+            case "stop", _:
+                return
+            case "job", job:
+                await process(job)
+
+    If several cases are ready, one of those with the highest ``priority`` is done; among
+    them each is equally likely. If none is ready, the `default` is taken if there is
+    one; otherwise the task waits, in the line of every case, and does the first that
+    comes. A case that is ``None`` is never ready, but counts. A select without any case
+    waits for ever.
+
+    If it is cancelled, nothing has happened at any of the cases; once it returns or
+    raises one of the errors below, exactly one has.
+
+    Args:
+        cases: made by methods such as `Chan.on_receive` and `Chan.on_send`, or by
+            `default`, `after` and `at`.
+        named: the same; these are identified by their names.
+
+    Returns:
+        The position or the name of the case that was done, and its value.
+
+    Raises:
+        ChanClosedError: a send case was drawn, and its channel is closed.
+        EndOfChannel: a receive case was drawn, and its channel is closed and drained.
+        Refused: a send case was drawn, and the strategy turned the value away.
+        TypeError: something that is not a case, or two defaults, were given.
+
+    The first three have the position or the name of the case in their attribute ``case``.
+    """
+    pace = current_pace()
+    if perf_counter() >= pace.due or running.task._cancel_status.effectively_cancelled:
+        await checkpoint()
+    row, labels = _in_a_row(cases, named)
+    decided = _decide(row, labels)
+    if decided is not None:
+        return decided
+    choice = Choice(row, pace)
+    index = await choice
+    try:
+        return labels[index], choice.conclude()
+    except (ChanClosedError, EndOfChannel, Refused) as error:
+        error.case = labels[index]
+        raise
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    /,
+) -> tuple[Literal[0], A]: ...
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    /,
+) -> tuple[Literal[0], A] | tuple[Literal[1], B]: ...
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    /,
+) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C]: ...
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    /,
+) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C] | tuple[Literal[3], D]: ...
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+): ...
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    case5: Case[F] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+    | tuple[Literal[5], F]
+): ...
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    case5: Case[F] | None,
+    case6: Case[G] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+    | tuple[Literal[5], F]
+    | tuple[Literal[6], G]
+): ...
+
+
+@overload
+def select_nowait(
+    case0: Case[A] | None,
+    case1: Case[B] | None,
+    case2: Case[C] | None,
+    case3: Case[D] | None,
+    case4: Case[E] | None,
+    case5: Case[F] | None,
+    case6: Case[G] | None,
+    case7: Case[H] | None,
+    /,
+) -> (
+    tuple[Literal[0], A]
+    | tuple[Literal[1], B]
+    | tuple[Literal[2], C]
+    | tuple[Literal[3], D]
+    | tuple[Literal[4], E]
+    | tuple[Literal[5], F]
+    | tuple[Literal[6], G]
+    | tuple[Literal[7], H]
+): ...
+
+
+@overload
+def select_nowait(**named: Case[T] | None) -> tuple[str, T]: ...
+
+
+@overload
+def select_nowait(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[int | str, Any]: ...
+@enable_ki_protection
+def select_nowait(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[Label, Any]:
+    """Do one of several things if any can happen without waiting.
+
+    The same as `select`, but it never waits.
+
+    Raises:
+        trio.WouldBlock: nothing can happen now, and there is no `default`.
+    """
+    decided = _decide(*_in_a_row(cases, named))
+    if decided is None:
+        raise trio.WouldBlock
+    return decided
+
+
+def _in_a_row(
+    cases: tuple[Case[Any] | None, ...], named: Mapping[str, Case[Any] | None]
+) -> tuple[Sequence[Case[Any]], Sequence[Label]]:
+    """Put positional and named cases in one row, beside what identifies each."""
+    labels: Sequence[Label] = range(len(cases))
+    if named:
+        cases, labels = (*cases, *named.values()), (*labels, *named)
+    return [NEVER if case is None else case for case in cases], labels
+
+
+def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label, Any] | None:
+    """Run passes 1 to 3; return ``None`` if the select has to wait."""
+    ready: list[int] = []
+    default: int | None = None
+    for index, case in enumerate(cases):
+        if not isinstance(case, Case):
+            raise _not_a_case(labels[index], case)
+        if case._ready():
+            ready.append(index)
+        elif isinstance(case, Default):
+            if default is not None:
+                raise TypeError(
+                    f"cases {labels[default]!r} and {labels[index]!r} are both defaults"
+                )
+            default = index
+    while ready:
+        index = draw(cases, ready)
+        try:
+            return labels[index], cases[index]._commit()
+        except trio.WouldBlock:
+            pass
+        except (ChanClosedError, EndOfChannel, Refused) as error:
+            # Beside a default, what would be refused is not ready.
+            if default is None or not isinstance(error, Refused):
+                error.case = labels[index]
+                raise
+        ready.remove(index)
+    if default is None:
+        return None
+    return labels[default], cases[default].value
+
+
+def _not_a_case(label: Label, thing: object) -> TypeError:
+    """Say what is wrong with something given to a select, and how to mend it."""
+    if inspect.iscoroutine(thing):
+        thing.close()
+        hint = "pass a case such as channel.on_receive(), and await the select only"
+    elif hasattr(thing, "on_receive") or hasattr(thing, "on_send"):
+        hint = "choose what to do there: .on_receive(), .on_send(value) or .on_close()"
+    else:
+        hint = "cases come from channel.on_receive() and its like, default(), after() and at()"
+    return TypeError(f"case {label!r} is not a case but {thing!r}; {hint}")

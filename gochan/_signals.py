@@ -1,0 +1,63 @@
+"""Signals of the operating system as a channel."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from types import FrameType
+
+import trio
+
+from ._channel import Chan
+
+
+@asynccontextmanager
+async def open_signal_chan(*signals: int) -> AsyncIterator[Chan[int]]:
+    """Receive signals through a channel instead of being interrupted by them.
+
+    ::
+
+        async with open_signal_chan(signal.SIGTERM) as signals:
+            await select(signals.on_receive(), work.on_close())
+
+    Inside the block each delivered signal is sent, by its number, into the channel. On
+    the way out the earlier handlers are put back, the channel is closed, and a signal
+    that nobody has received is raised once more, so that none is swallowed.
+
+    Args:
+        signals: such as ``signal.SIGTERM``.
+
+    Raises:
+        TypeError: no signal is given.
+        RuntimeError: not in the main thread, the only one that Python gives signals.
+    """
+    if not signals:
+        raise TypeError("open_signal_chan needs at least one signal")
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("Python delivers signals to its main thread only; open this there")
+    token = trio.lowlevel.current_trio_token()
+    channel = Chan[int](math.inf, name="signals")
+
+    def deliver(number: int) -> None:
+        if channel.closed:
+            signal.raise_signal(number)
+        else:
+            channel.send_nowait(number)
+
+    def handle(number: int, _: FrameType | None) -> None:
+        # A handler may strike anywhere, so it must not touch the channel by itself.
+        token.run_sync_soon(deliver, number)
+
+    try:
+        with ExitStack() as on_exit:
+            for number in signals:
+                earlier = signal.signal(number, handle)
+                # None stands for a handler that Python did not install.
+                on_exit.callback(signal.signal, number, earlier or signal.SIG_DFL)
+            yield channel
+    finally:
+        for number in channel.drain():
+            signal.raise_signal(number)

@@ -1,0 +1,208 @@
+"""What a strategy is: the answers a channel needs to decide about waiting items."""
+
+# Theory of operation
+# -------------------
+# A strategy answers three questions. What happens to an item that arrives? Which of
+# the waiting items goes next? What becomes of the waiting ones when the channel
+# closes? It is a plain synchronous object: it knows no trio, does no I/O, reads no
+# clock (time is passed in) and draws no random numbers but from a generator that it
+# was given. So it can be tested, simulated and replayed without a scheduler, and it
+# cannot break what channels promise about cancellation: the channel does all the
+# waiting around the strategy's decisions.
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+class Decision(Enum):
+    """The two verdicts that need no more words."""
+
+    ADMIT = "admit"
+    WAIT = "wait"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ADMIT: Final[Literal[Decision.ADMIT]] = Decision.ADMIT
+"""The strategy has stored the item."""
+
+WAIT: Final[Literal[Decision.WAIT]] = Decision.WAIT
+"""The sender has to wait, and the item is offered again when something has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The item is turned away; the sender gets `gochan.Refused`."""
+
+    reason: str
+    retry_after: float | None = None
+
+
+Verdict: TypeAlias = Literal[Decision.ADMIT, Decision.WAIT] | Refuse
+
+
+class Empty(Exception):
+    """No item may go now."""
+
+
+class Strategy(ABC, Generic[T]):
+    """Decides about the items that wait in a channel; subclass and override what differs.
+
+    As it stands it is first in, first out, and makes senders wait while it is full::
+
+        class DropOldest(Strategy[T]):
+            def offer(self, item: T, now: float) -> Verdict:
+                if len(self.items) == self.capacity:
+                    self.drop(self.items.popleft(), "oldest")
+                self.items.append(item)
+                return ADMIT
+
+    ``now`` is always in seconds, on one clock whose zero means nothing, and never goes
+    backwards. An instance serves one channel or queue.
+
+    Attributes:
+        capacity: how many items may wait; ``math.inf`` for any number.
+        items: the waiting items, oldest first, unless a subclass keeps them elsewhere.
+    """
+
+    capacity: int | float
+    items: deque[T]
+    _in_use = False
+
+    def __init__(self, capacity: int | float) -> None:
+        self.capacity = check_capacity(capacity)
+        self.items = deque()
+        self._dropped: list[tuple[T, str]] = []
+        self._seconds_per_item: float | None = None
+        self._last_finished = -math.inf
+
+    def offer(self, item: T, now: float) -> Verdict:
+        """Take ``item`` in, or say what else becomes of it.
+
+        Returns:
+            `ADMIT` after storing the item, `WAIT`, or `Refuse`.
+        """
+        if len(self) >= self.capacity:
+            return WAIT
+        self.items.append(item)
+        return ADMIT
+
+    def take(self, now: float) -> T:
+        """Give out the item that goes next.
+
+        Raises:
+            Empty: no item may go now.
+        """
+        if not self.items:
+            raise Empty
+        return self.items.popleft()
+
+    def next_change(self, now: float) -> float | None:
+        """Return when time alone may change an answer, ``None`` if it cannot.
+
+        Override this if `offer` or `take` depends on ``now``, as in limiting a rate.
+        """
+        return None
+
+    def finished(self, item: T, now: float, *, waited: float, ran: float, ok: bool) -> None:
+        """Learn that ``item`` has been worked on. Only job queues can tell.
+
+        Args:
+            item: what `take` had given out.
+            now: when the work ended.
+            waited: seconds from its arrival to the start of the work.
+            ran: seconds that the work took.
+            ok: whether it was done rather than failed, timed out or cancelled.
+        """
+        # Time without work says nothing about speed, hence not more than ``ran``.
+        gap = min(now - self._last_finished, ran)
+        if self._seconds_per_item is None:
+            self._seconds_per_item = gap
+        else:
+            self._seconds_per_item += (gap - self._seconds_per_item) / 8
+        self._last_finished = now
+
+    def close(self) -> list[T]:
+        """Give back the items that shall not be delivered after a close; none by default."""
+        return []
+
+    def __len__(self) -> int:
+        """Return how many items wait."""
+        return len(self.items)
+
+    def drop(self, item: T, reason: str) -> None:
+        """Record that ``item``, already taken out, will not be delivered, and why."""
+        self._dropped.append((item, reason))
+
+    def retry_after(self, now: float) -> float:
+        """Estimate in how many seconds there is room: (waiting + 1) / finished per second.
+
+        One second per waiting item as long as nothing has been finished.
+        """
+        return (len(self) + 1) * (1.0 if self._seconds_per_item is None else self._seconds_per_item)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self)}/{self.capacity}>"
+
+
+class Promise(Enum):
+    """What a strategy claims about itself; the conformance kit holds it to that."""
+
+    FIFO = "items go in the order in which they came"
+    PRIORITY = "an item of a higher priority goes first"
+    BOUNDED = "never more items wait than the capacity"
+    NO_STARVATION = "every admitted item goes at last, whatever comes after it"
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """What a plugin offers: a name, and how to make a fresh strategy.
+
+    Attributes:
+        name: what users write; lower case letters, digits and hyphens.
+        factory: takes keyword options, returns a new `Strategy`.
+        summary: one line for ``gochan plugins``.
+        promises: what the strategy claims about itself.
+        api: the version of `Strategy` that it was written for.
+    """
+
+    name: str
+    factory: Callable[..., Strategy[Any]]
+    summary: str
+    promises: frozenset[Promise] = frozenset()
+    api: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch("[a-z][a-z0-9-]*", self.name):
+            raise ValueError(f"a strategy's name is made of a-z, 0-9 and '-', not {self.name!r}")
+        if not callable(self.factory):
+            raise TypeError(
+                f"the factory of strategy {self.name!r} is {self.factory!r}, which cannot be called"
+            )
+
+
+def check_capacity(capacity: int | float) -> int | float:
+    """Return ``capacity`` if a channel can have it.
+
+    Raises:
+        TypeError: it is neither an ``int`` nor ``math.inf``.
+        ValueError: it is negative.
+    """
+    if isinstance(capacity, float) and capacity == math.inf:
+        return math.inf
+    if type(capacity) is bool or not isinstance(capacity, int):
+        raise TypeError(f"capacity must be an int or math.inf, not {capacity!r}")
+    if capacity < 0:
+        raise ValueError(f"capacity must be >= 0, not {capacity!r}")
+    return capacity

@@ -1,0 +1,248 @@
+"""Time as a case of a select: after, at, every."""
+
+# Theory of operation
+# -------------------
+# A timer is not a task but a number: the moment when it is due. A select that waits
+# with timers sets one alarm, to the earliest of them, so nothing is left behind when
+# something else comes first.
+#
+# A ticker may be shared, so the ticks go to those who wait for them, in order. Only
+# the first in its line has the next tick as a deadline. When it leaves the line, with
+# the tick or without, the next one becomes first and gets the deadline.
+
+from __future__ import annotations
+
+import math
+from typing import NoReturn, final
+
+import trio
+
+from ._channel import Chan
+from ._choosing import Case, Choice
+from ._pacing import OUTSIDE
+from ._select import select
+from ._waiting import Line, Waiter, first, new_line
+
+
+def after(seconds: float, *, priority: int = 0) -> Case[float]:
+    """A case for `select`: so many seconds have passed since the select began.
+
+    Its value is the moment when it was due, on trio's clock. A time that is not positive
+    is due at once, and comes before a `default`.
+
+    Raises:
+        TypeError: ``seconds`` is not a number.
+        ValueError: ``seconds`` is NaN.
+    """
+    return After(_check_number("seconds", seconds), priority)
+
+
+def at(deadline: float, *, priority: int = 0) -> Case[float]:
+    """A case for `select`: that moment has come, on the clock of `trio.current_time`.
+
+    Its value is ``deadline``.
+
+    Raises:
+        TypeError: ``deadline`` is not a number.
+        ValueError: ``deadline`` is NaN.
+    """
+    return At(_check_number("deadline", deadline), priority)
+
+
+def every(seconds: float) -> Ticker:
+    """Start a ticker that is due every so many seconds from now on; see `Ticker`.
+
+    Raises:
+        TypeError: ``seconds`` is not a number.
+        ValueError: ``seconds`` is not positive.
+        RuntimeError: called outside `trio.run`.
+    """
+    if not _check_number("seconds", seconds) > 0:
+        raise ValueError(f"seconds must be > 0, not {seconds!r}")
+    return Ticker(seconds)
+
+
+def _check_number(name: str, number: float) -> float:
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise TypeError(f"{name} must be a number, not {number!r}")
+    if math.isnan(number):
+        raise ValueError(f"{name} must not be NaN")
+    return number
+
+
+@final
+class Deadline:
+    """A timer of one select, for its case with that index."""
+
+    __slots__ = ("deadline", "index")
+
+    def __init__(self, index: int, deadline: float) -> None:
+        self.index = index
+        self.deadline = deadline
+
+    def take(self) -> float:
+        return self.deadline
+
+    def _due_for(self, waiter: Waiter) -> float:
+        return self.deadline
+
+    def _strike(self) -> None:
+        pass
+
+    def _left(self) -> None:
+        pass
+
+
+@final
+class After(Case[float]):
+    """Wait for so many seconds."""
+
+    __slots__ = ("_seconds",)
+
+    def __init__(self, seconds: float, priority: int) -> None:
+        super().__init__(priority)
+        self._seconds = seconds
+
+    def _ready(self) -> bool:
+        return self._seconds <= 0
+
+    def _commit(self) -> float:
+        return trio.current_time()
+
+    def _join(self, choice: Choice, index: int) -> None:
+        choice.start(Deadline(index, trio.current_time() + self._seconds))
+
+
+@final
+class At(Case[float]):
+    """Wait for a moment."""
+
+    __slots__ = ("_deadline",)
+
+    def __init__(self, deadline: float, priority: int) -> None:
+        super().__init__(priority)
+        self._deadline = deadline
+
+    def _ready(self) -> bool:
+        return trio.current_time() >= self._deadline
+
+    def _commit(self) -> float:
+        return self._deadline
+
+    def _join(self, choice: Choice, index: int) -> None:
+        choice.start(Deadline(index, self._deadline))
+
+
+@final
+class Ticker:
+    """Is due again and again, at a steady pace; made by `every`.
+
+    ::
+
+        ticker = every(10)
+        async for moment in ticker:
+            report()
+
+    Each tick goes to one task, the one that has waited longest. Its value is the moment
+    when it was due. The pace does not drift, however late the ticks are taken. A tick
+    that nobody takes stays pending; those that fall due meanwhile are skipped.
+    """
+
+    __slots__ = ("_count", "_line", "_period", "_start", "_stopped")
+
+    def __init__(self, period: float) -> None:
+        try:
+            self._start = trio.current_time()
+        except RuntimeError:
+            raise RuntimeError(OUTSIDE) from None
+        self._period = period
+        self._count = 1  # of the tick that comes next, or is pending
+        self._line: Line = new_line()
+        self._stopped = Chan[None]()
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Ticker does not support subclassing")
+
+    def on_tick(self, *, priority: int = 0) -> Case[float]:
+        """A case for `select`: the next tick. Its value is the moment when it was due."""
+        return TickCase(self, priority)
+
+    def stop(self) -> None:
+        """Stop: no more ticks, not even a pending one, and ``async for`` ends."""
+        self._stopped.close()
+        self._arm()
+
+    def __aiter__(self) -> Ticker:
+        return self
+
+    async def __anext__(self) -> float:
+        _, moment = await select(self._stopped.on_close(priority=1), self.on_tick())
+        if moment is None:
+            raise StopAsyncIteration
+        return moment
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopped.closed else f"next at {self._next():.6g}"
+        return f"<gochan.Ticker every {self._period:g} s, {state}>"
+
+    def _next(self) -> float:
+        """Return when the next tick is due, or was, if it is pending."""
+        if self._stopped.closed:
+            return math.inf
+        return self._start + self._count * self._period
+
+    def _take(self) -> float:
+        """Return the moment of the pending tick, and go on to the first one from now."""
+        moment, now = self._next(), trio.current_time()
+        self._count = max(self._count, math.floor((now - self._start) / self._period))
+        while self._next() <= now:
+            self._count += 1
+        return moment
+
+    def _arm(self) -> None:
+        if self._line:
+            first(self._line).set_alarm()
+
+
+@final
+class TickCase(Case[float]):
+    """Wait for a tick."""
+
+    __slots__ = ("_ticker",)
+
+    def __init__(self, ticker: Ticker, priority: int) -> None:
+        super().__init__(priority)
+        self._ticker = ticker
+
+    def _ready(self) -> bool:
+        return not self._ticker._line and self._ticker._next() <= trio.current_time()
+
+    def _commit(self) -> float:
+        return self._ticker._take()
+
+    def _join(self, choice: Choice, index: int) -> None:
+        choice.join(self._ticker._line, index)
+        choice.start(Tick(index, self._ticker))
+
+
+@final
+class Tick:
+    """The next tick, as a timer of one select, for its case with that index."""
+
+    __slots__ = ("index", "ticker")
+
+    def __init__(self, index: int, ticker: Ticker) -> None:
+        self.index = index
+        self.ticker = ticker
+
+    def take(self) -> float:
+        return self.ticker._take()
+
+    def _due_for(self, waiter: Waiter) -> float:
+        return self.ticker._next() if first(self.ticker._line) is waiter else math.inf
+
+    def _strike(self) -> None:
+        pass
+
+    def _left(self) -> None:
+        self.ticker._arm()

@@ -1,0 +1,310 @@
+"""Waiting in line: how a task sleeps until somebody comes for it."""
+
+# Theory of operation
+# -------------------
+# A task that cannot finish at once puts a waiter into the line of each channel it
+# cares about, and awaits it. A plain send or receive waits in one line, with an
+# Offer; a select waits in several, with a Choice (see _choosing.py). Whoever can
+# serve the first waiter of a line finishes it: that takes it out of all its lines,
+# gives it a result and wakes its task, all without a switch of tasks, so a waiter
+# is served once however many lines it stood in. Trio promises that a task which
+# was rescheduled can no longer be cancelled out of that sleep, so what was handed
+# over stays handed over. A cancelled waiter leaves its lines inside trio's abort
+# function, before anybody else can run and find it there.
+#
+# Time wakes a task by a cancel scope around its sleep, its alarm. A task whose alarm
+# has rung keeps its place until it has looked at what time brought, and if that is
+# nothing, sleeps on. Meanwhile somebody may come for it; it is then finished without
+# being woken again.
+#
+# A line is an OrderedDict: it keeps the order of arrival, and gives up its front
+# and anything in its middle in constant time. (A plain dict finds its front ever
+# more slowly as others are taken from there; a deque searches for its middle.)
+#
+# Offers are used again, because making one, and what trio needs to put a task to
+# sleep, would cost as much as the sleep itself. Only an offer that was awaited to
+# the end is kept; then nobody else knows it any more.
+#
+# Invariants (``check_line`` asserts them)
+# ----------------------------------------
+# 1. A waiter in a line has no result yet.
+# 2. All waiters in a line belong to tasks of one run, hence of one thread.
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict, deque
+from collections.abc import Collection, Generator
+from enum import Enum
+from threading import get_ident
+from time import perf_counter
+from typing import Any, Final, Literal, Protocol, TypeAlias, final
+
+import trio
+from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
+
+from ._pacing import OUTSIDE, Pace, running
+
+
+class Nothing(Enum):
+    """No value, told apart from every value that a user can send."""
+
+    NOTHING = "nothing"
+
+
+NOTHING: Final = Nothing.NOTHING
+
+# Who waits, oldest first, and for a select the indices of its cases that wait here.
+Line: TypeAlias = "OrderedDict[Waiter, list[int]]"
+Role: TypeAlias = Literal["send", "receive", "watch"]
+
+
+class Wish(Protocol):
+    """What a waiter wants in a line: an `Offer`, or one case of a select."""
+
+    @property
+    def role(self) -> Role: ...
+    @property
+    def value(self) -> Any: ...
+
+
+class Clock(Protocol):
+    """Something that time alone can change while a waiter stands in its line."""
+
+    def _due_for(self, waiter: Waiter) -> float:
+        """Return when ``waiter`` must wake to look at this clock, ``inf`` if never."""
+
+    def _strike(self) -> None:
+        """Serve whom time allows to be served by now."""
+
+    def _left(self) -> None:
+        """Set the alarm of whoever must look now that a waiter has left."""
+
+
+class Woken:
+    """What a woken task is sent by the scheduler.
+
+    It stands in for an `outcome.Value`, of which each wake would need a new one.
+    """
+
+    def unwrap(self) -> None:
+        """Let the task go on."""
+
+
+WOKEN: Final[Any] = Woken()
+
+
+class Waiter(ABC):
+    """A task's place in one line or several, and what comes of it."""
+
+    __slots__ = ("error", "result", "task", "thread")
+
+    thread: int
+    task: Task | None  # whom to wake; None while it is not asleep
+    result: Any  # NOTHING until finished
+    error: BaseException | None  # what to raise instead of returning the result
+
+    @abstractmethod
+    def choose(self, *lines: Line) -> Wish:
+        """Return what it wants in these lines; a select with several wishes draws one."""
+
+    @abstractmethod
+    def withdraw(self) -> None:
+        """Take it out of all its lines."""
+
+    def set_alarm(self) -> None:  # noqa: B027  # most waiters have none
+        """Find anew when time must wake it, after a clock has changed."""
+
+    def check_thread(self) -> None:
+        """Raise `RuntimeError` unless the caller may wake the waiting task.
+
+        That task belongs to a run that has not ended, and a thread has one run at a
+        time, so being in its thread means being in its run.
+        """
+        if self.thread != get_ident():
+            raise RuntimeError(OUTSIDE)
+
+    def finish(self, result: object = None, error: BaseException | None = None) -> None:
+        """Take it out of all lines, and wake its task with what was chosen last."""
+        self.check_thread()
+        self.withdraw()
+        self.result = result
+        self.error = error
+        if self.task is not None:
+            reschedule(self.task, WOKEN)
+
+    def serve(self, line: Line, result: object = None) -> Any:
+        """Finish what it wants in ``line``, and return the value that it offers there."""
+        wish = self.choose(line)
+        self.finish(result)
+        return wish.value
+
+
+@final
+class Offer(Waiter):
+    """The wait of a plain operation, in one line. Awaiting it returns the result.
+
+    If the wait is cancelled, the offer has left its line and nothing has happened.
+    """
+
+    __slots__ = ("_sleep_message", "line", "pace", "role", "value")
+
+    task: Task
+    line: Line
+    pace: Pace
+    role: Role
+    value: Any
+
+    def __init__(self) -> None:
+        self.result = NOTHING
+        self.error = None
+        # What ``wait_task_rescheduled`` yields to the scheduler is the same for each
+        # sleep with the same abort function, so it is asked for only once.
+        coroutine = wait_task_rescheduled(self._give_up)  # noqa: ASYNC105  # see above
+        self._sleep_message = coroutine.send(None)
+        coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        woken = yield self._sleep_message
+        if woken is not WOKEN:
+            woken.unwrap()
+        pace = self.pace
+        pace.due = perf_counter() + pace.interval
+        if self.error is not None:
+            raise self.error
+        result = self.result
+        self.value = None
+        self.result = NOTHING
+        spare_offers.append(self)
+        return result
+
+    def _give_up(self, _: RaiseCancelT) -> Abort:
+        """Leave the line, since the sleep is cancelled; trio's abort function."""
+        self.withdraw()
+        return Abort.SUCCEEDED
+
+    def choose(self, *lines: Line) -> Wish:
+        return self
+
+    def withdraw(self) -> None:
+        del self.line[self]
+
+    def serve(self, line: Line, result: object = None) -> Any:
+        # Waiter.serve without its three calls: every rendezvous passes here.
+        if self.thread != get_ident():
+            raise RuntimeError(OUTSIDE)
+        del line[self]
+        self.result = result
+        reschedule(self.task, WOKEN)
+        return self.value
+
+
+# Shared by all threads; each of its ends is changed in one step.
+spare_offers: Final[deque[Offer]] = deque(maxlen=64)
+
+# The cases of an offer: it has none.
+NO_CASES: Final[list[int]] = []
+
+
+class TimedWaiter(Waiter):
+    """A waiter that time may wake: its clocks say when."""
+
+    __slots__ = ("_alarm", "_clocks")
+
+    _alarm: trio.CancelScope | None
+    _clocks: Collection[Clock]
+
+    def set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.deadline = min(clock._due_for(self) for clock in self._clocks)
+
+    def _sleep(self) -> Generator[Any, Any, None]:
+        """Sleep until finished."""
+        if not self._clocks:
+            yield from self._sleep_once()
+        while self.result is NOTHING:
+            self._alarm = trio.CancelScope()
+            self.set_alarm()
+            try:
+                with self._alarm:
+                    yield from self._sleep_once()
+            except BaseException as error:
+                if self.result is NOTHING:
+                    self.withdraw()
+                    raise
+                if not isinstance(error, trio.Cancelled):
+                    raise
+                # Somebody came between the alarm and now: that stands, and the
+                # cancellation strikes at the task's next checkpoint.
+            if self.result is NOTHING:
+                self._look_at_clocks()
+
+    def _sleep_once(self) -> Generator[Any, Any, None]:
+        self.task = running.task
+        yield from wait_task_rescheduled(self._give_up).__await__()  # noqa: ASYNC105  # awaited
+
+    def _give_up(self, _: RaiseCancelT) -> Abort:
+        """Leave all lines, since the sleep is cancelled; trio's abort function.
+
+        If the alarm has rung, the place is kept until the task has looked at its clocks.
+        """
+        self.task = None
+        if self._alarm is None or trio.current_time() < self._alarm.deadline:
+            self.withdraw()
+        return Abort.SUCCEEDED
+
+    def _look_at_clocks(self) -> None:
+        for clock in self._clocks:
+            clock._strike()
+
+
+@final
+class TimedOffer(TimedWaiter):
+    """The wait of a plain operation at a channel whose strategy follows the clock."""
+
+    __slots__ = ("line", "pace", "role", "value")
+
+    def __init__(self, clock: Clock, line: Line, role: Role, value: object, pace: Pace) -> None:
+        self.task = None
+        self.thread = get_ident()
+        self.result = NOTHING
+        self.error = None
+        self._alarm = None
+        self._clocks = (clock,)
+        self.line = line
+        self.pace = pace
+        self.role: Role = role
+        self.value: Any = value
+        line[self] = NO_CASES
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        yield from self._sleep()
+        self.pace.restart()
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def choose(self, *lines: Line) -> Wish:
+        return self
+
+    def withdraw(self) -> None:
+        if self.line.pop(self, None) is not None:
+            for clock in self._clocks:
+                clock._left()
+
+
+def new_line() -> Line:
+    """Return a line in which nobody stands."""
+    return OrderedDict()
+
+
+def first(line: Line) -> Waiter:
+    """Return the waiter that has stood longest in ``line``, which is not empty."""
+    return next(iter(line))
+
+
+def check_line(line: Line) -> None:
+    """Assert the invariants at the top of this file. For tests."""
+    for waiter in line:
+        assert waiter.result is NOTHING
+        assert waiter.thread == first(line).thread

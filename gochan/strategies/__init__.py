@@ -1,0 +1,31 @@
+"""Strategies: what becomes of items that cannot be received at once.
+
+Pass one to `gochan.Chan`, or its name to `gochan.open_job_queue`. To write your own,
+subclass `Strategy`; to offer it by name, see `StrategySpec`.
+"""
+
+from __future__ import annotations
+
+from .._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, StrategySpec, Verdict
+from ._block import Block
+from ._drop_on_full import DropOnFull
+from ._priority_cancel import PriorityCancel
+
+__all__ = [
+    "ADMIT",
+    "WAIT",
+    "Block",
+    "DropOnFull",
+    "Empty",
+    "PriorityCancel",
+    "Promise",
+    "Refuse",
+    "Strategy",
+    "StrategySpec",
+    "Verdict",
+]
+
+for _name in __all__:
+    if getattr(globals()[_name], "__module__", "").startswith("gochan."):
+        globals()[_name].__module__ = "gochan.strategies"
+del _name

@@ -1,0 +1,23 @@
+"""The built-in strategies, offered through the same hook as everybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .._hooks import hookimpl
+from .._strategy import Promise, StrategySpec
+from ._block import Block
+from ._drop_on_full import DropOnFull
+from ._priority_cancel import PriorityCancel
+
+_PROMISES = frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION})
+
+
+@hookimpl
+def gochan_strategies() -> Iterable[StrategySpec]:
+    """Offer what gochan brings along."""
+    yield StrategySpec("block", Block, "when full, the sender waits", _PROMISES)
+    yield StrategySpec("drop-on-full", DropOnFull, "when full, the newcomer is refused", _PROMISES)
+    yield StrategySpec(
+        "priority-cancel", PriorityCancel, "a close hands back what waits", _PROMISES
+    )

@@ -1,0 +1,46 @@
+"""Drop oldest: when full, the item that has waited longest makes room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar, final
+
+from gochan import StrategySpec, hookimpl
+from gochan.strategies import ADMIT, Promise, Strategy, Verdict
+
+T = TypeVar("T")
+
+
+@final
+class DropOldest(Strategy[T]):
+    """Admit every item; while it is full, give up the oldest one for it.
+
+    For values of which the newest matter, such as measurements: senders never wait. The
+    item given up has the reason ``"oldest"``.
+
+    Args:
+        capacity: how many items may wait, at least 1.
+    """
+
+    def __init__(self, capacity: int | float) -> None:
+        super().__init__(capacity)
+        if self.capacity < 1:
+            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
+
+    def offer(self, item: T, now: float) -> Verdict:
+        """Take ``item`` in, always."""
+        if len(self.items) >= self.capacity:
+            self.drop(self.items.popleft(), "oldest")
+        self.items.append(item)
+        return ADMIT
+
+
+@hookimpl
+def gochan_strategies() -> Iterable[StrategySpec]:
+    """Offer the strategy by its name."""
+    yield StrategySpec(
+        "drop-oldest",
+        DropOldest,
+        "when full, the oldest item makes room",
+        frozenset({Promise.FIFO, Promise.BOUNDED}),
+    )
