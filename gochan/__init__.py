@@ -12,6 +12,8 @@
 #               _timers, _wait_group, _signals: more to wait for
 #   strategies  strategies   the built-in ones
 #               _hooks, _plugins: those of others, by name
+#   queue       _jobs, _queue   workers that run jobs
+#   stopping    _stopping    signals that stop a queue, and room to clean up
 
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ from ._errors import (
     ChanBrokenError,
     ChanClosedError,
     EndOfChannel,
+    JobFailed,
     NameConflictError,
     PluginError,
     PluginWarning,
@@ -30,9 +33,12 @@ from ._errors import (
     UnknownStrategyError,
 )
 from ._hooks import hookimpl
+from ._jobs import Job, Outcome, current_job
 from ._plugins import strategy
+from ._queue import JobQueue, QueueStatistics, StopReport, open_job_queue
 from ._select import default, select, select_nowait
 from ._signals import open_signal_chan
+from ._stopping import cleanup, stop_on_signals
 from ._strategy import StrategySpec
 from ._timers import Ticker, after, at, every
 from ._wait_group import WaitGroup
@@ -44,25 +50,35 @@ __all__ = [
     "ChanClosedError",
     "ChanStatistics",
     "EndOfChannel",
+    "Job",
+    "JobFailed",
+    "JobQueue",
     "NameConflictError",
+    "Outcome",
     "PluginError",
     "PluginWarning",
+    "QueueStatistics",
     "ReceiveChan",
     "Refused",
     "SendChan",
+    "StopReport",
     "StrategySpec",
     "Ticker",
     "UnknownStrategyError",
     "WaitGroup",
     "after",
     "at",
+    "cleanup",
+    "current_job",
     "default",
     "every",
     "hookimpl",
     "lowlevel",
+    "open_job_queue",
     "open_signal_chan",
     "select",
     "select_nowait",
+    "stop_on_signals",
     "strategies",
     "strategy",
 ]

@@ -585,6 +585,23 @@ class Chan(Generic[T]):
             for value, reason in drops:
                 _call(self._on_drop, value, reason)
 
+    # For job queues, which always have a strategy
+
+    def _watch_admissions(self, on_admit: Callable[[T], None]) -> None:
+        """Let ``on_admit`` be called with each value at the moment when it is let in."""
+        assert self._keeper is not None
+        self._keeper.on_admit = on_admit
+
+    def _take_handed_back(self) -> list[T]:
+        """Return, once, what the strategy handed back when the channel was closed."""
+        assert self._keeper is not None
+        return self._keeper.take_handed_back()
+
+    def _discard(self, value: T) -> None:
+        """Take one waiting value out, if the strategy keeps it where it can be found."""
+        assert self._keeper is not None
+        self._keeper.discard(self, value)
+
     def check(self) -> None:
         """Assert the invariants at the top of this file. For tests."""
         used, capacity = len(self), self.capacity

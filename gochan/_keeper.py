@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 import trio
@@ -22,7 +23,7 @@ T = TypeVar("T")
 class Keeper(Generic[T]):
     """Asks one strategy on behalf of one channel."""
 
-    __slots__ = ("_handed_back", "due", "strategy", "timed")
+    __slots__ = ("_handed_back", "due", "on_admit", "strategy", "timed")
 
     def __init__(self, strategy: Strategy[T]) -> None:
         if not isinstance(strategy, Strategy):
@@ -42,6 +43,8 @@ class Keeper(Generic[T]):
         strategy._in_use = True
         self.strategy = strategy
         self._handed_back: list[T] = []
+        # Called with each item when it is admitted, also past the strategy.
+        self.on_admit: Callable[[T], None] | None = None
         # Whether time alone may change the answers, and when it may do so next.
         self.timed = type(strategy).next_change is not Strategy.next_change
         self.due = math.inf
@@ -60,6 +63,7 @@ class Keeper(Generic[T]):
             return False
         if not self.strategy.capacity and channel._receivers:
             # A strategy that can hold nothing is passed by.
+            self._admitted(value)
             first(channel._receivers).serve(channel._receivers, value)
             return True
         try:
@@ -76,6 +80,7 @@ class Keeper(Generic[T]):
             return NOTHING
         if not self.strategy.capacity and channel._senders:
             sent: T = first(channel._senders).serve(channel._senders)
+            self._admitted(sent)
             return sent
         value = self._take()
         self.settle(channel)
@@ -136,7 +141,17 @@ class Keeper(Generic[T]):
         strategy._dropped.clear()
         return items
 
+    def discard(self, channel: Chan[T], item: T) -> None:
+        """Take one waiting item out, if the strategy keeps it where it can be found."""
+        if type(self.strategy).take is Strategy.take and item in self.strategy.items:
+            self.strategy.items.remove(item)
+            self.settle(channel)
+
     # What the strategy says
+
+    def _admitted(self, value: T) -> None:
+        if self.on_admit is not None:
+            self.on_admit(value)
 
     def _now(self) -> float:
         """Return the time on trio's clock; outside a run any time, if none matters."""
@@ -150,6 +165,7 @@ class Keeper(Generic[T]):
     def _offer(self, value: T) -> bool:
         verdict = self.strategy.offer(value, self._now())
         if verdict is ADMIT:
+            self._admitted(value)
             return True
         if verdict is WAIT:
             return False

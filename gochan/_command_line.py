@@ -1,0 +1,221 @@
+"""The command line: what ``gochan run`` and ``gochan plugins`` accept and print."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ._errors import PluginError
+from ._plugins import PluginInfo, Plugins, installed_plugins
+from ._run import BROKEN_PIPE, Options, run
+
+
+def command_line(arguments: Sequence[str]) -> int:
+    """Run the command that ``arguments`` say, and return its exit status.
+
+    Whatever is wrong with them comes out as one line on standard error, with status 2.
+    """
+    try:
+        status: int = root.main(list(arguments), prog_name="gochan", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.ClickException as error:
+        complain(error.format_message())
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Python would complain once more when it flushes standard output on the way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def complain(text: str) -> None:
+    """Print one line about what is wrong."""
+    print("gochan:", " ".join(text.split()), file=sys.stderr)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="trio-gochan")
+def root() -> None:
+    """Go-style channels and job queues for trio, from the command line."""
+
+
+@root.command(
+    name="run",
+    # What follows the first word of the command belongs to the command.
+    context_settings={"allow_interspersed_args": False, "show_default": True},
+    short_help="Run a command for each line of input, some at a time.",
+)
+@click.option(
+    "-w",
+    "--workers",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="number of processors",
+    help="How many commands run at the same time.",
+)
+@click.option(
+    "--strategy",
+    default="block",
+    metavar="NAME",
+    help="What happens to lines that come while too many wait; see 'gochan plugins'.",
+)
+@click.option(
+    "--capacity",
+    type=click.IntRange(min=0),
+    default=100,
+    help="How many lines may wait for a worker.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long each command may run.",
+)
+@click.option("--keep-going", is_flag=True, help="Go on after a command has failed.")
+@click.option(
+    "--input",
+    "input_path",
+    metavar="FILE",
+    default="-",
+    help="Where to read the lines; - is standard input.",
+)
+@click.option(
+    "--left-over",
+    "left_over_path",
+    metavar="FILE",
+    help="Where to write the lines that were not done, so that nothing is lost.",
+)
+@click.option(
+    "--drain",
+    type=click.FloatRange(min=0),
+    default=20.0,
+    metavar="SECONDS",
+    help="After the first Ctrl-C: how long running commands may go on.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    metavar="SECONDS",
+    help="How long a command has between TERM and KILL.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run_command(
+    command: tuple[str, ...],
+    input_path: str,
+    left_over_path: str | None,
+    strategy: str,
+    capacity: int,
+    **others: Any,
+) -> int:
+    r"""Run COMMAND once for each line of input, a number of them at a time.
+
+    The line takes the place of each {} in the command, or comes last if there is none. It
+    is one argument: no shell looks at it. Empty lines are passed over. What a command
+    prints is kept together, and comes when it has ended.
+
+    \b
+      find . -name '*.py' | gochan run --workers 4 -- wc -l {}
+
+    Without --keep-going, the first command that fails ends the run, as Ctrl-C does: no
+    further command starts, and those that run may go on for a while. The next Ctrl-C
+    terminates them, the one after that kills them.
+
+    Exit status: 0 if every line was done, 1 if not, 2 for bad input, 127 if there is no such
+    command, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads the output any more.
+    """
+    try:
+        chosen = installed_plugins().strategy(strategy, capacity=capacity)
+    except (PluginError, TypeError, ValueError) as error:
+        raise click.BadParameter(str(error), param_hint="--strategy") from None
+    if "{}" not in command[0] and shutil.which(command[0]) is None:
+        complain(f"{command[0]}: command not found")
+        return 127
+    with ExitStack() as files:
+        lines = files.enter_context(_open_input(input_path))
+        if left_over_path is not None:
+            files.enter_context(_open_left_over(left_over_path))
+        options = Options(
+            command=command, strategy=chosen, input=lines, left_over=left_over_path, **others
+        )
+        return run(options)
+
+
+def _open_input(path: str) -> BinaryIO:
+    """Open what the lines are read from."""
+    if path == "-":
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed; name a file with --input")
+        return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+    try:
+        file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller closes it
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--input") from None
+    return file
+
+
+def _open_left_over(path: str) -> BinaryIO:
+    """See that the file can be written; it is the input, perhaps, so leave it as it is."""
+    try:
+        return open(path, "ab")
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--left-over") from None
+
+
+@root.command(name="plugins", short_help="List strategies and the plugins that offer them.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
+def plugins_command(as_json: bool) -> int:
+    """List strategies and the plugins that offer them.
+
+    Exit status: 1 if a plugin is broken, or two offer a strategy of the same name.
+    """
+    plugins = installed_plugins()
+    rows = [_describe_plugin(info, plugins) for info in plugins]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("name", "distribution", "version", "status"):
+            table.add_column(name.upper(), no_wrap=True)
+        table.add_column("STRATEGIES", overflow="fold")
+        for row in rows:
+            table.add_row(
+                row["name"],
+                row["distribution"],
+                row["version"],
+                row["status"],
+                ", ".join(row["strategies"]),
+            )
+        console = Console()
+        console.print(table)
+        for row in rows:
+            if row["problem"]:
+                console.print(f"{row['name']}: {row['problem']}", markup=False, highlight=False)
+    return int(any(row["problem"] for row in rows))
+
+
+def _describe_plugin(info: PluginInfo, plugins: Plugins) -> dict[str, Any]:
+    """Return what is listed about a plugin."""
+    row = asdict(info)
+    row["strategies"] = list(info.strategies)
+    for name, offers in plugins.clashes().items():
+        others = [other.title for other in offers if other is not info]
+        if info in offers:
+            row["problem"] = f"strategy {name!r} is also offered by {', '.join(others)}"
+    return row

@@ -1,0 +1,732 @@
+"""A job queue: workers that run jobs, with a strategy between them and the submitters."""
+
+# Theory of operation
+# -------------------
+# Jobs wait in a channel whose strategy decides about them. Each worker is a task that
+# selects between that channel and, in a higher tier, the word to halt; so after a halt
+# no further job starts, in any schedule. A job that was already in a worker's hand is
+# looked at once more before it starts.
+#
+# The ledger is kept where things happen, without a switch of tasks: a job is entered
+# when the strategy admits it (or a worker takes it directly), moved when its handler
+# starts, and closed by ``_end``, the only place that gives a job its outcome. A submit
+# that still waits for room is not in it, nor is one that was cancelled.
+#
+# A job that fails never breaks its worker. What shall reach the user, the first failure
+# or something worse than an Exception, is kept, the queue is ended, and the error is
+# raised where the queue was opened.
+#
+# Invariants (``audit`` asserts them)
+# -----------------------------------
+# 1. submitted = waiting + running + all outcomes, at every instant.
+# 2. Every job in the ledger is in the state under which it is entered there.
+# 3. Every job that waits in the strategy is entered as waiting, or was cancelled there.
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from weakref import WeakSet
+
+import trio
+
+from ._channel import Chan
+from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
+from ._jobs import KINDS, Cause, Job, Kind, running_as
+from ._plugins import strategy as strategy_by_name
+from ._select import select
+from ._strategy import Strategy
+from ._wait_group import WaitGroup
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+Phase: TypeAlias = Literal["run", "quiet", "drain", "cancel", "release", "report"]
+Finish: TypeAlias = Literal["running", "queued"]
+
+# How many jobs may wait if nobody says, and how many ended ones are kept until somebody
+# first asks for the results.
+DEFAULT_CAPACITY: Final = 100
+EARLY_RESULTS: Final = 1000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """A job queue at one moment. The first is the sum of the ten counts that follow."""
+
+    submitted: int
+    waiting: int
+    running: int
+    done: int
+    failed: int
+    timed_out: int
+    cancelled: int
+    interrupted: int
+    refused: int
+    dropped: int
+    handed_back: int
+    workers: int
+    """How many workers there are."""
+    jobs_per_second: float
+    """How many jobs ended after running, per second since the queue was opened."""
+    worst_wait: float | None
+    """Seconds that a job submitted now would wait, if all before it take as long as the
+    jobs so far: (waiting + 1) x mean time / workers. ``None`` until a job has run."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StopReport:
+    """What a stop brought about."""
+
+    done: tuple[Job[Any, Any], ...]
+    """The jobs that ended by themselves while the queue was stopping."""
+    interrupted: tuple[Job[Any, Any], ...]
+    """The jobs that were cancelled because their time was up."""
+    handed_back: tuple[Job[Any, Any], ...]
+    """The jobs that never ran."""
+    stuck: tuple[Job[Any, Any], ...]
+    """The jobs that ignored their cancellation and still run."""
+    seconds: dict[str, float]
+    """How long each phase took."""
+
+
+@final
+class JobQueue(Generic[P, R]):
+    """Runs jobs on a number of workers; made by `open_job_queue`."""
+
+    def __init__(
+        self,
+        handler: Callable[[P], Awaitable[R]],
+        strategy: Strategy[Job[P, R]],
+        failures: Literal["raise", "collect"],
+        grace: float,
+        nursery: trio.Nursery,
+    ) -> None:
+        self._handler = handler
+        self._strategy = strategy
+        self._failures = failures
+        self._grace = grace
+        self._nursery = nursery
+        self._channel = Chan[Job[P, R]](strategy=strategy, on_drop=self._drop, name="jobs")
+        self._channel._watch_admissions(self._enter)
+        self._halt = Chan[None]()  # closed when no further job shall start
+        self._leave = Chan[None](math.inf)  # each value sends one worker away
+        self._workers = 0
+        self._opened = trio.current_time()
+        self._phase: Phase = "run"
+        self._stopping: _Stop | None = None
+        self._body = trio.CancelScope()
+        self._cleanups: WeakSet[trio.CancelScope] = WeakSet()
+        self._error: BaseException | None = None  # what the block has to raise at its end
+        # The ledger
+        self._submitted = 0
+        self._waiting: dict[Job[P, R], None] = {}
+        self._running: dict[Job[P, R], None] = {}
+        self._ended: Counter[Kind] = Counter()
+        self._busy = WaitGroup()  # of jobs that wait or run
+        self._at_work = WaitGroup()  # of jobs that run
+        self._worked = 0  # how many jobs have run to an end, and how long in all
+        self._worked_seconds = 0.0
+        self._early_results: deque[Job[P, R]] | None = deque(maxlen=EARLY_RESULTS)
+        self._streams: WeakSet[Chan[Job[P, R]]] = WeakSet()
+
+    # Submitting
+
+    async def submit(
+        self,
+        payload: P,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        key: Hashable = None,
+    ) -> Job[P, R]:
+        """Submit a job, waiting for room if the strategy says so.
+
+        If it is cancelled, no job was submitted.
+
+        Args:
+            payload: what the handler is called with.
+            timeout: how many seconds the job may run, counted from its start.
+            priority: for strategies that look at it; the higher goes first.
+            key: for strategies that group jobs.
+
+        Raises:
+            Refused: the strategy turned the job away; it counts as ``refused``.
+            ChanClosedError: the queue is closed or stopping.
+            TypeError, ValueError: an option is of the wrong type, or out of range.
+
+        Both of the first two have the payload in their attribute ``value``.
+        """
+        job = self._make(payload, timeout, priority, key)
+        try:
+            await self._channel.send(job)
+        except (Refused, ChanClosedError) as error:
+            raise self._turned_away(job, error) from None
+        return job
+
+    def submit_nowait(
+        self,
+        payload: P,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        key: Hashable = None,
+    ) -> Job[P, R]:
+        """Submit a job if there is room for it now. Otherwise the same as `submit`.
+
+        Raises:
+            trio.WouldBlock: the job would have to wait for room; it was not submitted.
+        """
+        job = self._make(payload, timeout, priority, key)
+        try:
+            self._channel.send_nowait(job)
+        except (Refused, ChanClosedError) as error:
+            raise self._turned_away(job, error) from None
+        return job
+
+    def try_submit(
+        self,
+        payload: P,
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        key: Hashable = None,
+    ) -> bool:
+        """Submit a job if there is room for it now, and return whether there was.
+
+        Raises:
+            ChanClosedError: the queue is closed or stopping.
+        """
+        try:
+            self.submit_nowait(payload, timeout=timeout, priority=priority, key=key)
+        except (trio.WouldBlock, Refused):
+            return False
+        return True
+
+    @property
+    def closed(self) -> bool:
+        """Whether the queue accepts no more jobs."""
+        return self._channel.closed
+
+    def close(self) -> None:
+        """Accept no more jobs. Those that wait still run, unless the strategy hands them back."""
+        self._channel.close()
+        self._take_back(self._channel._take_handed_back(), "the queue was closed")
+        self._close_streams()
+
+    # Waiting
+
+    async def join(self) -> None:
+        """Wait until no job waits or runs, those included that running jobs submit."""
+        while True:
+            await self._busy.wait()
+            if not self._channel.statistics().tasks_waiting_send:
+                return
+            # Somebody is about to be let in.
+            await trio.lowlevel.checkpoint()
+
+    def results(self) -> AsyncIterator[Job[P, R]]:
+        """Iterate over ended jobs, in the order in which they end.
+
+        Each call gives an iterator of its own, for every job that ends from now on; the
+        first call also gets those that have ended before, up to the last 1,000. The
+        iterator ends when the queue is closed and its last job has ended.
+        """
+        stream = Chan[Job[P, R]](math.inf, name="results")
+        if self._early_results is not None:
+            for job in self._early_results:
+                stream.send_nowait(job)
+            self._early_results = None
+        self._streams.add(stream)
+        self._close_streams()
+        return stream.receiver
+
+    # Stopping
+
+    @property
+    def phase(self) -> Phase:
+        """What the queue is at: ``run``, or a phase of a stop; see `stop`."""
+        return self._phase
+
+    async def stop(
+        self,
+        *,
+        drain: float = 20.0,
+        grace: float = 5.0,
+        finish: Finish = "running",
+    ) -> StopReport:
+        """Stop in phases, within ``drain + grace`` seconds, and say what came of every job.
+
+        ``quiet``: from the call on, no job is accepted and no further one starts.
+        ``drain``: running jobs go on. ``cancel``: those left are cancelled, with the cause
+        ``interrupted``. ``release``: those that never ran are handed back. ``report``.
+
+        This returns in time even if a job ignores its cancellation; it is then listed as
+        stuck. Calling it again can only speed it up. If the call is cancelled, the stop goes on.
+
+        Args:
+            drain: how many seconds running jobs may go on.
+            grace: how many more seconds they have to clean up after their cancellation.
+            finish: ``"queued"`` to let jobs that wait start during the drain.
+
+        Raises:
+            TypeError, ValueError: an argument is of the wrong type, or out of range.
+        """
+        drain, grace = _check_seconds("drain", drain), _check_seconds("grace", grace)
+        if finish not in ("running", "queued"):
+            raise ValueError(f'finish must be "running" or "queued", not {finish!r}')
+        stop = self._begin_stop(drain, grace, finish)
+        await stop.reported.wait()
+        assert stop.report is not None
+        return stop.report
+
+    def _begin_stop(self, drain: float, grace: float, finish: Finish) -> _Stop:
+        """Begin to stop, or hasten the stop that is under way."""
+        if self._stopping is None:
+            self._stopping = _Stop(drain, grace, finish, self._cleanups)
+            self._phase = "quiet"
+            self.close()
+            self._nursery.start_soon(self._stop_in_phases, self._stopping)
+        else:
+            self._stopping.hasten(drain, grace)
+            if finish == "running" and self._stopping.finish == "queued":
+                self._release("the queue was stopped")
+        if finish == "running":
+            self._halt.close()
+        return self._stopping
+
+    def _open_cleanup(self) -> trio.CancelScope:
+        """Return a scope in which a job can clean up; a stop may bring its end forward."""
+        end = trio.current_time() + self._grace
+        if self._stopping is not None:
+            end = min(end, self._stopping.hard_end)
+        scope = trio.CancelScope(shield=True, deadline=end)
+        self._cleanups.add(scope)
+        return scope
+
+    def hasten(self) -> None:
+        """Go on to the next phase of the stop that is under way; otherwise do nothing."""
+        if self._stopping is not None:
+            self._stopping.skip()
+
+    async def _stop_in_phases(self, stop: _Stop) -> None:
+        group = self._busy if stop.finish == "queued" else self._at_work
+        self._enter_phase("drain", stop)
+        await stop.wait(group, stop.drain_end)
+        self._halt.close()
+        if self._running:
+            self._enter_phase("cancel", stop)
+            stop.end_by(trio.current_time() + stop.grace)
+            self._interrupt("interrupted", "the queue was stopped")
+            await stop.wait(self._at_work, stop.hard_end)
+        self._enter_phase("release", stop)
+        stop.end_by(trio.current_time())
+        self._release("the queue was stopped")
+        self._enter_phase("report", stop)
+        stop.finish_with(tuple(self._running))
+
+    def _enter_phase(self, phase: Phase, stop: _Stop) -> None:
+        stop.note(self._phase)
+        self._phase = phase
+
+    def _interrupt(self, cause: Cause, reason: str) -> None:
+        """Cancel every job that runs."""
+        for job in self._running:
+            job._interrupt(cause, reason)
+
+    def _release(self, reason: str) -> None:
+        """Hand back every job that waits, also those in a worker's hand."""
+        self._channel.drain()
+        self._take_back(self._waiting, reason)
+
+    def _take_back(
+        self, jobs: Iterable[Job[P, R]], reason: str, kind: Kind = "handed_back"
+    ) -> None:
+        """End jobs that will not run, except those that were cancelled where they waited."""
+        for job in list(jobs):
+            if job._outcome is None:
+                self._end(job, kind, reason)
+
+    def _abandon(self, reason: str) -> None:
+        """End everything: nobody is interested any more."""
+        self._halt.close()
+        self.close()
+        self._release(reason)
+        self._interrupt("cancelled", reason)
+
+    # Workers
+
+    def resize(self, workers: int) -> None:
+        """Change how many workers there are; those to go finish their jobs first.
+
+        Raises:
+            TypeError, ValueError: ``workers`` is not an ``int``, or less than 1.
+        """
+        _check_workers(workers)
+        for _ in range(self._workers, workers):
+            try:
+                self._leave.receive_nowait()  # one that was to leave can stay
+            except trio.WouldBlock:
+                self._nursery.start_soon(self._work, name=f"{self!r} worker")
+        for _ in range(workers, self._workers):
+            self._leave.send_nowait(None)
+        self._workers = workers
+
+    async def _work(self) -> None:
+        cases = (
+            self._halt.on_close(priority=2),
+            self._leave.on_receive(priority=1),
+            self._channel.on_receive(),
+        )
+        while True:
+            try:
+                match await select(*cases):
+                    case 2, job:
+                        await self._run(job)
+                    case _:
+                        return
+            except EndOfChannel:
+                return
+
+    async def _run(self, job: Job[P, R]) -> None:
+        """Run one job to its end, whatever its handler does."""
+        if self._halt.closed:
+            self._take_back([job], "the queue was stopped")
+        if job._outcome is not None:
+            return
+        scope = self._start(job)
+        value: R | None = None
+        try:
+            with scope, running_as(job):
+                value = await self._handler(job.payload)
+        except BaseException as error:
+            if not self._end_raised(job, error):
+                raise
+        else:
+            if scope.cancelled_caught:
+                self._end(job, job.cause or "timed_out", job._reason)
+            else:
+                self._end(job, "done", value=value)
+
+    def _end_raised(self, job: Job[P, R], error: BaseException) -> bool:
+        """End a job whose handler raised; return whether its worker can go on."""
+        failure: BaseException | None = error
+        if isinstance(error, BaseExceptionGroup):
+            _, failure = error.split(trio.Cancelled)
+        elif isinstance(error, trio.Cancelled):
+            failure = None
+        if failure is None:
+            self._end(job, "cancelled", "the queue was cancelled")
+            return False
+        self._end(job, "failed", error=failure)
+        if not isinstance(failure, Exception):
+            self._break(failure, f"job {job.id} raised {failure!r}")
+        elif self._failures == "raise" and self._error is None:
+            message = f"job {job.id} failed: {failure!r}"
+            raised = JobFailed(message, job)
+            raised.__cause__ = failure
+            self._break(raised, message)
+        return True
+
+    def _break(self, error: BaseException, reason: str) -> None:
+        """End everything, the block of `open_job_queue` included, because of ``error``."""
+        self._error = error
+        self._abandon(reason)
+        self._body.cancel()
+
+    # The ledger
+
+    def _make(self, payload: P, timeout: float | None, priority: int, key: Hashable) -> Job[P, R]:
+        if timeout is not None and not _check_seconds("timeout", timeout) > 0:
+            raise ValueError(f"timeout must be > 0 or None, not {timeout!r}")
+        if isinstance(priority, bool) or not isinstance(priority, int):
+            raise TypeError(f"priority must be an int, not {priority!r}")
+        return Job(self, payload, timeout, priority, key)
+
+    def _enter(self, job: Job[P, R]) -> None:
+        """Enter a job that the strategy has admitted, or that a worker is about to get."""
+        self._submitted += 1
+        job.id = self._submitted
+        self._waiting[job] = None
+        self._busy.add()
+
+    def _turned_away(
+        self, job: Job[P, R], error: Refused | ChanClosedError
+    ) -> Refused | ChanClosedError:
+        """Return what the submitter of a job gets that was not let in."""
+        if isinstance(error, Refused):
+            self._submitted += 1
+            job.id = self._submitted
+            self._end(job, "refused", error.reason)
+            return Refused(error.reason, error.retry_after, job.payload)
+        return ChanClosedError(f"{self!r} accepts no more jobs", job.payload)
+
+    def _start(self, job: Job[P, R]) -> trio.CancelScope:
+        del self._waiting[job]
+        self._running[job] = None
+        self._at_work.add()
+        return job._start()
+
+    def _drop(self, job: Job[P, R], reason: str) -> None:
+        """End a job that the strategy has given up."""
+        self._take_back([job], reason, "dropped")
+
+    def _cancel(self, job: Job[P, R], reason: str) -> None:
+        """Do as `Job.cancel` says with a job that has not ended."""
+        if job in self._running:
+            job._interrupt("cancelled", reason)
+        else:
+            self._end(job, "cancelled", reason)
+            self._channel._discard(job)
+
+    def _end(
+        self,
+        job: Job[P, R],
+        kind: Kind,
+        reason: str = "",
+        *,
+        value: R | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Give a job its outcome, once, and tell whoever wants to know."""
+        outcome = job._end(kind, reason, value, error)
+        self._ended[kind] += 1
+        if job in self._running:
+            del self._running[job]
+            self._worked += 1
+            self._worked_seconds += outcome.ran
+            self._strategy.finished(
+                job,
+                trio.current_time(),
+                waited=outcome.waited,
+                ran=outcome.ran,
+                ok=kind == "done",
+            )
+            self._at_work.done()
+            self._busy.done()
+        elif job in self._waiting:
+            del self._waiting[job]
+            self._busy.done()
+        if self._stopping is not None:
+            self._stopping.ended.append(job)
+        if self._early_results is not None:
+            self._early_results.append(job)
+        for stream in self._streams:
+            stream.send_nowait(job)
+        self._close_streams()
+
+    def _close_streams(self) -> None:
+        if self._channel.closed and not self._busy.count:
+            for stream in self._streams:
+                stream.close()
+
+    # Looking
+
+    def statistics(self) -> QueueStatistics:
+        """Return the counts of jobs, and how fast they go, at this moment."""
+        seconds = trio.current_time() - self._opened
+        mean = self._worked_seconds / self._worked if self._worked else None
+        return QueueStatistics(
+            submitted=self._submitted,
+            waiting=len(self._waiting),
+            running=len(self._running),
+            **{kind: self._ended[kind] for kind in KINDS},
+            workers=self._workers,
+            jobs_per_second=self._worked / seconds if seconds else 0.0,
+            worst_wait=None if mean is None else (len(self._waiting) + 1) * mean / self._workers,
+        )
+
+    def audit(self) -> QueueStatistics:
+        """Check that no job is lost or counted twice, and return the counts.
+
+        Raises:
+            AssertionError: the law is broken: submitted = waiting + running + all outcomes.
+        """
+        counts = self.statistics()
+        ended = sum(self._ended.values())
+        assert counts.submitted == counts.waiting + counts.running + ended, counts
+        assert all(job.state == "waiting" for job in self._waiting), counts
+        assert all(job.state == "running" for job in self._running), counts
+        assert self._busy.count == counts.waiting + counts.running, counts
+        assert self._at_work.count == counts.running, counts
+        waiting = [job for job in self._strategy.items if job.state != "ended"]
+        assert all(job in self._waiting for job in waiting), counts
+        return counts
+
+    def __repr__(self) -> str:
+        return (
+            f"<gochan.JobQueue: {self._phase}, {len(self._waiting)} waiting, "
+            f"{len(self._running)} running on {self._workers} workers>"
+        )
+
+
+@final
+class _Stop:
+    """A stop under way: its deadlines, and what has come of it so far."""
+
+    def __init__(
+        self, drain: float, grace: float, finish: Finish, cleanups: WeakSet[trio.CancelScope]
+    ) -> None:
+        self._since = trio.current_time()
+        self.drain_end = self._since + drain
+        self.hard_end = self.drain_end + grace
+        self.grace = grace
+        self.finish: Finish = finish
+        self.ended: list[Job[Any, Any]] = []
+        self.report: StopReport | None = None
+        self.reported = trio.Event()
+        self._cleanups = cleanups
+        self._scope = trio.CancelScope()  # of the phase that waits
+        self._seconds: dict[str, float] = {}
+
+    def hasten(self, drain: float, grace: float) -> None:
+        """Bring the deadlines forward, if these are earlier."""
+        now = trio.current_time()
+        self.drain_end = min(self.drain_end, now + drain)
+        self.grace = min(self.grace, grace)
+        self.end_by(now + drain + grace)
+
+    def end_by(self, moment: float) -> None:
+        """Bring the hard deadline forward, and with it the end of all cleaning up."""
+        self.hard_end = min(self.hard_end, moment)
+        for scope in self._cleanups:
+            scope.deadline = min(scope.deadline, self.hard_end)
+        self._scope.deadline = min(self._scope.deadline, self.hard_end)
+
+    async def wait(self, group: WaitGroup, deadline: float) -> None:
+        """Let a phase last until nothing is left in ``group``, or its time is over."""
+        self._scope = trio.CancelScope(deadline=deadline)
+        with self._scope:
+            await group.wait()
+
+    def skip(self) -> None:
+        """End the phase that waits."""
+        self._scope.cancel()
+
+    def note(self, phase: Phase) -> None:
+        """Note how long the phase took that ends now."""
+        now = trio.current_time()
+        self._seconds[phase] = now - self._since
+        self._since = now
+
+    def finish_with(self, stuck: tuple[Job[Any, Any], ...]) -> None:
+        """Make the report."""
+        groups: dict[str, list[Job[Any, Any]]] = {"interrupted": [], "handed_back": [], "": []}
+        for job in self.ended:
+            assert job.outcome is not None
+            groups.get(job.outcome.kind, groups[""]).append(job)
+        self.report = StopReport(
+            done=tuple(groups[""]),
+            interrupted=tuple(groups["interrupted"]),
+            handed_back=tuple(groups["handed_back"]),
+            stuck=stuck,
+            seconds=self._seconds,
+        )
+        self.reported.set()
+
+
+@asynccontextmanager
+async def open_job_queue(
+    handler: Callable[[P], Awaitable[R]],
+    *,
+    workers: int = 1,
+    strategy: str | Strategy[Job[P, R]] = "block",
+    capacity: int | float | None = None,
+    failures: Literal["raise", "collect"] = "raise",
+    grace: float = 5.0,
+) -> AsyncIterator[JobQueue[P, R]]:
+    """Open a job queue, and on the way out wait until all its jobs have ended.
+
+    ::
+
+        async with open_job_queue(fetch, workers=4, capacity=20) as queue:
+            for url in urls:
+                await queue.submit(url)
+
+    Leaving the block normally closes the queue and lets waiting jobs run. If the block
+    raises or is cancelled, running jobs are ``cancelled`` and waiting ones ``handed_back``.
+
+    Args:
+        handler: async, called with the payload of each job; what it returns is the value
+            of the job's outcome.
+        workers: how many jobs run at the same time, at least 1.
+        strategy: decides about jobs that wait: a name (see `gochan.strategy`) or an instance.
+        capacity: an option of a strategy given by name: how many jobs may wait; by default
+            100. With 0, a submit waits until a worker is free.
+        failures: ``"raise"``: the first job that fails ends the queue and the block;
+            ``"collect"``: a failure is an outcome like others.
+        grace: how many seconds `cleanup` allows a cancelled job, outside a stop.
+
+    Raises:
+        JobFailed: a job failed, and ``failures`` is ``"raise"``. If the block raised, too,
+            both come in an `ExceptionGroup`.
+        TypeError, ValueError: an argument is of the wrong type, or out of range.
+    """
+    if not callable(handler):
+        raise TypeError(f"handler must be an async function, not {handler!r}")
+    if failures not in ("raise", "collect"):
+        raise ValueError(f'failures must be "raise" or "collect", not {failures!r}')
+    _check_workers(workers)
+    _check_seconds("grace", grace)
+    chosen = _choose_strategy(strategy, capacity)
+    error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            queue = JobQueue(handler, chosen, failures, grace, nursery)
+            queue.resize(workers)
+            try:
+                with queue._body:
+                    yield queue
+            except BaseException as raised:
+                error = raised
+                queue._abandon("the block of open_job_queue was left by an error")
+            else:
+                queue.close()
+    except BaseException:
+        # Workers keep errors to themselves, so the nursery adds only that it was cancelled.
+        if queue._error is None and (error is None or isinstance(error, trio.Cancelled)):
+            raise
+    _raise_both(error, queue._error)
+
+
+def _raise_both(block: BaseException | None, queue: BaseException | None) -> None:
+    """Raise what the block raised, what the queue has to raise, or both in a group."""
+    if block is not None and queue is not None:
+        raise BaseExceptionGroup("the block of a job queue and a job failed", [queue, block])
+    for error in (block, queue):
+        if error is not None:
+            raise error
+
+
+def _choose_strategy(strategy: str | Strategy[Any], capacity: int | float | None) -> Strategy[Any]:
+    if isinstance(strategy, str):
+        return strategy_by_name(
+            strategy, capacity=DEFAULT_CAPACITY if capacity is None else capacity
+        )
+    if capacity is not None:
+        raise TypeError(
+            "capacity goes with the name of a strategy; give it to the strategy instead, "
+            f"as in strategy=Block({capacity!r})"
+        )
+    return strategy
+
+
+def _check_workers(workers: int) -> None:
+    if isinstance(workers, bool) or not isinstance(workers, int):
+        raise TypeError(f"workers must be an int, not {workers!r}")
+    if workers < 1:
+        raise ValueError(f"workers must be >= 1, not {workers!r}")
+
+
+def _check_seconds(name: str, seconds: float) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
+    if not seconds >= 0:
+        raise ValueError(f"{name} must be >= 0, not {seconds!r}")
+    return seconds

@@ -1,0 +1,306 @@
+"""``gochan run``: a worker pool over real processes, one for each line of input."""
+
+# Theory of operation
+# -------------------
+# One task reads lines and submits each as a job; the handler of a job runs the command;
+# another task follows the results. A line is done if its command has ended with status 0
+# and its output was passed on. Every other line is left over: failed, timed out, refused,
+# interrupted, handed back, or never submitted. So each line read is counted exactly once.
+#
+# A failure (without --keep-going), a signal, and nobody reading the output all end the run
+# in the same way: they stop the queue. After that, what is left of the input is only read
+# to be left over, and only if somebody wants the left-over lines.
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import shutil
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, BinaryIO, Final, final
+
+import trio
+
+from ._child import run_child
+from ._display import STDERR, STDOUT, Display, open_display
+from ._errors import ChanClosedError, Refused
+from ._jobs import KINDS, Job, current_job
+from ._queue import open_job_queue
+from ._stopping import SignalStop, cleanup, stop_on_signals
+from ._strategy import Strategy
+from ._timers import every
+
+# How long to wait for the rest of an input that is not a file, once everything has ended.
+_PATIENCE: Final = 1.0
+
+BROKEN_PIPE: Final = 128 + signal.SIGPIPE
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for."""
+
+    command: tuple[str, ...]
+    workers: int
+    strategy: Strategy[Any]
+    timeout: float | None
+    keep_going: bool
+    input: BinaryIO
+    left_over: str | None
+    drain: float
+    grace: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of input."""
+
+    number: int
+    text: str
+
+
+class CommandFailed(Exception):
+    """A command could not be started, ended with a status that is not 0, or was not heard."""
+
+
+def run(options: Options) -> int:
+    """Run the command for each line, and return the exit status."""
+    display = open_display()
+    work = _Run(options, display)
+    try:
+        return trio.run(work.main)
+    finally:
+        display.close()
+        if options.left_over is not None:
+            with open(options.left_over, "wb") as file:
+                work.write_left_over(file)
+
+
+@final
+class _Run:
+    """One run, from the first line to the exit status."""
+
+    def __init__(self, options: Options, display: Display) -> None:
+        self._options = options
+        self._display = display
+        self._turn = trio.Lock()  # to write output
+        self._running: dict[int, tuple[str, float]] = {}  # commands by job, and since when
+        self._lines = 0
+        self._undone: dict[int, Line] = {}  # what was read, and is not done yet
+        self._rest = tempfile.TemporaryFile()  # noqa: SIM115  # lines that were never submitted
+        self._rest_lines = 0
+        self._read_all = trio.Event()
+        self._bad_input = ""
+        self._unheard = False
+
+    async def main(self) -> int:
+        """Run all commands; return the exit status."""
+        options = self._options
+        started = trio.current_time()
+        async with (
+            open_job_queue(
+                self._work,
+                workers=options.workers,
+                strategy=options.strategy,
+                failures="collect",
+                grace=options.grace,
+            ) as queue,
+            stop_on_signals(
+                queue, drain=options.drain, grace=options.grace, say=self._display.say
+            ) as seen,
+            trio.open_nursery() as nursery,
+        ):
+            self._queue = queue
+            self._nursery = nursery
+            nursery.start_soon(self._show_progress)
+            nursery.start_soon(self._feed)
+            async for job in queue.results():
+                self._note(job)
+            await self._read_on()
+            nursery.cancel_scope.cancel()
+        self._display.close()
+        self._display.summarize(self._rows(trio.current_time() - started))
+        if self._bad_input:
+            self._display.say(f"gochan: {self._bad_input}")
+        return self._status(seen)
+
+    # Lines
+
+    async def _feed(self) -> None:
+        """Read lines and submit them; once the queue is closed, only put them aside."""
+        begun = b""
+        while not self._queue.closed or self._options.left_over is not None:
+            chunk = await self._read_chunk()
+            *lines, begun = (begun + chunk).split(b"\n")
+            if not chunk and begun:
+                lines, begun = [begun], b""
+            for line in filter(None, lines):
+                await self._take(line)
+            if not chunk:
+                self._read_all.set()
+                break
+        self._queue.close()
+
+    async def _read_chunk(self) -> bytes:
+        """Return what can be read now, ``b""`` at the end."""
+        read = partial(os.read, self._options.input.fileno(), 1 << 16)
+        try:
+            return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+        except OSError as error:
+            self._refuse_input(f"cannot read the input: {error.strerror}")
+            return b""
+
+    async def _take(self, raw: bytes) -> None:
+        """Submit a line, or put it aside."""
+        try:
+            if not self._queue.closed and await self._submit(raw):
+                return
+        except ValueError as error:
+            number = self._lines + 1
+            self._refuse_input(f"line {number} of the input cannot be passed on: {error}")
+        self._rest_lines += 1
+        self._rest.write(raw + b"\n")
+
+    async def _submit(self, raw: bytes) -> bool:
+        """Return whether a line was submitted, rather than the queue closed meanwhile."""
+        line = Line(self._lines + 1, raw.decode(sys.getfilesystemencoding()))
+        if "\0" in line.text:
+            raise ValueError("it contains a NUL byte")
+        self._lines += 1
+        self._undone[line.number] = line
+        try:
+            await self._queue.submit(line, timeout=self._options.timeout)
+        except Refused:
+            pass  # it comes back among the results
+        except ChanClosedError:
+            self._lines -= 1
+            del self._undone[line.number]
+            return False
+        return True
+
+    def _refuse_input(self, problem: str) -> None:
+        """Take no more lines; what has been taken is still done."""
+        self._bad_input = problem
+        self._queue.close()
+
+    async def _read_on(self) -> None:
+        """After the end, give the rest of the input a chance to be put aside."""
+        if self._options.left_over is None:
+            return
+        mode = os.fstat(self._options.input.fileno()).st_mode
+        patience = math.inf if stat.S_ISREG(mode) else _PATIENCE
+        with trio.move_on_after(patience):
+            await self._read_all.wait()
+
+    # Commands
+
+    async def _work(self, line: Line) -> None:
+        """Run the command for one line, and pass its output on; the handler of all jobs."""
+        command = fill_in(self._options.command, line.text)
+        number = current_job().id
+        self._running[number] = (shlex.join(command), trio.current_time())
+        try:
+            with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+                try:
+                    status = await run_child(command, out, err)
+                except trio.Cancelled:
+                    with cleanup():
+                        await self._pass_on(out, err)
+                    raise
+                except (OSError, ValueError) as error:
+                    raise CommandFailed(f"cannot be started: {error}") from None
+                await self._pass_on(out, err)
+        finally:
+            del self._running[number]
+        if status > 0:
+            raise CommandFailed(f"exit status {status}")
+        if status < 0:
+            raise CommandFailed(f"killed by {signal.Signals(-status).name}")
+
+    async def _pass_on(self, out: BinaryIO, err: BinaryIO) -> None:
+        """Write what a command has written, all of it at once."""
+        async with self._turn:
+            for file, descriptor in ((out, STDOUT), (err, STDERR)):
+                if not os.fstat(file.fileno()).st_size:
+                    continue
+                file.seek(0)
+                show = partial(self._display.show, file, descriptor)
+                try:
+                    await trio.to_thread.run_sync(show, abandon_on_cancel=True)
+                except BrokenPipeError:
+                    self._hear_nothing()
+                    raise CommandFailed("nobody reads the output any more") from None
+
+    def _hear_nothing(self) -> None:
+        """End the run, since nobody reads what it prints."""
+        if not self._unheard:
+            self._unheard = True
+            self._display.say("gochan: nobody reads the output any more")
+            self._stop(drain=0)
+
+    # Results
+
+    def _note(self, job: Job[Line, None]) -> None:
+        """Take down how a line ended."""
+        outcome, line = job.outcome, job.payload
+        assert outcome is not None
+        if outcome.kind == "done":
+            del self._undone[line.number]
+        if outcome.ran and not self._unheard:
+            command = shlex.join(fill_in(self._options.command, line.text))
+            why = str(outcome.error or outcome.reason)
+            self._display.ended(outcome.kind, outcome.ran, command, why)
+        if outcome.kind in ("failed", "timed_out") and not self._options.keep_going:
+            self._stop(drain=self._options.drain)
+
+    def _stop(self, *, drain: float) -> None:
+        stop = partial(self._queue.stop, drain=drain, grace=self._options.grace)
+        self._nursery.start_soon(stop)
+
+    async def _show_progress(self) -> None:
+        async for now in every(0.1):
+            running = [(command, now - since) for command, since in self._running.values()]
+            self._display.update(self._queue.statistics(), self._lines, running)
+
+    def _rows(self, seconds: float) -> list[tuple[str, str]]:
+        """Return the rows of the summary."""
+        counts = asdict(self._queue.audit())
+        rows = [(kind.replace("_", " "), counts[kind]) for kind in KINDS if counts[kind]]
+        if self._rest_lines:
+            rows.append(("never started", self._rest_lines))
+        if not self._read_all.is_set():
+            rows.append(("rest of the input", "not read"))
+        rows.append(("seconds", f"{seconds:.1f}"))
+        return [(name, str(value)) for name, value in rows]
+
+    def _status(self, seen: SignalStop) -> int:
+        undone = self._undone or self._rest_lines or not self._read_all.is_set()
+        if seen.signal is not None:
+            return 128 + seen.signal
+        if self._bad_input:
+            return 2
+        if self._unheard:
+            return BROKEN_PIPE
+        return 1 if undone else 0
+
+    def write_left_over(self, file: BinaryIO) -> None:
+        """Write every line that was not done, in the order of the input."""
+        file.writelines(os.fsencode(line.text) + b"\n" for line in self._undone.values())
+        self._rest.seek(0)
+        shutil.copyfileobj(self._rest, file)
+
+
+def fill_in(command: Sequence[str], line: str) -> list[str]:
+    """Put a line in the place of each ``{}``, or at the end if there is none."""
+    if any("{}" in part for part in command):
+        return [part.replace("{}", line) for part in command]
+    return [*command, line]
