@@ -410,7 +410,10 @@ class JobQueue(Generic[P, R]):
                 raise
         else:
             if scope.cancelled_caught:
-                self._end(job, job.cause or "timed_out", job._reason)
+                late = f"it ran longer than {job.timeout} s"
+                self._end(
+                    job, job.cause or "timed_out", late if job._cause is None else job._reason
+                )
             else:
                 self._end(job, "done", value=value)
 

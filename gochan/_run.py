@@ -33,11 +33,12 @@ from ._display import STDERR, STDOUT, Display, open_display
 from ._errors import ChanClosedError, Refused
 from ._jobs import KINDS, Job, current_job
 from ._queue import open_job_queue
-from ._stopping import SignalStop, cleanup, stop_on_signals
+from ._stopping import SignalStop, stop_on_signals
 from ._strategy import Strategy
 from ._timers import every
 
-# How long to wait for the rest of an input that is not a file, once everything has ended.
+# How long to wait, at the end, for the rest of an input that is not a file, and for the
+# output of a command that was interrupted to be written.
 _PATIENCE: Final = 1.0
 
 BROKEN_PIPE: Final = 128 + signal.SIGPIPE
@@ -213,7 +214,7 @@ class _Run:
                 try:
                     status = await run_child(command, out, err)
                 except trio.Cancelled:
-                    with cleanup():
+                    with trio.move_on_after(_PATIENCE, shield=True):
                         await self._pass_on(out, err)
                     raise
                 except (OSError, ValueError) as error:
