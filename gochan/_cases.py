@@ -20,7 +20,10 @@ class ChannelCase(Case[T]):
     __slots__ = ("_channel",)
 
     def __init__(self, channel: Chan[Any], priority: int) -> None:
-        super().__init__(priority)
+        # The same as Case.__init__, which is one call too many for what a loop makes anew.
+        if type(priority) is not int:
+            super().__init__(priority)
+        self.priority = priority
         self._channel = channel
 
     def _join(self, choice: Choice, index: int) -> None:

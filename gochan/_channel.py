@@ -411,8 +411,8 @@ class Chan(Generic[T]):
             raise self._closed_error(value)
         if self._keeper is not None:
             return self._keeper.submit(self, value)
-        for receiver in self._receivers:
-            receiver.serve(self._receivers, value)
+        if self._receivers:
+            next(iter(self._receivers)).serve(self._receivers, value)
             return True
         if len(self._buffer) < self._capacity:
             self._store(value)
@@ -430,12 +430,11 @@ class Chan(Generic[T]):
         """Receive now; return `NOTHING` if that is not possible."""
         if self._keeper is not None:
             return self._keeper.fetch(self)
-        for sender in self._senders:
-            sent: T = sender.serve(self._senders)
+        if self._senders:
+            sent: T = next(iter(self._senders)).serve(self._senders)
             if not self._capacity:
                 return sent
             self._buffer.append(sent)
-            break
         if self._buffer:
             return self._buffer.popleft()
         if self._closed:
@@ -493,7 +492,9 @@ class Chan(Generic[T]):
 
     def _may_receive(self) -> bool:
         """Whether `receive_nowait` is worth trying; only a strategy can then still say no."""
-        return bool(self._buffer or self._senders or self._closed or len(self))
+        if self._buffer or self._senders or self._closed:
+            return True
+        return self._keeper is not None and len(self._keeper.strategy) > 0
 
     def _check_thread(self) -> None:
         """Raise unless everybody who waits here may be woken by the caller."""

@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Sequence
 from random import Random
 from threading import get_ident
@@ -23,8 +24,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 import trio
 
-from ._pacing import Pace
-from ._waiting import NOTHING, Clock, Line, Role, TimedWaiter, first
+from ._pacing import Pace, running
+from ._waiting import NOTHING, SPARES, Clock, Line, Role, TimedWaiter, first
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -76,10 +77,11 @@ NEVER: Final = Case[Any](0)
 
 def draw(cases: Sequence[Case[object]], among: Sequence[int]) -> int:
     """Return one index of ``among``: of the highest priority, otherwise at random."""
-    if len(among) > 1:
-        top = max(cases[index].priority for index in among)
-        among = [index for index in among if cases[index].priority == top]
-    return among[int(chance.random() * len(among))] if len(among) > 1 else among[0]
+    if len(among) == 1:
+        return among[0]
+    top = max([cases[index].priority for index in among])
+    best = [index for index in among if cases[index].priority == top]
+    return best[int(chance.random() * len(best))]
 
 
 class Timer(Clock, Protocol):
@@ -101,24 +103,35 @@ class Choice(TimedWaiter):
 
     __slots__ = ("_cases", "_lines", "_pace", "_timers", "_winner")
 
-    def __init__(self, cases: Sequence[Case[object]], pace: Pace) -> None:
-        self._cases = cases
-        self._pace = pace
-        self._winner = -1  # the index of the case chosen last
+    _cases: Sequence[Case[object]]
+    _pace: Pace
+    _winner: int  # the index of the case chosen last
+
+    def __init__(self) -> None:
+        super().__init__()
         self._lines: list[Line] = []
         self._timers: list[Timer] = []
         self._clocks: dict[Clock, None] = {}
         self._alarm = None
-        self.thread = get_ident()
-        self.task = None
-        self.result = NOTHING
-        self.error = None
+
+    @staticmethod
+    def among(cases: Sequence[Case[object]], pace: Pace) -> Choice:
+        """Put the running task into the lines of these cases; await what this returns."""
+        try:
+            choice = spare_choices.pop()
+        except IndexError:
+            choice = Choice()
+        choice._cases = cases
+        choice._pace = pace
+        choice.task = running.task
+        choice.thread = get_ident()
         try:
             for index, case in enumerate(cases):
-                case._join(self, index)
+                case._join(choice, index)
         except BaseException:
-            self.withdraw()
+            choice.withdraw()
             raise
+        return choice
 
     def join(self, line: Line, index: int) -> None:
         """Wait in ``line`` on behalf of the case with that index."""
@@ -140,21 +153,35 @@ class Choice(TimedWaiter):
         self._timers.append(timer)
 
     def __await__(self) -> Generator[Any, Any, int]:
-        yield from self._sleep()
+        if self._clocks:
+            yield from self._sleep_by_the_clock()
+        else:
+            yield from self._sleep()
         self._pace.restart()
         return self._winner
 
     def conclude(self) -> object:
         """Return the value of the case that was served, or raise what became of it."""
-        return self._cases[self._winner]._conclude(self.result, self.error)
+        case, result, error = self._cases[self._winner], self.result, self.error
+        if not self._clocks:
+            self._cases = ()
+            self.result = NOTHING
+            self.error = None
+            spare_choices.append(self)
+        return case._conclude(result, error)
 
     def choose(self, *lines: Line) -> Case[object]:
         return self._choose([index for line in lines for index in line.get(self, ())])
 
+    def serve(self, line: Line, result: object = None) -> Any:
+        chosen = self._choose(line[self])
+        self.finish(result)
+        return chosen.value
+
     def withdraw(self) -> None:
-        lines, self._lines = self._lines, []
-        for line in lines:
+        for line in self._lines:
             del line[self]
+        self._lines.clear()
         for clock in self._clocks:
             clock._left()
 
@@ -171,6 +198,10 @@ class Choice(TimedWaiter):
             if due:
                 self._choose([*due])
                 self.finish(due[self._winner].take())
+
+
+# Shared by all threads; each of its ends is changed in one step.
+spare_choices: Final[deque[Choice]] = deque(maxlen=SPARES)
 
 
 def register_with_hypothesis() -> None:

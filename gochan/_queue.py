@@ -683,6 +683,9 @@ async def open_job_queue(
         async with trio.open_nursery() as nursery:
             queue = JobQueue(handler, chosen, failures, grace, nursery)
             queue.resize(workers)
+            # Otherwise the first jobs would be refused while all workers are free.
+            while queue._channel.statistics().tasks_waiting_receive < workers:
+                await trio.lowlevel.checkpoint()
             try:
                 with queue._body:
                     yield queue

@@ -225,7 +225,7 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
     decided = _decide(row, labels)
     if decided is not None:
         return decided
-    choice = Choice(row, pace)
+    choice = Choice.among(row, pace)
     index = await choice
     try:
         return labels[index], choice.conclude()
@@ -376,7 +376,9 @@ def _in_a_row(
     labels: Sequence[Label] = range(len(cases))
     if named:
         cases, labels = (*cases, *named.values()), (*labels, *named)
-    return [NEVER if case is None else case for case in cases], labels
+    if None in cases:
+        return [NEVER if case is None else case for case in cases], labels
+    return cases, labels  # type: ignore[return-value]  # none of them is None
 
 
 def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label, Any] | None:

@@ -21,9 +21,9 @@
 # and anything in its middle in constant time. (A plain dict finds its front ever
 # more slowly as others are taken from there; a deque searches for its middle.)
 #
-# Offers are used again, because making one, and what trio needs to put a task to
-# sleep, would cost as much as the sleep itself. Only an offer that was awaited to
-# the end is kept; then nobody else knows it any more.
+# Waiters are used again, because making one, and what trio needs to put a task to
+# sleep, would cost as much as the sleep itself. Only one that was awaited to its end
+# is kept; then nobody else knows it any more.
 #
 # Invariants (``check_line`` asserts them)
 # ----------------------------------------
@@ -53,6 +53,9 @@ class Nothing(Enum):
 
 
 NOTHING: Final = Nothing.NOTHING
+
+# How many waiters of each kind are kept to be used again.
+SPARES: Final = 1000
 
 # Who waits, oldest first, and for a select the indices of its cases that wait here.
 Line: TypeAlias = "OrderedDict[Waiter, list[int]]"
@@ -97,12 +100,25 @@ WOKEN: Final[Any] = Woken()
 class Waiter(ABC):
     """A task's place in one line or several, and what comes of it."""
 
-    __slots__ = ("error", "result", "task", "thread")
+    __slots__ = ("_sleep_message", "error", "result", "task", "thread")
 
     thread: int
     task: Task | None  # whom to wake; None while it is not asleep
     result: Any  # NOTHING until finished
     error: BaseException | None  # what to raise instead of returning the result
+
+    def __init__(self) -> None:
+        self.result = NOTHING
+        self.error = None
+        # What ``wait_task_rescheduled`` yields to the scheduler is the same for each
+        # sleep with the same abort function, so it is asked for only once.
+        coroutine = wait_task_rescheduled(self._give_up)  # noqa: ASYNC105  # see above
+        self._sleep_message = coroutine.send(None)
+        coroutine.close()
+
+    @abstractmethod
+    def _give_up(self, _: RaiseCancelT) -> Abort:
+        """Leave all lines, since the sleep is cancelled; trio's abort function."""
 
     @abstractmethod
     def choose(self, *lines: Line) -> Wish:
@@ -147,22 +163,13 @@ class Offer(Waiter):
     If the wait is cancelled, the offer has left its line and nothing has happened.
     """
 
-    __slots__ = ("_sleep_message", "line", "pace", "role", "value")
+    __slots__ = ("line", "pace", "role", "value")
 
     task: Task
     line: Line
     pace: Pace
     role: Role
     value: Any
-
-    def __init__(self) -> None:
-        self.result = NOTHING
-        self.error = None
-        # What ``wait_task_rescheduled`` yields to the scheduler is the same for each
-        # sleep with the same abort function, so it is asked for only once.
-        coroutine = wait_task_rescheduled(self._give_up)  # noqa: ASYNC105  # see above
-        self._sleep_message = coroutine.send(None)
-        coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, Any]:
         woken = yield self._sleep_message
@@ -179,8 +186,7 @@ class Offer(Waiter):
         return result
 
     def _give_up(self, _: RaiseCancelT) -> Abort:
-        """Leave the line, since the sleep is cancelled; trio's abort function."""
-        self.withdraw()
+        del self.line[self]
         return Abort.SUCCEEDED
 
     def choose(self, *lines: Line) -> Wish:
@@ -200,7 +206,7 @@ class Offer(Waiter):
 
 
 # Shared by all threads; each of its ends is changed in one step.
-spare_offers: Final[deque[Offer]] = deque(maxlen=64)
+spare_offers: Final[deque[Offer]] = deque(maxlen=SPARES)
 
 # The cases of an offer: it has none.
 NO_CASES: Final[list[int]] = []
@@ -218,16 +224,28 @@ class TimedWaiter(Waiter):
         if self._alarm is not None:
             self._alarm.deadline = min(clock._due_for(self) for clock in self._clocks)
 
+    def _give_up(self, _: RaiseCancelT) -> Abort:
+        # If the alarm has rung, keep the place until the task has looked at its clocks.
+        self.task = None
+        if self._alarm is None or trio.current_time() < self._alarm.deadline:
+            self.withdraw()
+        return Abort.SUCCEEDED
+
     def _sleep(self) -> Generator[Any, Any, None]:
-        """Sleep until finished."""
-        if not self._clocks:
-            yield from self._sleep_once()
+        """Sleep until finished, while no clock can wake it."""
+        self.task = running.task
+        woken = yield self._sleep_message
+        if woken is not WOKEN:
+            woken.unwrap()
+
+    def _sleep_by_the_clock(self) -> Generator[Any, Any, None]:
+        """Sleep until finished, looking at the clocks whenever the alarm rings."""
         while self.result is NOTHING:
             self._alarm = trio.CancelScope()
             self.set_alarm()
             try:
                 with self._alarm:
-                    yield from self._sleep_once()
+                    yield from self._sleep()
             except BaseException as error:
                 if self.result is NOTHING:
                     self.withdraw()
@@ -238,20 +256,6 @@ class TimedWaiter(Waiter):
                 # cancellation strikes at the task's next checkpoint.
             if self.result is NOTHING:
                 self._look_at_clocks()
-
-    def _sleep_once(self) -> Generator[Any, Any, None]:
-        self.task = running.task
-        yield from wait_task_rescheduled(self._give_up).__await__()  # noqa: ASYNC105  # awaited
-
-    def _give_up(self, _: RaiseCancelT) -> Abort:
-        """Leave all lines, since the sleep is cancelled; trio's abort function.
-
-        If the alarm has rung, the place is kept until the task has looked at its clocks.
-        """
-        self.task = None
-        if self._alarm is None or trio.current_time() < self._alarm.deadline:
-            self.withdraw()
-        return Abort.SUCCEEDED
 
     def _look_at_clocks(self) -> None:
         for clock in self._clocks:
@@ -265,10 +269,9 @@ class TimedOffer(TimedWaiter):
     __slots__ = ("line", "pace", "role", "value")
 
     def __init__(self, clock: Clock, line: Line, role: Role, value: object, pace: Pace) -> None:
+        super().__init__()
         self.task = None
         self.thread = get_ident()
-        self.result = NOTHING
-        self.error = None
         self._alarm = None
         self._clocks = (clock,)
         self.line = line
@@ -278,7 +281,7 @@ class TimedOffer(TimedWaiter):
         line[self] = NO_CASES
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        yield from self._sleep()
+        yield from self._sleep_by_the_clock()
         self.pace.restart()
         if self.error is not None:
             raise self.error

@@ -1,0 +1,327 @@
+"""gochan beside its peers: one process, interleaved rounds, medians, ratios.
+
+    uv run python tests/benchmarks/side_by_side.py [--rounds N]
+
+Every round runs every piece of work once, in random order, so that a machine that changes
+its speed changes it for all. A ratio is the median over the rounds of the ratios within each
+round. Times are microseconds per item. With a ``go`` on the path, Go's own figures are
+printed as well, for orientation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import platform
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import aiochan
+import anyio
+import trio
+
+from gochan import Chan, select
+
+Seconds = float
+Work = Callable[[], Seconds]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One line of the table: how ``work`` of gochan compares with ``peer``'s."""
+
+    title: str
+    ours: str
+    peer: str
+    at_least: float | None = None  # their time / our time
+    at_most: float | None = None  # our time / their time
+
+
+GOALS = [
+    Goal("capacity 100, against trio", "gochan 100", "trio 100", at_least=8),
+    Goal("capacity 100, against asyncio.Queue", "gochan 100", "asyncio 100", at_least=1),
+    Goal("capacity 100, against anyio on trio", "gochan 100", "anyio 100"),
+    Goal("capacity 100, against aiochan", "gochan 100", "aiochan 100"),
+    Goal("capacity 0, against trio", "gochan 0", "trio 0", at_least=2),
+    Goal("capacity 0, against anyio on trio", "gochan 0", "anyio 0"),
+    Goal("capacity 0, against aiochan", "gochan 0", "aiochan 0"),
+    Goal("nowait pair, against trio", "gochan nowait", "trio nowait", at_least=2),
+    Goal("select of 2, against aiochan", "gochan select", "aiochan select", at_least=1),
+    Goal("select of 2, against receive", "gochan select", "gochan 0", at_most=2.5),
+    Goal("select in 1,000 tasks, against 100", "1,000 tasks", "100 tasks", at_most=1.5),
+]
+
+
+# A producer and a consumer
+
+
+async def gochan_pair(capacity: int, items: int) -> Seconds:
+    channel = Chan[int](capacity)
+
+    async def produce() -> None:
+        with channel:
+            for item in range(items):
+                await channel.send(item)
+
+    start = perf_counter()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(produce)
+        async for _ in channel:
+            pass
+    return (perf_counter() - start) / items
+
+
+async def trio_pair(capacity: int, items: int) -> Seconds:
+    sender, receiver = trio.open_memory_channel[int](capacity)
+
+    async def produce() -> None:
+        async with sender:
+            for item in range(items):
+                await sender.send(item)
+
+    start = perf_counter()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(produce)
+        async for _ in receiver:
+            pass
+    return (perf_counter() - start) / items
+
+
+async def anyio_pair(capacity: int, items: int) -> Seconds:
+    sender, receiver = anyio.create_memory_object_stream[int](capacity)
+
+    async def produce() -> None:
+        async with sender:
+            for item in range(items):
+                await sender.send(item)
+
+    start = perf_counter()
+    async with receiver, anyio.create_task_group() as group:
+        group.start_soon(produce)
+        async for _ in receiver:
+            pass
+    return (perf_counter() - start) / items
+
+
+async def asyncio_pair(capacity: int, items: int) -> Seconds:
+    queue: asyncio.Queue[int | None] = asyncio.Queue(capacity)
+
+    async def produce() -> None:
+        for item in range(items):
+            await queue.put(item)
+        await queue.put(None)
+
+    start = perf_counter()
+    task = asyncio.create_task(produce())
+    while await queue.get() is not None:
+        pass
+    await task
+    return (perf_counter() - start) / items
+
+
+async def aiochan_pair(capacity: int, items: int) -> Seconds:
+    channel = aiochan.Chan(capacity or None)
+
+    async def produce() -> None:
+        for item in range(items):
+            await channel.put(item)
+        channel.close()
+
+    start = perf_counter()
+    task = asyncio.create_task(produce())
+    async for _ in channel:
+        pass
+    await task
+    return (perf_counter() - start) / items
+
+
+# A value sent and received at once
+
+
+async def gochan_nowait(items: int) -> Seconds:
+    channel = Chan[int](1)
+    start = perf_counter()
+    for item in range(items):
+        channel.send_nowait(item)
+        channel.receive_nowait()
+    return (perf_counter() - start) / items
+
+
+async def trio_nowait(items: int) -> Seconds:
+    sender, receiver = trio.open_memory_channel[int](1)
+    start = perf_counter()
+    for item in range(items):
+        sender.send_nowait(item)
+        receiver.receive_nowait()
+    return (perf_counter() - start) / items
+
+
+# Two producers, and a select over both channels
+
+
+async def gochan_select(items: int) -> Seconds:
+    first, second = Chan[int](), Chan[int]()
+
+    async def produce(channel: Chan[int]) -> None:
+        for item in range(items // 2):
+            await channel.send(item)
+
+    start = perf_counter()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(produce, first)
+        nursery.start_soon(produce, second)
+        for _ in range(items):
+            await select(first.on_receive(), second.on_receive())
+    return (perf_counter() - start) / items
+
+
+async def aiochan_select(items: int) -> Seconds:
+    first, second = aiochan.Chan(), aiochan.Chan()
+
+    async def produce(channel: aiochan.Chan) -> None:
+        for item in range(items // 2):
+            await channel.put(item + 1)
+
+    start = perf_counter()
+    tasks = [asyncio.create_task(produce(channel)) for channel in (first, second)]
+    for _ in range(items):
+        await aiochan.select(first, second)
+    await asyncio.gather(*tasks)
+    return (perf_counter() - start) / items
+
+
+# Many tasks that select on one channel they share and one of their own
+
+
+async def gochan_crowd(tasks: int, items: int) -> Seconds:
+    shared = Chan[int]()
+    own = [Chan[int](1) for _ in range(tasks)]
+
+    async def choose(channel: Chan[int]) -> None:
+        for _ in range(items // tasks):
+            await select(shared.on_receive(), channel.on_receive())
+
+    start = perf_counter()
+    async with trio.open_nursery() as nursery:
+        for channel in own:
+            nursery.start_soon(choose, channel)
+        for _ in range(items // tasks):
+            for channel in own:
+                await channel.send(1)
+    return (perf_counter() - start) / items
+
+
+def on_trio(function: Callable[..., Awaitable[Seconds]], *arguments: int) -> Work:
+    return partial(trio.run, function, *arguments)
+
+
+def on_asyncio(function: Callable[..., Awaitable[Seconds]], *arguments: int) -> Work:
+    return lambda: asyncio.run(function(*arguments))  # type: ignore[arg-type]
+
+
+WORK: dict[str, Work] = {
+    "gochan 100": on_trio(gochan_pair, 100, 50_000),
+    "trio 100": on_trio(trio_pair, 100, 10_000),
+    "asyncio 100": on_asyncio(asyncio_pair, 100, 50_000),
+    "anyio 100": on_trio(anyio_pair, 100, 5_000),
+    "aiochan 100": on_asyncio(aiochan_pair, 100, 10_000),
+    "gochan 0": on_trio(gochan_pair, 0, 10_000),
+    "trio 0": on_trio(trio_pair, 0, 10_000),
+    "anyio 0": on_trio(anyio_pair, 0, 5_000),
+    "aiochan 0": on_asyncio(aiochan_pair, 0, 5_000),
+    "gochan nowait": on_trio(gochan_nowait, 100_000),
+    "trio nowait": on_trio(trio_nowait, 100_000),
+    "gochan select": on_trio(gochan_select, 10_000),
+    "aiochan select": on_asyncio(aiochan_select, 5_000),
+    "100 tasks": on_trio(gochan_crowd, 100, 20_000),
+    "1,000 tasks": on_trio(gochan_crowd, 1_000, 20_000),
+}
+
+
+def idle_bytes(count: int = 10_000) -> float:
+    """Return how much memory an idle unbuffered channel takes."""
+    channels: list[Chan[int] | None] = [None] * count
+    tracemalloc.start()
+    for index in range(count):
+        channels[index] = Chan()
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return used / count
+
+
+def measure(rounds: int) -> dict[str, list[Seconds]]:
+    """Run all work ``rounds`` times, after one round that does not count."""
+    times: dict[str, list[Seconds]] = {name: [] for name in WORK}
+    for number in range(rounds + 1):
+        for name in random.sample(list(WORK), len(WORK)):
+            gc.collect()
+            seconds = WORK[name]()
+            if number:
+                times[name].append(seconds)
+        print(f"\rround {number} of {rounds}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return times
+
+
+def median_ratio(above: list[Seconds], below: list[Seconds]) -> float:
+    """Return the median of the ratios within each round."""
+    return statistics.median(a / b for a, b in zip(above, below, strict=True))
+
+
+def verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+def print_table(times: dict[str, list[Seconds]]) -> None:
+    def microseconds(name: str) -> float:
+        return statistics.median(times[name]) * 1e6
+
+    print(f"{'':38}{'gochan':>9}{'peer':>9}{'ratio':>9}   goal")
+    for goal in GOALS:
+        if goal.at_most is None:
+            ratio = median_ratio(times[goal.peer], times[goal.ours])
+            text = "" if goal.at_least is None else f">= {goal.at_least:g}"
+            met = ratio >= (goal.at_least or 0)
+        else:
+            ratio = median_ratio(times[goal.ours], times[goal.peer])
+            text, met = f"<= {goal.at_most:g}", ratio <= goal.at_most
+        mark = f"{text}, {verdict(met)}" if text else "-"
+        print(
+            f"{goal.title:38}{microseconds(goal.ours):9.2f}{microseconds(goal.peer):9.2f}"
+            f"{ratio:9.2f}   {mark}"
+        )
+    idle = idle_bytes()
+    print(f"{'idle Chan(), bytes':38}{idle:9.0f}{'':18}   <= 500, {verdict(idle <= 500)}")
+
+
+def print_go() -> None:
+    """Print what Go itself takes, where there is one."""
+    go = shutil.which("go")
+    if go is None:
+        return
+    source = Path(__file__).with_name("side_by_side.go")
+    result = subprocess.run([go, "run", source], capture_output=True, text=True, check=False)
+    print(f"\nGo, microseconds per item\n{(result.stdout or result.stderr).strip()}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=11)
+    rounds = parser.parse_args().rounds
+    print(f"Python {platform.python_version()}, trio {trio.__version__}, {rounds} rounds")
+    print_table(measure(rounds))
+    print_go()
+
+
+if __name__ == "__main__":
+    main()
