@@ -44,6 +44,7 @@ class Case(Generic[T_co]):
 
     __slots__ = ("priority",)
 
+    priority: int
     role: Role = "watch"
     value: Any = None  # what a send case offers
 

@@ -105,11 +105,11 @@ class Job(Generic[P, R]):
         key: Hashable,
     ) -> None:
         self._queue = queue
-        self.id = 0  # until it is admitted or refused
-        self.payload: Final = payload
-        self.timeout: Final = timeout
-        self.priority: Final = priority
-        self.key: Final = key
+        self.id: int = 0  # until it is admitted or refused
+        self.payload: Final[P] = payload
+        self.timeout: Final[float | None] = timeout
+        self.priority: Final[int] = priority
+        self.key: Final[Hashable] = key
         self._submitted = trio.current_time()
         self._started: float | None = None
         self._scope: trio.CancelScope | None = None
@@ -132,8 +132,9 @@ class Job(Generic[P, R]):
 
     @property
     def cause(self) -> Cause | None:
-        """Why the job ends, or has ended, early: the word of its outcome; otherwise ``None``.
+        """The word of its outcome, from the moment when something ends the job early.
 
+        ``None`` until then, and if it ends by itself.
         A handler that is cancelled can look here, by way of `current_job`, to tell a
         timeout from a cancel from a stop.
         """

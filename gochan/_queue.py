@@ -251,7 +251,7 @@ class JobQueue(Generic[P, R]):
 
     @property
     def phase(self) -> Phase:
-        """What the queue is at: ``run``, or a phase of a stop; see `stop`."""
+        """``run``, or the phase of the stop that is under way or over; see `stop`."""
         return self._phase
 
     async def stop(

@@ -91,7 +91,7 @@ class Strategy(ABC, Generic[T]):
         """Take ``item`` in, or say what else becomes of it.
 
         Returns:
-            `ADMIT` after storing the item, `WAIT`, or `Refuse`.
+            ``ADMIT`` after storing the item, ``WAIT``, or `Refuse`.
         """
         if len(self) >= self.capacity:
             return WAIT
@@ -171,7 +171,7 @@ class StrategySpec:
 
     Attributes:
         name: what users write; lower case letters, digits and hyphens.
-        factory: takes keyword options, returns a new `Strategy`.
+        factory: takes keyword options, returns a new strategy.
         summary: one line for ``gochan plugins``.
         promises: what the strategy claims about itself.
         api: the version of `Strategy` that it was written for.

@@ -14,7 +14,7 @@ class PriorityCancel(Strategy[T]):
     """Make the sender wait while it is full; at close, hand back what still waits.
 
     Go's select picks at random between "cancelled" and "next item", so a cancelled worker
-    goes on for a while. Here no further item goes once the channel is closed; `Chan.drain`
+    goes on for a while. Here no further item goes once the channel is closed; `gochan.Chan.drain`
     returns those that waited.
     """
 
