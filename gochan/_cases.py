@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from ._choosing import Case, Choice
+from ._choosing import Case, Choice, check_priority
 from ._errors import EndOfChannel
 from ._waiting import Role
 
@@ -20,9 +20,9 @@ class ChannelCase(Case[T]):
     __slots__ = ("_channel",)
 
     def __init__(self, channel: Chan[Any], priority: int) -> None:
-        # The same as Case.__init__, which is one call too many for what a loop makes anew.
+        # Case.__init__ written out, since loops make cases anew each time around.
         if type(priority) is not int:
-            super().__init__(priority)
+            check_priority(priority)
         self.priority = priority
         self._channel = channel
 
@@ -82,10 +82,10 @@ class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
         except EndOfChannel:
             return None, False
 
-    def _conclude(self, result: Any, error: BaseException | None) -> tuple[T | None, bool]:
-        if isinstance(error, EndOfChannel):
-            return None, False
-        return super()._conclude((result, True), error)
+    _mild = (EndOfChannel,)
+
+    def _conclude(self, result: Any, *, mild: bool) -> tuple[T | None, bool]:
+        return (None, False) if mild else (result, True)
 
 
 @final

@@ -27,8 +27,10 @@
 #
 # Invariants (``check`` asserts them)
 # -----------------------------------
-# 1. Receivers wait only if there is nothing to take, senders only if there is no room.
-# 2. Receivers and senders wait at the same time only if each is a select that does both.
+# 1. Without a strategy, receivers wait only if there is nothing to take, and senders only
+#    if there is no room.
+# 2. Without a strategy, receivers and senders wait at the same time only if each is a
+#    select that does both.
 # 3. Nobody waits at a closed channel, except receivers for what a strategy holds back.
 # 4. While the mark is not 0, the channel is open, no receiver waits, and the mark is
 #    at most the capacity.
@@ -45,14 +47,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, final
 
 import trio
-from trio.lowlevel import disable_ki_protection, enable_ki_protection
+from trio.lowlevel import enable_ki_protection
 
 from ._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
 from ._choosing import Case, Choice
 from ._ends import ReceiveChan, SendChan
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel
 from ._keeper import Keeper
-from ._pacing import UNPACED, checkpoint, running
+from ._pacing import UNPACED, checkpoint, running_task
 from ._strategy import Strategy, check_capacity
 from ._waiting import (
     NO_CASES,
@@ -62,6 +64,7 @@ from ._waiting import (
     Offer,
     Role,
     TimedOffer,
+    TimedWaiter,
     Waiter,
     Wish,
     check_line,
@@ -132,7 +135,8 @@ class Chan(Generic[T]):
         name: shown in ``repr`` and in errors.
         on_drop: called as ``on_drop(value, reason)`` for each value that will not be
             delivered: given up by the strategy, or buffered when the receiving end was
-            closed (reason ``"abandoned"``). It is called last, must not wait and must not raise.
+            closed (reason ``"abandoned"``). It is called when the state is final, may use
+            this channel and others, and must not raise. Ctrl-C does not interrupt it.
 
     Raises:
         TypeError: an argument is of the wrong type, or both a capacity and a strategy are given.
@@ -206,7 +210,7 @@ class Chan(Generic[T]):
             ChanBrokenError: the same, because the receiving end was closed.
             Refused: the strategy turned ``value`` away.
         """
-        if perf_counter() >= self._pace.due or running.task._cancel_status.effectively_cancelled:
+        if perf_counter() >= self._pace.due or running_task()._cancel_status.effectively_cancelled:
             self._pace = await checkpoint()
         if len(self._buffer) < self._mark:
             self._buffer.append(value)
@@ -241,7 +245,7 @@ class Chan(Generic[T]):
             EndOfChannel: the channel is closed and everything has been received.
             ChanClosedError: the receiving end was closed.
         """
-        if perf_counter() >= self._pace.due or running.task._cancel_status.effectively_cancelled:
+        if perf_counter() >= self._pace.due or running_task()._cancel_status.effectively_cancelled:
             self._pace = await checkpoint()
         if self._buffer and not self._senders:
             return self._buffer.popleft()
@@ -282,7 +286,7 @@ class Chan(Generic[T]):
     @enable_ki_protection
     async def __anext__(self) -> T:
         # ``receive`` once more: another coroutine per item would cost a tenth of the speed.
-        if perf_counter() >= self._pace.due or running.task._cancel_status.effectively_cancelled:
+        if perf_counter() >= self._pace.due or running_task()._cancel_status.effectively_cancelled:
             self._pace = await checkpoint()
         if self._buffer and not self._senders:
             return self._buffer.popleft()
@@ -313,12 +317,11 @@ class Chan(Generic[T]):
 
         That includes what a strategy handed back when the channel was closed.
         """
-        self._check_thread()
+        self._check_thread(self._receivers)
         self.close()
-        handed_back = [] if self._keeper is None else self._keeper.take_handed_back()
         values = self._clear()
         self._finish(self._receivers)
-        return handed_back + values
+        return values
 
     def __enter__(self) -> Chan[T]:
         return self
@@ -459,7 +462,7 @@ class Chan(Generic[T]):
             offer = Offer()
         offer.role = role
         offer.value = value
-        offer.task = running.task
+        offer.task = running_task()
         offer.thread = get_ident()
         offer.line = line
         offer.pace = self._pace
@@ -471,7 +474,7 @@ class Chan(Generic[T]):
         self._mark = 0
         choice.join(self._line(role), index)
         if self._keeper is not None and self._keeper.timed:
-            choice.follow(self)
+            choice.follow(self, index)
 
     def _line(self, role: Role) -> Line:
         """Return the line of those who want to ``role``, made when it is first needed."""
@@ -484,21 +487,19 @@ class Chan(Generic[T]):
 
     def _may_send(self) -> bool:
         """Whether `send_nowait` is worth trying; only a strategy can then still say no."""
-        if self._closed or self._receivers:
+        if self._closed or self._receivers or self._keeper is not None:
             return True
-        if self._keeper is not None:
-            return not self._senders
         return len(self._buffer) < self._capacity
 
     def _may_receive(self) -> bool:
         """Whether `receive_nowait` is worth trying; only a strategy can then still say no."""
         if self._buffer or self._senders or self._closed:
             return True
-        return self._keeper is not None and len(self._keeper.strategy) > 0
+        return self._keeper is not None and len(self._keeper) > 0
 
-    def _check_thread(self) -> None:
-        """Raise unless everybody who waits here may be woken by the caller."""
-        for line in (self._receivers, self._senders, self._watchers):
+    def _check_thread(self, *lines: Line) -> None:
+        """Raise unless those who wait in these lines may be woken by the caller."""
+        for line in lines:
             if line:
                 first(line).check_thread()
 
@@ -509,9 +510,9 @@ class Chan(Generic[T]):
         heads = [first(line) for line in (self._senders, self._receivers) if line]
         return self._keeper.due if waiter in heads else math.inf
 
-    def _strike(self) -> None:
+    def _strike(self, waiter: TimedWaiter, index: int) -> None:
         assert self._keeper is not None
-        self._keeper.settle(self)
+        self._keeper.strike(self)
 
     def _left(self) -> None:
         for line in (self._senders, self._receivers):
@@ -521,24 +522,29 @@ class Chan(Generic[T]):
     # Ending
 
     def _close(self) -> None:
-        self._check_thread()
+        self._check_thread(self._receivers, self._senders, self._watchers)
         self._closed = True
         self._mark = 0
-        if self._keeper is not None:
-            self._keeper.close()
         ended = () if len(self) else (self._receivers,)
         self._finish(*ended, self._senders, self._watchers)
+        if self._keeper is not None:
+            self._keeper.close(self)
 
+    @enable_ki_protection
     def _abandon(self) -> None:
         """Close the receiving end: whatever is buffered will never be received."""
         if self._broken:
             return
-        self._check_thread()
+        self._check_thread(self._receivers, self._senders, self._watchers)
+        # What was handed back at an earlier close is still there to be drained.
+        handed_back = [] if self._keeper is None else self._keeper.take_handed_back()
         self._broken = True
         if not self._closed:
             self._close()
         values = self._clear()
         self._finish(self._receivers)
+        if self._keeper is not None:
+            self._keeper.hand_back(handed_back)
         self._report([(value, "abandoned") for value in values])
 
     def _clear(self) -> list[T]:
@@ -584,7 +590,7 @@ class Chan(Generic[T]):
         self._dropped += len(drops)
         if self._on_drop is not None:
             for value, reason in drops:
-                _call(self._on_drop, value, reason)
+                self._on_drop(value, reason)
 
     # For job queues, which always have a strategy
 
@@ -606,16 +612,16 @@ class Chan(Generic[T]):
     def check(self) -> None:
         """Assert the invariants at the top of this file. For tests."""
         used, capacity = len(self), self.capacity
-        timed = self._keeper is not None and self._keeper.timed
         for line in (self._receivers, self._senders, self._watchers):
             check_line(line)
-        if not timed:
+        if self._keeper is None:
             assert not (self._receivers and used)
             assert not (self._senders and used < capacity)
-        for waiter in self._receivers:
-            assert not self._senders or waiter in self._senders or timed
+            assert not (self._closed and self._receivers)
+            for waiter in self._receivers:
+                assert not self._senders or waiter in self._senders
         assert not (self._closed and (self._senders or self._watchers))
-        assert not (self._closed and self._receivers) or (timed and used)
+        assert not (self._closed and self._receivers) or used
         if self._mark:
             assert not self._closed
             assert not self._receivers
@@ -627,8 +633,3 @@ class Chan(Generic[T]):
 
 
 _LINES: Final = {"receive": "_receivers", "send": "_senders", "watch": "_watchers"}
-
-
-@disable_ki_protection
-def _call(function: Callable[[T, str], object], value: T, reason: str) -> None:
-    function(value, reason)

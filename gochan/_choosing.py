@@ -20,11 +20,11 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from random import Random
 from threading import get_ident
-from typing import Any, Final, Generic, Protocol, TypeVar, final
+from typing import Any, Final, Generic, TypeVar, final
 
 import trio
 
-from ._pacing import Pace, running
+from ._pacing import Pace, running_task
 from ._waiting import NOTHING, SPARES, Clock, Line, Role, TimedWaiter, first
 
 T_co = TypeVar("T_co", covariant=True)
@@ -32,6 +32,12 @@ T_co = TypeVar("T_co", covariant=True)
 # The only randomness in channels and select. Registered with hypothesis, so that a
 # failing test replays.
 chance: Final = Random()
+
+
+def check_priority(priority: int) -> None:
+    """Raise `TypeError` unless ``priority`` is a whole number."""
+    if isinstance(priority, bool) or not isinstance(priority, int):
+        raise TypeError(f"priority must be an int, not {priority!r}")
 
 
 class Case(Generic[T_co]):
@@ -50,7 +56,7 @@ class Case(Generic[T_co]):
 
     def __init__(self, priority: int) -> None:
         if type(priority) is not int:
-            raise TypeError(f"priority must be an int, not {priority!r}")
+            check_priority(priority)
         self.priority = priority
 
     # As it stands, this is the case that never happens.
@@ -66,10 +72,11 @@ class Case(Generic[T_co]):
     def _join(self, choice: Choice, index: int) -> None:
         """Wait for it, as case number ``index`` of ``choice``."""
 
-    def _conclude(self, result: Any, error: BaseException | None) -> T_co:
-        """Turn what a waiting select was woken with into the value of this case."""
-        if error is not None:
-            raise error
+    # The errors that are a value of this case, and not raised.
+    _mild: tuple[type[BaseException], ...] = ()
+
+    def _conclude(self, result: Any, *, mild: bool) -> T_co:
+        """Turn what a waiting select was woken with, or a mild error, into the value."""
         return result  # type: ignore[no-any-return]  # whoever woke it has seen to that
 
 
@@ -85,15 +92,6 @@ def draw(cases: Sequence[Case[object]], among: Sequence[int]) -> int:
     return best[int(chance.random() * len(best))]
 
 
-class Timer(Clock, Protocol):
-    """The part of a time case that belongs to one select: it finishes only that one."""
-
-    index: int
-
-    def take(self) -> object:
-        """Return the value of the case, now that it is due and has been drawn."""
-
-
 @final
 class Choice(TimedWaiter):
     """The wait of a select, in all the lines of its cases.
@@ -102,7 +100,7 @@ class Choice(TimedWaiter):
     cancelled, it has left all its lines and nothing has happened.
     """
 
-    __slots__ = ("_cases", "_lines", "_pace", "_timers", "_winner")
+    __slots__ = ("_cases", "_lines", "_pace", "_winner")
 
     _cases: Sequence[Case[object]]
     _pace: Pace
@@ -111,8 +109,7 @@ class Choice(TimedWaiter):
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[Line] = []
-        self._timers: list[Timer] = []
-        self._clocks: dict[Clock, None] = {}
+        self._clocks = {}
         self._alarm = None
 
     @staticmethod
@@ -124,7 +121,7 @@ class Choice(TimedWaiter):
             choice = Choice()
         choice._cases = cases
         choice._pace = pace
-        choice.task = running.task
+        choice.task = running_task()
         choice.thread = get_ident()
         try:
             for index, case in enumerate(cases):
@@ -144,32 +141,32 @@ class Choice(TimedWaiter):
             line[self] = [index]
             self._lines.append(line)
 
-    def follow(self, clock: Clock) -> None:
-        """Let ``clock`` wake this select."""
-        self._clocks[clock] = None
-
-    def start(self, timer: Timer) -> None:
-        """Let ``timer`` wake this select, and be drawn when it is due."""
-        self.follow(timer)
-        self._timers.append(timer)
+    def follow(self, clock: Clock, index: int) -> None:
+        """Let ``clock`` wake this select on behalf of the case with that index."""
+        self._clocks[index] = clock
 
     def __await__(self) -> Generator[Any, Any, int]:
-        if self._clocks:
-            yield from self._sleep_by_the_clock()
-        else:
-            yield from self._sleep()
+        try:
+            if self._clocks:
+                yield from self._sleep_by_the_clock()
+            else:
+                yield from self._sleep()
+        except (trio.Cancelled, KeyboardInterrupt):
+            self._forget()
+            raise
         self._pace.restart()
         return self._winner
 
     def conclude(self) -> object:
         """Return the value of the case that was served, or raise what became of it."""
         case, result, error = self._cases[self._winner], self.result, self.error
-        if not self._clocks:
-            self._cases = ()
-            self.result = NOTHING
-            self.error = None
-            spare_choices.append(self)
-        return case._conclude(result, error)
+        self._forget()
+        try:
+            if error is not None and not isinstance(error, case._mild):
+                raise error
+            return case._conclude(result, mild=error is not None)
+        finally:
+            del error  # it would be in a cycle with its traceback
 
     def choose(self, *lines: Line) -> Case[object]:
         return self._choose([index for line in lines for index in line.get(self, ())])
@@ -179,11 +176,16 @@ class Choice(TimedWaiter):
         self.finish(result)
         return chosen.value
 
+    def finish_case(self, index: int, result: object) -> None:
+        """Finish the case with that index, without a draw."""
+        self._winner = index
+        self.finish(result)
+
     def withdraw(self) -> None:
         for line in self._lines:
             del line[self]
         self._lines.clear()
-        for clock in self._clocks:
+        for clock in self._clocks.values():
             clock._left()
 
     def _choose(self, among: Sequence[int]) -> Case[object]:
@@ -191,14 +193,20 @@ class Choice(TimedWaiter):
         return self._cases[self._winner]
 
     def _look_at_clocks(self) -> None:
-        assert self._alarm is not None
-        rang = self._alarm.deadline
-        super()._look_at_clocks()
-        if self.result is NOTHING:
-            due = {timer.index: timer for timer in self._timers if timer._due_for(self) <= rang}
-            if due:
-                self._choose([*due])
-                self.finish(due[self._winner].take())
+        # What is due by now has become ready at once: draw, as long as nothing has come.
+        left = [*self._clocks]
+        while left and self.result is NOTHING:
+            index = draw(self._cases, left)
+            left.remove(index)
+            self._clocks[index]._strike(self, index)
+
+    def _forget(self) -> None:
+        """Let go of everything, and be kept for the next select."""
+        self._cases = ()
+        self._clocks.clear()
+        self._alarm = self.task = self.error = None
+        self.result = NOTHING
+        spare_choices.append(self)
 
 
 # Shared by all threads; each of its ends is changed in one step.

@@ -53,12 +53,15 @@ class Refused(Exception):
     """
 
     def __init__(self, reason: str, retry_after: float | None = None, value: object = None) -> None:
-        hint = "" if retry_after is None else f"; try again in {retry_after:.3g} s"
-        super().__init__(f"refused: {reason}{hint}")
+        super().__init__(reason, retry_after, value)
         self.reason = reason
         self.retry_after = retry_after
         self.value = value
         self.case: int | str | None = None
+
+    def __str__(self) -> str:
+        hint = "" if self.retry_after is None else f"; try again in {self.retry_after:.3g} s"
+        return f"refused: {self.reason}{hint}"
 
 
 class JobFailed(Exception):
@@ -68,7 +71,7 @@ class JobFailed(Exception):
         job: the job that failed.
     """
 
-    def __init__(self, message: str, job: object) -> None:
+    def __init__(self, message: str, job: object = None) -> None:
         super().__init__(message)
         self.job = job
 

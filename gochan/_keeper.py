@@ -1,8 +1,32 @@
 """A strategy at work behind a channel: how it is asked, and what comes of its answers."""
 
+# Theory of operation
+# -------------------
+# Behind such a channel nothing is decided by looking at a buffer; the strategy has to be
+# asked, and asking may change it. ``submit`` and ``fetch`` ask on behalf of whoever sends
+# or receives now; ``settle`` asks on behalf of those who wait, the first of each line,
+# until neither line can go on. A strategy that follows the clock may have changed its
+# mind since it was asked last, so it is settled before anything else, and the first in
+# each line has an alarm for the moment at which it says that it may change again.
+#
+# A strategy of capacity 0 can hold nothing, so it is passed by: sender and receiver meet.
+#
+# What the strategy gives up goes to ``on_drop``, which belongs to the user and may do
+# anything, so it is called last, when the state is final; then what was to wait is
+# decided once more. If it raises, which it must not, a value that was already taken is
+# put back, in front.
+#
+# Invariants (``Chan.check`` asserts what can be seen from outside)
+# -----------------------------------------------------------------
+# 1. Whenever nobody is inside this file: if a receiver waits, the strategy had nothing to
+#    give when it was asked last; if a sender waits, it did not admit the first one.
+# 2. Every item that was admitted is in exactly one place: in the strategy, in ``_front``,
+#    among the handed back, reported as dropped, or with a receiver.
+
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar, final
 
@@ -18,12 +42,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# A strategy whose next change is not in the future is asked again after this time.
+_SOON = 1e-3
+
 
 @final
 class Keeper(Generic[T]):
     """Asks one strategy on behalf of one channel."""
 
-    __slots__ = ("_handed_back", "due", "on_admit", "strategy", "timed")
+    __slots__ = ("_front", "_handed_back", "due", "on_admit", "strategy", "timed")
 
     def __init__(self, strategy: Strategy[T]) -> None:
         if not isinstance(strategy, Strategy):
@@ -42,6 +69,7 @@ class Keeper(Generic[T]):
             )
         strategy._in_use = True
         self.strategy = strategy
+        self._front: deque[T] = deque()
         self._handed_back: list[T] = []
         # Called with each item when it is admitted, also past the strategy.
         self.on_admit: Callable[[T], None] | None = None
@@ -50,22 +78,32 @@ class Keeper(Generic[T]):
         self.due = math.inf
 
     def __len__(self) -> int:
-        return len(self.strategy)
+        return len(self.strategy) + len(self._front)
 
     # What the channel does
 
     def submit(self, channel: Chan[T], value: T) -> bool:
         """Send ``value`` now; return whether that was possible."""
-        channel._check_thread()
+        while True:
+            if channel._closed:
+                raise channel._closed_error(value)
+            channel._check_thread(channel._receivers, channel._senders)
+            try:
+                admitted = self._submit(channel, value)
+            finally:
+                reported = self._report(channel)
+            if admitted or not reported:
+                return admitted
+
+    def _submit(self, channel: Chan[T], value: T) -> bool:
         if self.timed:
             self.settle(channel)
-        if channel._senders:
-            return False
         if not self.strategy.capacity and channel._receivers:
-            # A strategy that can hold nothing is passed by.
             self._admitted(value)
             first(channel._receivers).serve(channel._receivers, value)
             return True
+        if channel._senders:
+            return False
         try:
             return self._offer(value)
         finally:
@@ -73,24 +111,42 @@ class Keeper(Generic[T]):
 
     def fetch(self, channel: Chan[T]) -> T | Nothing:
         """Receive now; return `NOTHING` if that is not possible."""
-        channel._check_thread()
+        while True:
+            channel._check_thread(channel._receivers, channel._senders)
+            value = self._fetch(channel)
+            try:
+                reported = self._report(channel)
+            except BaseException:
+                if value is not NOTHING:
+                    self._front.appendleft(value)
+                raise
+            if value is not NOTHING:
+                return value
+            if channel._closed and not len(self):
+                raise channel._end()
+            if not reported:
+                return NOTHING
+
+    def _fetch(self, channel: Chan[T]) -> T | Nothing:
         if self.timed:
             self.settle(channel)
-        if channel._receivers:
-            return NOTHING
         if not self.strategy.capacity and channel._senders:
             sent: T = first(channel._senders).serve(channel._senders)
             self._admitted(sent)
             return sent
+        if channel._receivers:
+            return NOTHING
         value = self._take()
-        self.settle(channel)
-        if value is NOTHING and len(self.strategy):
-            # Looking for it, the strategy has dropped others and made room for senders.
+        while value is NOTHING and channel._senders and self._admit_first(channel):
+            # Looking for one, the strategy has dropped others, and so made room.
             value = self._take()
-            self.settle(channel)
-        if value is NOTHING and channel._closed and not len(self.strategy):
-            raise channel._end()
+        self.settle(channel)
         return value
+
+    def strike(self, channel: Chan[T]) -> None:
+        """Do what time allows by now."""
+        self.settle(channel)
+        self._report(channel)
 
     def settle(self, channel: Chan[T]) -> None:
         """Let waiting tasks and strategy meet, until neither can do more for the other."""
@@ -98,24 +154,35 @@ class Keeper(Generic[T]):
         going_on = True
         while going_on:
             going_on = False
+            dropped = len(self.strategy._dropped)
             while senders and self._admit_first(channel):
                 going_on = True
-            while receivers and (value := self._take()) is not NOTHING:
-                first(receivers).serve(receivers, value)
+            while receivers and self._serve_first(channel):
                 going_on = True
-        channel._peak = max(channel._peak, len(self.strategy))
-        if channel._closed and not len(self.strategy):
+            if senders and len(self.strategy._dropped) > dropped:
+                going_on = True  # there is room again
+        channel._peak = max(channel._peak, len(self))
+        if channel._closed and not len(self):
             channel._finish(receivers)
         if self.timed:
-            change = self.strategy.next_change(self._now())
-            self.due = math.inf if change is None else change
+            now = self._now()
+            change = self.strategy.next_change(now)
+            if change is None:
+                self.due = math.inf
+            else:
+                self.due = change if change > now else now + _SOON
             channel._left()
-        drops, self.strategy._dropped = self.strategy._dropped, []
-        channel._report(drops)
 
-    def close(self) -> None:
-        """Let the strategy say which of the waiting items shall not be delivered."""
-        self._handed_back += self.strategy.close()
+    def close(self, channel: Chan[T]) -> None:
+        """Let the strategy say what shall not be delivered any more."""
+        try:
+            self._handed_back += self.strategy.close()
+        finally:
+            self.strike(channel)
+
+    def hand_back(self, items: list[T]) -> None:
+        """Keep items to be drained."""
+        self._handed_back[:0] = items
 
     def take_handed_back(self) -> list[T]:
         """Return, once, what the strategy handed back at close."""
@@ -123,35 +190,41 @@ class Keeper(Generic[T]):
         return items
 
     def clear(self) -> list[T]:
-        """Take out everything that still waits."""
-        strategy = self.strategy
-        items: list[T] = []
-        if len(strategy.items) == len(strategy):
-            items += strategy.items
+        """Take out everything that waits: what was handed back at close comes first.
+
+        If the strategy raises, what it has given out until then is kept for the next call.
+        """
+        strategy, kept = self.strategy, self._handed_back
+        kept += self._front
+        self._front.clear()
+        if type(strategy).take is Strategy.take:
+            kept += strategy.items
             strategy.items.clear()
-        # A strategy that keeps its items elsewhere gives them out one by one; those
-        # that it would hold back, it gives out at the end of time.
-        for now in (self._now(), math.inf):
-            while len(strategy):
-                try:
-                    items.append(strategy.take(now))
-                except Empty:
+        now = self._now() if self.timed else 0.0
+        while len(strategy):
+            try:
+                kept.append(strategy.take(now))
+            except Empty:
+                # Go on to the moment when it gives out more.
+                change = strategy.next_change(now)
+                if change is None or change <= now:
                     break
-        items += [item for item, _ in strategy._dropped]
+                now = change
+        kept += [item for item, _ in strategy._dropped]
         strategy._dropped.clear()
-        return items
+        return self.take_handed_back()
 
     def discard(self, channel: Chan[T], item: T) -> None:
         """Take one waiting item out, if the strategy keeps it where it can be found."""
-        if type(self.strategy).take is Strategy.take and item in self.strategy.items:
-            self.strategy.items.remove(item)
-            self.settle(channel)
+        items = self.strategy.items
+        if type(self.strategy).take is Strategy.take:
+            for index, waiting in enumerate(items):
+                if waiting is item:
+                    del items[index]
+                    self.strike(channel)
+                    return
 
     # What the strategy says
-
-    def _admitted(self, value: T) -> None:
-        if self.on_admit is not None:
-            self.on_admit(value)
 
     def _now(self) -> float:
         """Return the time on trio's clock; outside a run any time, if none matters."""
@@ -176,21 +249,47 @@ class Keeper(Generic[T]):
             f"not {verdict!r}"
         )
 
+    def _admitted(self, value: T) -> None:
+        if self.on_admit is not None:
+            self.on_admit(value)
+
+    def _take(self) -> T | Nothing:
+        if self._front:
+            return self._front.popleft()
+        try:
+            return self.strategy.take(self._now())
+        except Empty:
+            return NOTHING
+
     def _admit_first(self, channel: Chan[T]) -> bool:
-        """Offer once more what the first waiting sender has; return whether it was served."""
+        """Offer what the first waiting sender has; return whether its wait is over."""
         waiter = first(channel._senders)
         wish = waiter.choose(channel._senders)
         try:
             if not self._offer(wish.value):
                 return False
-        except Refused as refused:
-            waiter.finish(error=refused)
+        except Exception as error:  # refused, or the strategy is broken: it is told
+            waiter.finish(error=error)
         else:
             waiter.finish()
         return True
 
-    def _take(self) -> T | Nothing:
+    def _serve_first(self, channel: Chan[T]) -> bool:
+        """Give the first waiting receiver what goes next; return whether its wait is over."""
         try:
-            return self.strategy.take(self._now())
-        except Empty:
-            return NOTHING
+            value = self._take()
+        except Exception as error:  # the strategy is broken: whoever wanted something is told
+            first(channel._receivers).finish(error=error)
+            return True
+        if value is NOTHING:
+            return False
+        first(channel._receivers).serve(channel._receivers, value)
+        return True
+
+    def _report(self, channel: Chan[T]) -> bool:
+        """Tell of what the strategy has given up; return whether anybody was told."""
+        if not self.strategy._dropped:
+            return False
+        drops, self.strategy._dropped = self.strategy._dropped, []
+        channel._report(drops)
+        return True

@@ -19,7 +19,7 @@
 # and the other is a coroutine, and both cost more than a send. If a task does not
 # show it, every pace is always due, and trio's own checkpoint decides: slower, never
 # wrong. Hot methods write the whole test out, in one line:
-#     if perf_counter() >= pace.due or running.task._cancel_status.effectively_cancelled:
+#     if perf_counter() >= pace.due or running_task()._cancel_status.effectively_cancelled:
 #
 # Invariants
 # ----------
@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 from time import perf_counter
-from typing import Any, Final, Protocol, cast, final
+from typing import Any, Final, final
 from weakref import WeakSet
 
 import trio
@@ -43,33 +43,43 @@ from trio.lowlevel import RunVar, current_task
 DEFAULT_INTERVAL: Final = 100e-6
 
 
-class Running(Protocol):
-    """Where to find the running task."""
-
-    @property
-    def task(self) -> Any: ...
-
-
-class PublicRunning:
-    """The way to the running task that trio documents."""
-
-    @property
-    def task(self) -> Any:
-        return current_task()
-
-
-try:
-    # The place where ``current_task`` looks, without the call.
-    from trio._core._run_context import GLOBAL_RUN_CONTEXT as _context
-except ImportError:  # pragma: no cover  # no trio that we know of
-    running: Running = PublicRunning()
-else:
-    running = cast("Running", _context)
-
 OUTSIDE: Final = (
     "this has to be done by a task inside trio.run; from another thread, "
     "use trio.from_thread.run or trio.from_thread.run_sync"
 )
+
+
+def running_task() -> Any:
+    """Return the running task, as `trio.lowlevel.current_task` does.
+
+    Raises:
+        RuntimeError: no task of trio is running, and what to do about it.
+    """
+    try:
+        return _context.task
+    except (AttributeError, RuntimeError):
+        raise RuntimeError(OUTSIDE) from None
+
+
+class PublicContext:
+    """Finds the running task by way of trio's public interface."""
+
+    @property
+    def task(self) -> Any:
+        """The running task."""
+        return current_task()
+
+
+def _find_context() -> Any:
+    """Return where ``current_task`` looks, to save the call to it."""
+    try:
+        from trio._core._run_context import GLOBAL_RUN_CONTEXT
+    except ImportError:
+        return PublicContext()
+    return GLOBAL_RUN_CONTEXT
+
+
+_context: Final = _find_context()
 
 
 @final
@@ -103,12 +113,11 @@ _lock = Lock()  # runs in several threads share the two above
 
 def current_pace() -> Pace:
     """Return the pace of the run that the calling task belongs to."""
+    task = running_task()
     try:
         return _pace_of_run.get()
     except LookupError:
-        pace = Pace(strict=not _shows_cancellation())
-    except RuntimeError:
-        raise RuntimeError(OUTSIDE) from None
+        pace = Pace(strict=not _shows_cancellation(task))
     with _lock:
         _paces.add(pace)
         pace.set_interval(_interval())
@@ -161,7 +170,7 @@ def _change_paces() -> None:
         pace.set_interval(_interval())
 
 
-def _shows_cancellation() -> bool:
-    """Tell whether the running task shows that it is cancelled."""
-    status = getattr(current_task(), "_cancel_status", None)
+def _shows_cancellation(task: Any) -> bool:
+    """Tell whether a task shows that it is cancelled."""
+    status = getattr(task, "_cancel_status", None)
     return isinstance(getattr(status, "effectively_cancelled", None), bool)

@@ -70,7 +70,8 @@ class Plugins:
         self._infos: list[PluginInfo] = []
         self._specs: dict[str, list[tuple[StrategySpec, PluginInfo]]] = {}
         self._load_built_in()
-        blocked = {*block, *os.environ.get(BLOCK_VARIABLE, "").replace(" ", "").split(",")}
+        blocked = {block} if isinstance(block, str) else {*block}
+        blocked.update(name.strip() for name in os.environ.get(BLOCK_VARIABLE, "").split(","))
         if found is None:
             found = entry_points(group=PROJECT)
         for entry in sorted(found, key=lambda entry: entry.name):
@@ -150,17 +151,17 @@ class Plugins:
 
     def _load(self, entry: EntryPoint) -> None:
         """Load one plugin, or note what is wrong with it."""
+        plugin = None
         try:
             plugin = entry.load()
-            self._manager.register(plugin, name=entry.name)
+            self._manager.register(plugin, name=f"{entry.dist and entry.dist.name}:{entry.name}")
             self._manager.check_pending()
             specs = self._collect(plugin)
             self._validate(specs)
-        except Exception as problem:  # whatever a plugin does wrong, it is the plugin's
-            if self._manager.has_plugin(entry.name):
-                self._manager.unregister(name=entry.name)
-            text = " ".join(f"{type(problem).__name__}: {problem}".split())
-            self._infos.append(_describe(entry, "broken", problem=text))
+        except (Exception, SystemExit) as problem:  # whatever a plugin does, it is its fault
+            if plugin is not None and self._manager.is_registered(plugin):
+                self._manager.unregister(plugin)
+            self._infos.append(_describe(entry, "broken", problem=_text(problem)))
             return
         info = _describe(entry, "active", tuple(spec.name for spec in specs))
         self._infos.append(info)
@@ -173,7 +174,10 @@ class Plugins:
             raise PluginError("it implements no hook; is @gochan.hookimpl missing?")
         others = [other for other in self._manager.get_plugins() if other is not plugin]
         hook = self._manager.subset_hook_caller("gochan_strategies", others)
-        return [spec for specs in hook() for spec in specs]
+        answers = hook()  # pluggy leaves out None
+        if not answers:
+            raise PluginError("gochan_strategies returned None; it must yield StrategySpec(...)")
+        return [spec for specs in answers for spec in specs]
 
     def _validate(self, specs: Iterable[StrategySpec]) -> None:
         seen: set[str] = set()
@@ -194,14 +198,14 @@ class Plugins:
     def _unknown(self, name: str) -> str:
         close = difflib.get_close_matches(str(name), self._specs, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        broken = [info.name for info in self._infos if info.status == "broken"]
-        skipped = (
-            f" Broken plugins were skipped: {', '.join(broken)}; see 'gochan plugins'."
-            if broken
+        skipped = [info.name for info in self._infos if info.status != "active"]
+        more = (
+            f" Broken or blocked plugins were skipped: {', '.join(skipped)}; see 'gochan plugins'."
+            if skipped
             else ""
         )
         known = ", ".join(self.names)
-        return f"there is no strategy named {name!r}; known are: {known}.{hint}{skipped}"
+        return f"there is no strategy named {name!r}; known are: {known}.{hint}{more}"
 
 
 @cache
@@ -244,12 +248,20 @@ def _describe(
     distribution = entry.dist
     return PluginInfo(
         entry.name,
-        distribution.name if distribution else "?",
-        distribution.version if distribution else "?",
+        (distribution and distribution.name) or "?",
+        (distribution and distribution.version) or "?",
         status,
         strategies,
         problem,
     )
+
+
+def _text(problem: BaseException) -> str:
+    """Return one line about what went wrong in a plugin, even if it breaks that, too."""
+    try:
+        return " ".join(f"{type(problem).__name__}: {problem}".split())
+    except Exception:
+        return f"{type(problem).__name__}, whose text cannot be shown"
 
 
 def _check_options(spec: StrategySpec, options: dict[str, object]) -> None:

@@ -393,6 +393,9 @@ class JobQueue(Generic[P, R]):
                         return
             except EndOfChannel:
                 return
+            except Exception as error:  # the strategy is broken
+                self._break(error, f"{self._strategy!r} raised {error!r}")
+                return
 
     async def _run(self, job: Job[P, R]) -> None:
         """Run one job to its end, whatever its handler does."""

@@ -6,7 +6,7 @@
 #
 #   1. Ask each case whether it is ready. Asking changes nothing.
 #   2. If any is: draw one of the highest priority, and do it. Only a strategy can still
-#      say no then; if so, draw another.
+#      say no then; if so, draw another, and in the end ask again those not tried yet.
 #   3. If none was: take the default if there is one.
 #   4. Otherwise wait in the lines of all cases. Whoever comes first draws the case,
 #      and the select is bound to that one, whatever happens before its task runs.
@@ -26,7 +26,7 @@ from trio.lowlevel import enable_ki_protection
 
 from ._choosing import NEVER, Case, Choice, draw
 from ._errors import ChanClosedError, EndOfChannel, Refused
-from ._pacing import checkpoint, current_pace, running
+from ._pacing import checkpoint, current_pace, running_task
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -219,7 +219,7 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
     The first three have the position or the name of the case in their attribute ``case``.
     """
     pace = current_pace()
-    if perf_counter() >= pace.due or running.task._cancel_status.effectively_cancelled:
+    if perf_counter() >= pace.due or running_task()._cancel_status.effectively_cancelled:
         await checkpoint()
     row, labels = _in_a_row(cases, named)
     decided = _decide(row, labels)
@@ -396,6 +396,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
                     f"cases {labels[default]!r} and {labels[index]!r} are both defaults"
                 )
             default = index
+    tried: set[int] = set()
     while ready:
         index = draw(cases, ready)
         try:
@@ -408,6 +409,10 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
                 error.case = labels[index]
                 raise
         ready.remove(index)
+        tried.add(index)
+        if not ready:
+            # What a strategy has given up may have gone to another of these channels.
+            ready = [i for i, case in enumerate(cases) if i not in tried and case._ready()]
     if default is None:
         return None
     return labels[default], cases[default].value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from types import FrameType
 
@@ -39,11 +39,17 @@ async def open_signal_chan(*signals: int) -> AsyncIterator[Chan[int]]:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("Python delivers signals to its main thread only; open this there")
     token = trio.lowlevel.current_trio_token()
-    channel = Chan[int](math.inf, name="signals")
+    undelivered: list[int] = []
+    channel = Chan[int](
+        math.inf, name="signals", on_drop=lambda number, _: undelivered.append(number)
+    )
+    inside = True
 
     def deliver(number: int) -> None:
-        if channel.closed:
+        if not inside:
             signal.raise_signal(number)
+        elif channel.closed:
+            undelivered.append(number)
         else:
             channel.send_nowait(number)
 
@@ -51,13 +57,21 @@ async def open_signal_chan(*signals: int) -> AsyncIterator[Chan[int]]:
         # A handler may strike anywhere, so it must not touch the channel by itself.
         token.run_sync_soon(deliver, number)
 
-    try:
-        with ExitStack() as on_exit:
-            for number in signals:
-                earlier = signal.signal(number, handle)
-                # None stands for a handler that Python did not install.
-                on_exit.callback(signal.signal, number, earlier or signal.SIG_DFL)
+    with ExitStack() as on_exit:
+        # Run last, when the earlier handlers are back: each of them may raise.
+        on_exit.callback(lambda: _raise_signals([*channel.drain(), *undelivered]))
+        for number in signals:
+            earlier = signal.signal(number, handle)
+            # None stands for a handler that Python did not install.
+            on_exit.callback(signal.signal, number, earlier or signal.SIG_DFL)
+        try:
             yield channel
-    finally:
-        for number in channel.drain():
-            signal.raise_signal(number)
+        finally:
+            inside = False
+
+
+def _raise_signals(numbers: Sequence[int]) -> None:
+    """Raise each of these signals, even if the handler of one of them raises."""
+    with ExitStack() as raised:
+        for number in reversed(numbers):
+            raised.callback(signal.raise_signal, number)

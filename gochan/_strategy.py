@@ -61,19 +61,21 @@ class Strategy(ABC, Generic[T]):
 
     As it stands it is first in, first out, and makes senders wait while it is full::
 
-        class DropOldest(Strategy[T]):
+        class DropNewest(Strategy[T]):
             def offer(self, item: T, now: float) -> Verdict:
-                if len(self.items) == self.capacity:
-                    self.drop(self.items.popleft(), "oldest")
                 self.items.append(item)
+                if len(self.items) > self.capacity:
+                    self.drop(self.items.pop(), "newest")
                 return ADMIT
 
-    ``now`` is always in seconds, on one clock whose zero means nothing, and never goes
-    backwards. An instance serves one channel or queue.
+    ``now`` is in seconds on trio's clock, whose zero means nothing. A channel that is used
+    outside a run passes 0, unless the strategy overrides `next_change`; then that is an
+    error. An instance serves one channel or queue.
 
     Attributes:
         capacity: how many items may wait; ``math.inf`` for any number.
-        items: the waiting items, oldest first, unless a subclass keeps them elsewhere.
+        items: the waiting items, oldest first. A subclass that overrides `take` may keep
+            something else there, or its items elsewhere.
     """
 
     capacity: int | float
@@ -111,7 +113,8 @@ class Strategy(ABC, Generic[T]):
     def next_change(self, now: float) -> float | None:
         """Return when time alone may change an answer, ``None`` if it cannot.
 
-        Override this if `offer` or `take` depends on ``now``, as in limiting a rate.
+        Override this if `offer` or `take` depends on ``now``, as in limiting a rate. It has
+        to be a moment in the future: at ``now`` both have been asked already.
         """
         return None
 

@@ -16,12 +16,13 @@ import math
 from typing import NoReturn, final
 
 import trio
+from trio.lowlevel import enable_ki_protection
 
 from ._channel import Chan
 from ._choosing import Case, Choice
 from ._pacing import OUTSIDE
 from ._select import select
-from ._waiting import Line, Waiter, first, new_line
+from ._waiting import Line, TimedWaiter, Waiter, first, new_line
 
 
 def after(seconds: float, *, priority: int = 0) -> Case[float]:
@@ -57,14 +58,19 @@ def every(seconds: float) -> Ticker:
         ValueError: ``seconds`` is not positive.
         RuntimeError: called outside `trio.run`.
     """
-    if not _check_number("seconds", seconds) > 0:
+    period = _check_number("seconds", seconds)
+    if period <= 0:
         raise ValueError(f"seconds must be > 0, not {seconds!r}")
-    return Ticker(seconds)
+    return Ticker(period)
 
 
 def _check_number(name: str, number: float) -> float:
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise TypeError(f"{name} must be a number, not {number!r}")
+    try:
+        number = float(number)
+    except OverflowError:
+        raise ValueError(f"{name} is too large, use math.inf") from None
     if math.isnan(number):
         raise ValueError(f"{name} must not be NaN")
     return number
@@ -72,22 +78,19 @@ def _check_number(name: str, number: float) -> float:
 
 @final
 class Deadline:
-    """A timer of one select, for its case with that index."""
+    """When a case of one select is due."""
 
-    __slots__ = ("deadline", "index")
+    __slots__ = ("_deadline",)
 
-    def __init__(self, index: int, deadline: float) -> None:
-        self.index = index
-        self.deadline = deadline
-
-    def take(self) -> float:
-        return self.deadline
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
 
     def _due_for(self, waiter: Waiter) -> float:
-        return self.deadline
+        return self._deadline
 
-    def _strike(self) -> None:
-        pass
+    def _strike(self, waiter: TimedWaiter, index: int) -> None:
+        if self._deadline <= trio.current_time():
+            waiter.finish_case(index, self._deadline)
 
     def _left(self) -> None:
         pass
@@ -107,10 +110,10 @@ class After(Case[float]):
         return self._seconds <= 0
 
     def _commit(self) -> float:
-        return trio.current_time()
+        return now()
 
     def _join(self, choice: Choice, index: int) -> None:
-        choice.start(Deadline(index, trio.current_time() + self._seconds))
+        choice.follow(Deadline(now() + self._seconds), index)
 
 
 @final
@@ -124,13 +127,13 @@ class At(Case[float]):
         self._deadline = deadline
 
     def _ready(self) -> bool:
-        return trio.current_time() >= self._deadline
+        return self._deadline <= now()
 
     def _commit(self) -> float:
         return self._deadline
 
     def _join(self, choice: Choice, index: int) -> None:
-        choice.start(Deadline(index, self._deadline))
+        choice.follow(Deadline(self._deadline), index)
 
 
 @final
@@ -151,10 +154,9 @@ class Ticker:
     __slots__ = ("_count", "_line", "_period", "_start", "_stopped")
 
     def __init__(self, period: float) -> None:
-        try:
-            self._start = trio.current_time()
-        except RuntimeError:
-            raise RuntimeError(OUTSIDE) from None
+        self._start = now()
+        if self._start + period == self._start:
+            raise ValueError(f"seconds must be long enough for the clock, not {period!r}")
         self._period = period
         self._count = 1  # of the tick that comes next, or is pending
         self._line: Line = new_line()
@@ -167,10 +169,13 @@ class Ticker:
         """A case for `select`: the next tick. Its value is the moment when it was due."""
         return TickCase(self, priority)
 
+    @enable_ki_protection
     def stop(self) -> None:
         """Stop: no more ticks, not even a pending one, and ``async for`` ends."""
+        if self._line:
+            first(self._line).check_thread()
         self._stopped.close()
-        self._arm()
+        self._left()
 
     def __aiter__(self) -> Ticker:
         return self
@@ -193,13 +198,22 @@ class Ticker:
 
     def _take(self) -> float:
         """Return the moment of the pending tick, and go on to the first one from now."""
-        moment, now = self._next(), trio.current_time()
-        self._count = max(self._count, math.floor((now - self._start) / self._period))
-        while self._next() <= now:
+        moment, time = self._next(), now()
+        self._count = max(self._count, math.floor((time - self._start) / self._period))
+        while self._next() <= time:
             self._count += 1
         return moment
 
-    def _arm(self) -> None:
+    # Being a clock: only the first in line has the next tick as a deadline.
+
+    def _due_for(self, waiter: Waiter) -> float:
+        return self._next() if first(self._line) is waiter else math.inf
+
+    def _strike(self, waiter: TimedWaiter, index: int) -> None:
+        if self._due_for(waiter) <= now():
+            waiter.finish_case(index, self._take())
+
+    def _left(self) -> None:
         if self._line:
             first(self._line).set_alarm()
 
@@ -215,34 +229,23 @@ class TickCase(Case[float]):
         self._ticker = ticker
 
     def _ready(self) -> bool:
-        return not self._ticker._line and self._ticker._next() <= trio.current_time()
+        return not self._ticker._line and self._ticker._next() <= now()
 
     def _commit(self) -> float:
         return self._ticker._take()
 
     def _join(self, choice: Choice, index: int) -> None:
         choice.join(self._ticker._line, index)
-        choice.start(Tick(index, self._ticker))
+        choice.follow(self._ticker, index)
 
 
-@final
-class Tick:
-    """The next tick, as a timer of one select, for its case with that index."""
+def now() -> float:
+    """Return the time on trio's clock.
 
-    __slots__ = ("index", "ticker")
-
-    def __init__(self, index: int, ticker: Ticker) -> None:
-        self.index = index
-        self.ticker = ticker
-
-    def take(self) -> float:
-        return self.ticker._take()
-
-    def _due_for(self, waiter: Waiter) -> float:
-        return self.ticker._next() if first(self.ticker._line) is waiter else math.inf
-
-    def _strike(self) -> None:
-        pass
-
-    def _left(self) -> None:
-        self.ticker._arm()
+    Raises:
+        RuntimeError: called outside `trio.run`.
+    """
+    try:
+        return trio.current_time()
+    except RuntimeError:
+        raise RuntimeError(OUTSIDE) from None

@@ -22,8 +22,8 @@
 # more slowly as others are taken from there; a deque searches for its middle.)
 #
 # Waiters are used again, because making one, and what trio needs to put a task to
-# sleep, would cost as much as the sleep itself. Only one that was awaited to its end
-# is kept; then nobody else knows it any more.
+# sleep, would cost as much as the sleep itself. One that was awaited to its end stands
+# in no line, so nobody knows it any more; it forgets what it held and is kept.
 #
 # Invariants (``check_line`` asserts them)
 # ----------------------------------------
@@ -32,9 +32,10 @@
 
 from __future__ import annotations
 
+import signal
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from enum import Enum
 from threading import get_ident
 from time import perf_counter
@@ -43,7 +44,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, final
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
 
-from ._pacing import OUTSIDE, Pace, running
+from ._pacing import OUTSIDE, Pace, running_task
 
 
 class Nothing(Enum):
@@ -72,13 +73,13 @@ class Wish(Protocol):
 
 
 class Clock(Protocol):
-    """Something that time alone can change while a waiter stands in its line."""
+    """Something that time alone can change while a waiter stands in line."""
 
     def _due_for(self, waiter: Waiter) -> float:
         """Return when ``waiter`` must wake to look at this clock, ``inf`` if never."""
 
-    def _strike(self) -> None:
-        """Serve whom time allows to be served by now."""
+    def _strike(self, waiter: TimedWaiter, index: int) -> None:
+        """Do what is due by now; that may finish ``waiter``, by its case with that index."""
 
     def _left(self) -> None:
         """Set the alarm of whoever must look now that a waiter has left."""
@@ -134,8 +135,8 @@ class Waiter(ABC):
     def check_thread(self) -> None:
         """Raise `RuntimeError` unless the caller may wake the waiting task.
 
-        That task belongs to a run that has not ended, and a thread has one run at a
-        time, so being in its thread means being in its run.
+        A task waits only as long as its run goes on, and a thread has one run at a time,
+        so being in the thread of the task means being in its run.
         """
         if self.thread != get_ident():
             raise RuntimeError(OUTSIDE)
@@ -165,7 +166,6 @@ class Offer(Waiter):
 
     __slots__ = ("line", "pace", "role", "value")
 
-    task: Task
     line: Line
     pace: Pace
     role: Role
@@ -173,16 +173,21 @@ class Offer(Waiter):
 
     def __await__(self) -> Generator[Any, Any, Any]:
         woken = yield self._sleep_message
-        if woken is not WOKEN:
-            woken.unwrap()
-        pace = self.pace
-        pace.due = perf_counter() + pace.interval
-        if self.error is not None:
-            raise self.error
-        result = self.result
-        self.value = None
+        pace, result, error = self.pace, self.result, self.error
+        self.task = self.value = self.error = None
         self.result = NOTHING
         spare_offers.append(self)
+        if woken is not WOKEN:
+            try:
+                woken.unwrap()
+            finally:
+                del woken  # it would be in a cycle with the traceback
+        pace.due = perf_counter() + pace.interval
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
         return result
 
     def _give_up(self, _: RaiseCancelT) -> Abort:
@@ -201,7 +206,7 @@ class Offer(Waiter):
             raise RuntimeError(OUTSIDE)
         del line[self]
         self.result = result
-        reschedule(self.task, WOKEN)
+        reschedule(self.task, WOKEN)  # type: ignore[arg-type]  # it has one while in line
         return self.value
 
 
@@ -218,11 +223,11 @@ class TimedWaiter(Waiter):
     __slots__ = ("_alarm", "_clocks")
 
     _alarm: trio.CancelScope | None
-    _clocks: Collection[Clock]
+    _clocks: dict[int, Clock]  # by the index of the case that follows it
 
     def set_alarm(self) -> None:
         if self._alarm is not None:
-            self._alarm.deadline = min(clock._due_for(self) for clock in self._clocks)
+            self._alarm.deadline = min(clock._due_for(self) for clock in self._clocks.values())
 
     def _give_up(self, _: RaiseCancelT) -> Abort:
         # If the alarm has rung, keep the place until the task has looked at its clocks.
@@ -232,11 +237,14 @@ class TimedWaiter(Waiter):
         return Abort.SUCCEEDED
 
     def _sleep(self) -> Generator[Any, Any, None]:
-        """Sleep until finished, while no clock can wake it."""
-        self.task = running.task
+        """Sleep until woken, or until the alarm rings if there is one."""
+        self.task = running_task()
         woken = yield self._sleep_message
         if woken is not WOKEN:
-            woken.unwrap()
+            try:
+                woken.unwrap()
+            finally:
+                del woken
 
     def _sleep_by_the_clock(self) -> Generator[Any, Any, None]:
         """Sleep until finished, looking at the clocks whenever the alarm rings."""
@@ -246,20 +254,27 @@ class TimedWaiter(Waiter):
             try:
                 with self._alarm:
                     yield from self._sleep()
-            except BaseException as error:
+                if self.result is NOTHING:
+                    self._look_at_clocks()
+            except (trio.Cancelled, KeyboardInterrupt) as interruption:
                 if self.result is NOTHING:
                     self.withdraw()
                     raise
-                if not isinstance(error, trio.Cancelled):
-                    raise
-                # Somebody came between the alarm and now: that stands, and the
-                # cancellation strikes at the task's next checkpoint.
-            if self.result is NOTHING:
-                self._look_at_clocks()
+                # Somebody came between the alarm and now, and that stands. The
+                # cancellation strikes again at the next checkpoint by itself.
+                if isinstance(interruption, KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+            except BaseException:
+                self.withdraw()
+                raise
 
     def _look_at_clocks(self) -> None:
-        for clock in self._clocks:
-            clock._strike()
+        for index, clock in self._clocks.items():
+            clock._strike(self, index)
+
+    def finish_case(self, index: int, result: object) -> None:
+        """Finish the case with that index; a plain operation has just one."""
+        self.finish(result)
 
 
 @final
@@ -273,7 +288,7 @@ class TimedOffer(TimedWaiter):
         self.task = None
         self.thread = get_ident()
         self._alarm = None
-        self._clocks = (clock,)
+        self._clocks = {0: clock}
         self.line = line
         self.pace = pace
         self.role: Role = role
@@ -281,7 +296,10 @@ class TimedOffer(TimedWaiter):
         line[self] = NO_CASES
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        yield from self._sleep_by_the_clock()
+        try:
+            yield from self._sleep_by_the_clock()
+        finally:
+            self._sleep_message = None  # which knows this offer, as it knows the message
         self.pace.restart()
         if self.error is not None:
             raise self.error
@@ -292,8 +310,7 @@ class TimedOffer(TimedWaiter):
 
     def withdraw(self) -> None:
         if self.line.pop(self, None) is not None:
-            for clock in self._clocks:
-                clock._left()
+            self._clocks[0]._left()
 
 
 def new_line() -> Line:
