@@ -508,7 +508,7 @@ class Chan(Generic[T]):
     def _due_for(self, waiter: Waiter) -> float:
         assert self._keeper is not None
         heads = [first(line) for line in (self._senders, self._receivers) if line]
-        return self._keeper.due if waiter in heads else math.inf
+        return self._keeper.next_change() if waiter in heads else math.inf
 
     def _strike(self, waiter: TimedWaiter, index: int) -> None:
         assert self._keeper is not None

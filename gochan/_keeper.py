@@ -50,7 +50,7 @@ _SOON = 1e-3
 class Keeper(Generic[T]):
     """Asks one strategy on behalf of one channel."""
 
-    __slots__ = ("_front", "_handed_back", "due", "on_admit", "strategy", "timed")
+    __slots__ = ("_front", "_handed_back", "on_admit", "strategy", "timed")
 
     def __init__(self, strategy: Strategy[T]) -> None:
         if not isinstance(strategy, Strategy):
@@ -73,9 +73,8 @@ class Keeper(Generic[T]):
         self._handed_back: list[T] = []
         # Called with each item when it is admitted, also past the strategy.
         self.on_admit: Callable[[T], None] | None = None
-        # Whether time alone may change the answers, and when it may do so next.
+        # Whether time alone may change the answers.
         self.timed = type(strategy).next_change is not Strategy.next_change
-        self.due = math.inf
 
     def __len__(self) -> int:
         return len(self.strategy) + len(self._front)
@@ -165,13 +164,7 @@ class Keeper(Generic[T]):
         if channel._closed and not len(self):
             channel._finish(receivers)
         if self.timed:
-            now = self._now()
-            change = self.strategy.next_change(now)
-            if change is None:
-                self.due = math.inf
-            else:
-                self.due = change if change > now else now + _SOON
-            channel._left()
+            channel._left()  # it may change its mind at another moment than before
 
     def close(self, channel: Chan[T]) -> None:
         """Let the strategy say what shall not be delivered any more."""
@@ -200,7 +193,10 @@ class Keeper(Generic[T]):
         if type(strategy).take is Strategy.take:
             kept += strategy.items
             strategy.items.clear()
-        now = self._now() if self.timed else 0.0
+        try:
+            now = self._now()
+        except RuntimeError:
+            now = 0.0  # outside a run; it goes on below to whatever moment it takes
         while len(strategy):
             try:
                 kept.append(strategy.take(now))
@@ -234,6 +230,14 @@ class Keeper(Generic[T]):
             if self.timed:
                 raise RuntimeError(OUTSIDE) from None
             return 0.0
+
+    def next_change(self) -> float:
+        """Return when time alone may change an answer, ``inf`` if it cannot."""
+        now = self._now()
+        change = self.strategy.next_change(now)
+        if change is None:
+            return math.inf
+        return change if change > now else now + _SOON
 
     def _offer(self, value: T) -> bool:
         verdict = self.strategy.offer(value, self._now())
