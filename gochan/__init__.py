@@ -2,18 +2,20 @@
 
 # The layers, from the bottom. A module uses only its own layer and those above it here.
 #
-#   errors      _errors      the few exceptions that trio has no word for
-#   waiting     _pacing      how often an operation lets the scheduler run
-#               _waiting     how a task sleeps until somebody comes for it
-#               _choosing    the cases of a select, and how it waits
-#               _strategy    what decides about waiting items: the protocol
-#   channel     _channel     send, receive, close; with _keeper, _cases, _ends
-#   select      _select      wait for the first of several cases
+#   errors      _errors: the few exceptions that trio has no word for
+#   waiting     _pacing: how often an operation lets the scheduler run
+#               _waiting: how a task sleeps until somebody comes for it
+#               _choosing: the cases of a select, and how it waits
+#               _strategy: what decides about waiting items, the protocol
+#   channel     _channel: send, receive, close; with _keeper, _cases, _ends
+#   select      _select: wait for the first of several cases
 #               _timers, _wait_group, _signals: more to wait for
-#   strategies  strategies   the built-in ones
+#   strategies  strategies: the built-in ones
 #               _hooks, _plugins: those of others, by name
-#   queue       _jobs, _queue   workers that run jobs
-#   stopping    _stopping    signals that stop a queue, and room to clean up
+#   queue       _jobs, _queue: workers that run jobs
+#   stopping    _stopping: signals that stop a queue, and room to clean up
+#   command     _command_line: what gochan accepts and prints
+#               _run: a job for each line; with _child, _display
 
 from __future__ import annotations
 

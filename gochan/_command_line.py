@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
 import shutil
 import signal
@@ -17,6 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ._display import STDERR, STDOUT
 from ._errors import PluginError
 from ._plugins import PluginInfo, Plugins, installed_plugins
 from ._run import BROKEN_PIPE, Options, run
@@ -27,26 +30,70 @@ def command_line(arguments: Sequence[str]) -> int:
 
     Whatever is wrong with them comes out as one line on standard error, with status 2.
     """
+    if STDOUT in _open_missing():
+        complain("standard output is closed")
+        return 2
     try:
-        status: int = root.main(list(arguments), prog_name="gochan", standalone_mode=False)
+        with root.make_context("gochan", list(arguments)) as context:
+            status: int = root.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
     except click.ClickException as error:
         complain(error.format_message())
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # Python would complain once more when it flushes standard output on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return BROKEN_PIPE
+    except OSError as error:
+        _give_up_stdout()
+        complain(f"cannot go on: {error}")
+        return 2
     return status
+
+
+def _open_missing() -> set[int]:
+    """Open standard files that are closed, lest other files get their numbers; return which."""
+    missing = set()
+    for descriptor in (0, STDOUT, STDERR):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            missing.add(descriptor)
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+            if descriptor == STDERR:
+                sys.stderr = open(STDERR, "w", closefd=False)  # noqa: SIM115  # stays open
+    return missing
+
+
+def _give_up_stdout() -> None:
+    """Leave nothing for Python to write, and to complain about, on the way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
 
 
 def complain(text: str) -> None:
     """Print one line about what is wrong."""
     print("gochan:", " ".join(text.split()), file=sys.stderr)
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, which NaN is not."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, context: click.Context | None
+    ) -> float:
+        """Return the number."""
+        seconds: float = super().convert(value, param, context)
+        if math.isnan(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, context)
+        return seconds
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -83,8 +130,7 @@ def root() -> None:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
+    type=Seconds(min=0, min_open=True),
     help="How long each command may run.",
 )
 @click.option("--keep-going", is_flag=True, help="Go on after a command has failed.")
@@ -103,16 +149,14 @@ def root() -> None:
 )
 @click.option(
     "--drain",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=20.0,
-    metavar="SECONDS",
     help="After the first Ctrl-C: how long running commands may go on.",
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(min=0),
+    type=Seconds(min=0),
     default=5.0,
-    metavar="SECONDS",
     help="How long a command has between TERM and KILL.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -188,7 +232,7 @@ def plugins_command(as_json: bool) -> int:
     plugins = installed_plugins()
     rows = [_describe_plugin(info, plugins) for info in plugins]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2))
     else:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for name in ("name", "distribution", "version", "status"):
@@ -202,11 +246,12 @@ def plugins_command(as_json: bool) -> int:
                 row["status"],
                 ", ".join(row["strategies"]),
             )
-        console = Console()
-        console.print(table)
+        text = io.StringIO()  # rich would end the process if nobody reads what it prints
+        Console(file=text, width=shutil.get_terminal_size().columns).print(table)
+        print(text.getvalue(), end="")
         for row in rows:
             if row["problem"]:
-                console.print(f"{row['name']}: {row['problem']}", markup=False, highlight=False)
+                print(f"{row['name']}: {row['problem']}")
     return int(any(row["problem"] for row in rows))
 
 

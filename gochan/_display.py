@@ -6,15 +6,17 @@
 # Everything about the run goes to standard error: on a terminal a live view of what runs,
 # elsewhere a line for each command that has ended; at the end, a table.
 #
-# If nobody reads standard error any more, the run goes on without showing anything.
+# If nobody reads standard error, or it cannot be written, the run goes on all the same.
 
 from __future__ import annotations
 
 import io
 import os
+import select
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
 from typing import BinaryIO, Final, final
 
 from rich import box
@@ -28,6 +30,10 @@ from ._queue import QueueStatistics
 
 STDOUT: Final = 1
 STDERR: Final = 2
+
+# How many seconds a line about the run may wait for somebody to read those before it. If
+# that is not enough, lines are lost until somebody reads again.
+_PATIENCE: Final = 1.0
 
 # How many of the running commands the live view names.
 _NAMED: Final = 8
@@ -56,6 +62,7 @@ class Display(ABC):
 
         Raises:
             BrokenPipeError: nobody reads it any more.
+            OSError: it cannot be written for another reason, such as a full disk.
         """
 
     def close(self) -> None:  # noqa: B027  # plain lines need no end
@@ -75,8 +82,16 @@ class Display(ABC):
 class PlainDisplay(Display):
     """A line for each thing that happens."""
 
+    def __init__(self) -> None:
+        self._patience = _PATIENCE
+
     def say(self, line: str) -> None:
-        _write_all(STDERR, line.encode(errors="replace") + b"\n", may_break=True)
+        view = memoryview(line.encode(errors="replace") + b"\n")
+        with suppress(OSError):
+            while view and select.select([], [STDERR], [], self._patience)[1]:
+                # A pipe that can be written takes so much at once.
+                view = view[os.write(STDERR, view[: select.PIPE_BUF]) :]
+        self._patience = 0.0 if view else _PATIENCE
 
     def ended(self, kind: str, seconds: float, command: str, why: str) -> None:
         self.say(describe(kind, seconds, command, why))
@@ -87,8 +102,9 @@ class PlainDisplay(Display):
         pass
 
     def show(self, output: BinaryIO, descriptor: int) -> None:
-        while chunk := output.read(1 << 16):
-            _write_all(descriptor, chunk, may_break=descriptor == STDERR)
+        with suppress(OSError) if descriptor == STDERR else nullcontext():
+            while chunk := output.read(1 << 16):
+                _write_all(descriptor, chunk)
 
 
 @final
@@ -119,7 +135,8 @@ class LiveDisplay(Display):
         )
         commands = Table.grid(padding=(0, 1))
         for command, seconds in list(running)[:_NAMED]:
-            commands.add_row(f"{seconds:6.1f} s", Text(command, overflow="ellipsis", no_wrap=True))
+            text = Text(printable(command), overflow="ellipsis", no_wrap=True)
+            commands.add_row(f"{seconds:6.1f} s", text)
         self._live.update(Group(commands, bar), refresh=True)
 
     def show(self, output: BinaryIO, descriptor: int) -> None:
@@ -136,7 +153,18 @@ class LiveDisplay(Display):
 def describe(kind: str, seconds: float, command: str, why: str) -> str:
     """Return the line about a command that has ended."""
     end = f" ({why})" if why else ""
-    return f"{kind.replace('_', ' '):<11} {seconds:7.2f} s  {command}{end}"
+    return printable(f"{kind.replace('_', ' '):<11} {seconds:7.2f} s  {command}{end}")
+
+
+def printable(text: str) -> str:
+    """Return ``text`` on one line, and without anything that could command a terminal."""
+    if text.isprintable():
+        return text
+    # Bytes that are no characters are left to the encoding of the output.
+    return "".join(
+        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else repr(letter)[1:-1]
+        for letter in text
+    )
 
 
 def open_display() -> Display:
@@ -144,11 +172,11 @@ def open_display() -> Display:
     return LiveDisplay() if sys.stderr.isatty() else PlainDisplay()
 
 
-def _write_all(descriptor: int, data: bytes, *, may_break: bool) -> None:
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write, waiting as long as it takes."""
     view = memoryview(data)
-    try:
-        while view:
+    while view:
+        try:
             view = view[os.write(descriptor, view) :]
-    except BrokenPipeError:
-        if not may_break:
-            raise
+        except BlockingIOError:  # somebody else has made it so
+            select.select([], [descriptor], [])

@@ -175,6 +175,11 @@ class Job(Generic[P, R]):
         self._scope = trio.CancelScope(deadline=limit)
         return self._scope
 
+    def _lift_timeout(self) -> None:
+        """Let it run on for any time; for a handler whose work proper is over."""
+        if self._scope is not None:
+            self._scope.deadline = math.inf
+
     def _interrupt(self, cause: Cause, reason: str) -> None:
         """Cancel the handler, unless something else has done so already."""
         if self._scope is not None and self.cause is None:

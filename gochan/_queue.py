@@ -53,6 +53,10 @@ Finish: TypeAlias = Literal["running", "queued"]
 DEFAULT_CAPACITY: Final = 100
 EARLY_RESULTS: Final = 1000
 
+# How many steps of the scheduler a stop leaves, at its very end, to jobs whose time for
+# cleaning up is just over. Those that need more are stuck.
+_LAST_STEPS: Final = 10
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -106,13 +110,12 @@ class JobQueue(Generic[P, R]):
         strategy: Strategy[Job[P, R]],
         failures: Literal["raise", "collect"],
         grace: float,
-        nursery: trio.Nursery,
     ) -> None:
         self._handler = handler
         self._strategy = strategy
         self._failures = failures
         self._grace = grace
-        self._nursery = nursery
+        self._nursery: trio.Nursery
         self._channel = Chan[Job[P, R]](strategy=strategy, on_drop=self._drop, name="jobs")
         self._channel._watch_admissions(self._enter)
         self._halt = Chan[None]()  # closed when no further job shall start
@@ -121,6 +124,7 @@ class JobQueue(Generic[P, R]):
         self._opened = trio.current_time()
         self._phase: Phase = "run"
         self._stopping: _Stop | None = None
+        self._over = False  # whether the block of open_job_queue has been left
         self._body = trio.CancelScope()
         self._cleanups: WeakSet[trio.CancelScope] = WeakSet()
         self._error: BaseException | None = None  # what the block has to raise at its end
@@ -130,6 +134,7 @@ class JobQueue(Generic[P, R]):
         self._running: dict[Job[P, R], None] = {}
         self._ended: Counter[Kind] = Counter()
         self._busy = WaitGroup()  # of jobs that wait or run
+        self._entering = WaitGroup()  # of submits under way
         self._at_work = WaitGroup()  # of jobs that run
         self._worked = 0  # how many jobs have run to an end, and how long in all
         self._worked_seconds = 0.0
@@ -164,10 +169,13 @@ class JobQueue(Generic[P, R]):
         Both of the first two have the payload in their attribute ``value``.
         """
         job = self._make(payload, timeout, priority, key)
+        self._entering.add()
         try:
             await self._channel.send(job)
         except (Refused, ChanClosedError) as error:
             raise self._turned_away(job, error) from None
+        finally:
+            self._entering.done()
         return job
 
     def submit_nowait(
@@ -224,12 +232,10 @@ class JobQueue(Generic[P, R]):
 
     async def join(self) -> None:
         """Wait until no job waits or runs, those included that running jobs submit."""
-        while True:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while self._busy.count or self._entering.count:
             await self._busy.wait()
-            if not self._channel.statistics().tasks_waiting_send:
-                return
-            # Somebody is about to be let in.
-            await trio.lowlevel.checkpoint()
+            await self._entering.wait()
 
     def results(self) -> AsyncIterator[Job[P, R]]:
         """Iterate over ended jobs, in the order in which they end.
@@ -292,7 +298,10 @@ class JobQueue(Generic[P, R]):
             self._stopping = _Stop(drain, grace, finish, self._cleanups)
             self._phase = "quiet"
             self.close()
-            self._nursery.start_soon(self._stop_in_phases, self._stopping)
+            if self._over:
+                self._report_stop(self._stopping)
+            else:
+                self._nursery.start_soon(self._stop_in_phases, self._stopping)
         else:
             self._stopping.hasten(drain, grace)
             if finish == "running" and self._stopping.finish == "queued":
@@ -303,9 +312,10 @@ class JobQueue(Generic[P, R]):
 
     def _open_cleanup(self) -> trio.CancelScope:
         """Return a scope in which a job can clean up; a stop may bring its end forward."""
-        end = trio.current_time() + self._grace
         if self._stopping is not None:
-            end = min(end, self._stopping.hard_end)
+            end = self._stopping.hard_end
+        else:
+            end = trio.current_time() + self._grace
         scope = trio.CancelScope(shield=True, deadline=end)
         self._cleanups.add(scope)
         return scope
@@ -328,8 +338,15 @@ class JobQueue(Generic[P, R]):
         self._enter_phase("release", stop)
         stop.end_by(trio.current_time())
         self._release("the queue was stopped")
-        self._enter_phase("report", stop)
-        stop.finish_with(tuple(self._running))
+        for _ in range(_LAST_STEPS):
+            if self._running:
+                await trio.lowlevel.checkpoint()
+        self._report_stop(stop)
+
+    def _report_stop(self, stop: _Stop) -> None:
+        if stop.report is None:
+            self._enter_phase("report", stop)
+            stop.finish_with(tuple(self._running))
 
     def _enter_phase(self, phase: Phase, stop: _Stop) -> None:
         stop.note(self._phase)
@@ -413,12 +430,17 @@ class JobQueue(Generic[P, R]):
                 raise
         else:
             if scope.cancelled_caught:
-                late = f"it ran longer than {job.timeout} s"
-                self._end(
-                    job, job.cause or "timed_out", late if job._cause is None else job._reason
-                )
+                self._end(job, *self._why(job))
             else:
                 self._end(job, "done", value=value)
+
+    def _why(self, job: Job[P, R]) -> tuple[Kind, str]:
+        """Return how a job ends whose handler was cancelled, and the reason."""
+        if job._cause is not None:
+            return job._cause, job._reason
+        if job.cause is not None:
+            return job.cause, f"it ran longer than {job.timeout} s"
+        return "cancelled", "the queue was cancelled"
 
     def _end_raised(self, job: Job[P, R], error: BaseException) -> bool:
         """End a job whose handler raised; return whether its worker can go on."""
@@ -428,7 +450,7 @@ class JobQueue(Generic[P, R]):
         elif isinstance(error, trio.Cancelled):
             failure = None
         if failure is None:
-            self._end(job, "cancelled", "the queue was cancelled")
+            self._end(job, *self._why(job))
             return False
         self._end(job, "failed", error=failure)
         if not isinstance(failure, Exception):
@@ -443,8 +465,8 @@ class JobQueue(Generic[P, R]):
     def _break(self, error: BaseException, reason: str) -> None:
         """End everything, the block of `open_job_queue` included, because of ``error``."""
         self._error = error
+        self._body.cancel()  # first, or a submit that waits there would see a closed channel
         self._abandon(reason)
-        self._body.cancel()
 
     # The ledger
 
@@ -503,17 +525,11 @@ class JobQueue(Generic[P, R]):
         """Give a job its outcome, once, and tell whoever wants to know."""
         outcome = job._end(kind, reason, value, error)
         self._ended[kind] += 1
-        if job in self._running:
+        ran = job in self._running
+        if ran:
             del self._running[job]
             self._worked += 1
             self._worked_seconds += outcome.ran
-            self._strategy.finished(
-                job,
-                trio.current_time(),
-                waited=outcome.waited,
-                ran=outcome.ran,
-                ok=kind == "done",
-            )
             self._at_work.done()
             self._busy.done()
         elif job in self._waiting:
@@ -524,8 +540,17 @@ class JobQueue(Generic[P, R]):
         if self._early_results is not None:
             self._early_results.append(job)
         for stream in self._streams:
-            stream.send_nowait(job)
+            if not stream.closed:
+                stream.send_nowait(job)
         self._close_streams()
+        if ran:  # told last, since it may raise
+            self._strategy.finished(
+                job,
+                trio.current_time(),
+                waited=outcome.waited,
+                ran=outcome.ran,
+                ok=kind == "done",
+            )
 
     def _close_streams(self) -> None:
         if self._channel.closed and not self._busy.count:
@@ -587,6 +612,7 @@ class _Stop:
         self.ended: list[Job[Any, Any]] = []
         self.report: StopReport | None = None
         self.reported = trio.Event()
+        self.draining = True  # or about to
         self._cleanups = cleanups
         self._scope = trio.CancelScope()  # of the phase that waits
         self._seconds: dict[str, float] = {}
@@ -596,6 +622,8 @@ class _Stop:
         now = trio.current_time()
         self.drain_end = min(self.drain_end, now + drain)
         self.grace = min(self.grace, grace)
+        if self.draining:
+            self._scope.deadline = min(self._scope.deadline, self.drain_end)
         self.end_by(now + drain + grace)
 
     def end_by(self, moment: float) -> None:
@@ -607,9 +635,11 @@ class _Stop:
 
     async def wait(self, group: WaitGroup, deadline: float) -> None:
         """Let a phase last until nothing is left in ``group``, or its time is over."""
-        self._scope = trio.CancelScope(deadline=deadline)
+        self._scope.deadline = min(self._scope.deadline, deadline)
         with self._scope:
             await group.wait()
+        self._scope = trio.CancelScope()
+        self.draining = False
 
     def skip(self) -> None:
         """End the phase that waits."""
@@ -682,9 +712,10 @@ async def open_job_queue(
     _check_seconds("grace", grace)
     chosen = _choose_strategy(strategy, capacity)
     error: BaseException | None = None
+    queue = JobQueue(handler, chosen, failures, grace)
     try:
         async with trio.open_nursery() as nursery:
-            queue = JobQueue(handler, chosen, failures, grace, nursery)
+            queue._nursery = nursery
             queue.resize(workers)
             # Otherwise the first jobs would be refused while all workers are free.
             while queue._channel.statistics().tasks_waiting_receive < workers:
@@ -701,6 +732,11 @@ async def open_job_queue(
         # Workers keep errors to themselves, so the nursery adds only that it was cancelled.
         if queue._error is None and (error is None or isinstance(error, trio.Cancelled)):
             raise
+    finally:
+        queue._over = True
+        queue._abandon("the queue was cancelled")  # those that no worker could end
+        if queue._stopping is not None:
+            queue._report_stop(queue._stopping)
     _raise_both(error, queue._error)
 
 
@@ -723,6 +759,8 @@ def _choose_strategy(strategy: str | Strategy[Any], capacity: int | float | None
             "capacity goes with the name of a strategy; give it to the strategy instead, "
             f"as in strategy=Block({capacity!r})"
         )
+    if not isinstance(strategy, Strategy):
+        raise TypeError(f"strategy must be a name or an instance of a Strategy, not {strategy!r}")
     return strategy
 
 

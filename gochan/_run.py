@@ -33,6 +33,7 @@ from ._display import STDERR, STDOUT, Display, open_display
 from ._errors import ChanClosedError, Refused
 from ._jobs import KINDS, Job, current_job
 from ._queue import open_job_queue
+from ._signals import open_signal_chan
 from ._stopping import SignalStop, stop_on_signals
 from ._strategy import Strategy
 from ._timers import every
@@ -75,15 +76,15 @@ class CommandFailed(Exception):
 
 def run(options: Options) -> int:
     """Run the command for each line, and return the exit status."""
+    # Whoever started us may have asked the system to bury children without a word.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     display = open_display()
     work = _Run(options, display)
     try:
         return trio.run(work.main)
     finally:
         display.close()
-        if options.left_over is not None:
-            with open(options.left_over, "wb") as file:
-                work.write_left_over(file)
+        work.close()
 
 
 @final
@@ -95,13 +96,15 @@ class _Run:
         self._display = display
         self._turn = trio.Lock()  # to write output
         self._running: dict[int, tuple[str, float]] = {}  # commands by job, and since when
-        self._lines = 0
+        self._number = 0  # of the line read last, as an editor counts
+        self._lines = 0  # how many were submitted
         self._undone: dict[int, Line] = {}  # what was read, and is not done yet
         self._rest = tempfile.TemporaryFile()  # noqa: SIM115  # lines that were never submitted
         self._rest_lines = 0
         self._read_all = trio.Event()
         self._bad_input = ""
         self._unheard = False
+        self._saved = False
 
     async def main(self) -> int:
         """Run all commands; return the exit status."""
@@ -121,12 +124,13 @@ class _Run:
             trio.open_nursery() as nursery,
         ):
             self._queue = queue
-            self._nursery = nursery
             nursery.start_soon(self._show_progress)
             nursery.start_soon(self._feed)
+            nursery.start_soon(self._watch_terminal, seen)
             async for job in queue.results():
                 self._note(job)
             await self._read_on()
+            self._save()  # here, where signals do no harm
             nursery.cancel_scope.cancel()
         self._display.close()
         self._display.summarize(self._rows(trio.current_time() - started))
@@ -134,18 +138,37 @@ class _Run:
             self._display.say(f"gochan: {self._bad_input}")
         return self._status(seen)
 
+    def close(self) -> None:
+        """Save what is left over, if that could not be done before, and close what is open."""
+        if not self._saved:
+            self._save()
+        self._rest.close()
+
+    async def _watch_terminal(self, seen: SignalStop) -> None:
+        """End the run when the terminal goes away, unless told to ignore that."""
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_DFL:
+            return
+        async with open_signal_chan(signal.SIGHUP) as signals:
+            async for number in signals:
+                seen.signal = seen.signal or number
+                self._stop(drain=0)
+
     # Lines
 
     async def _feed(self) -> None:
         """Read lines and submit them; once the queue is closed, only put them aside."""
-        begun = b""
+        begun: list[bytes] = []  # the parts of a line whose end has not been read
         while not self._queue.closed or self._options.left_over is not None:
             chunk = await self._read_chunk()
-            *lines, begun = (begun + chunk).split(b"\n")
-            if not chunk and begun:
-                lines, begun = [begun], b""
-            for line in filter(None, lines):
-                await self._take(line)
+            *lines, last = chunk.split(b"\n")
+            if lines or not chunk:
+                lines[:1] = [b"".join([*begun, *lines[:1]])]
+                begun.clear()
+            begun.append(last)
+            for line in lines:
+                self._number += 1
+                if line:
+                    await self._take(line)
             if not chunk:
                 self._read_all.set()
                 break
@@ -166,14 +189,13 @@ class _Run:
             if not self._queue.closed and await self._submit(raw):
                 return
         except ValueError as error:
-            number = self._lines + 1
-            self._refuse_input(f"line {number} of the input cannot be passed on: {error}")
+            self._refuse_input(f"line {self._number} of the input cannot be passed on: {error}")
         self._rest_lines += 1
         self._rest.write(raw + b"\n")
 
     async def _submit(self, raw: bytes) -> bool:
         """Return whether a line was submitted, rather than the queue closed meanwhile."""
-        line = Line(self._lines + 1, raw.decode(sys.getfilesystemencoding()))
+        line = Line(self._number, raw.decode(sys.getfilesystemencoding()))
         if "\0" in line.text:
             raise ValueError("it contains a NUL byte")
         self._lines += 1
@@ -210,22 +232,28 @@ class _Run:
         number = current_job().id
         self._running[number] = (shlex.join(command), trio.current_time())
         try:
-            with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            with _open_scratch() as out, _open_scratch() as err:
                 try:
                     status = await run_child(command, out, err)
                 except trio.Cancelled:
+                    if current_job().cause == "timed_out":
+                        self._fail()
                     with trio.move_on_after(_PATIENCE, shield=True):
                         await self._pass_on(out, err)
                     raise
                 except (OSError, ValueError) as error:
+                    self._fail()
                     raise CommandFailed(f"cannot be started: {error}") from None
+                if status:
+                    self._fail()
+                current_job()._lift_timeout()
                 await self._pass_on(out, err)
         finally:
             del self._running[number]
         if status > 0:
             raise CommandFailed(f"exit status {status}")
         if status < 0:
-            raise CommandFailed(f"killed by {signal.Signals(-status).name}")
+            raise CommandFailed(f"killed by {signal_name(-status)}")
 
     async def _pass_on(self, out: BinaryIO, err: BinaryIO) -> None:
         """Write what a command has written, all of it at once."""
@@ -240,6 +268,10 @@ class _Run:
                 except BrokenPipeError:
                     self._hear_nothing()
                     raise CommandFailed("nobody reads the output any more") from None
+                except OSError as error:
+                    self._fail()
+                    why = f"its output cannot be written: {error.strerror}"
+                    raise CommandFailed(why) from None
 
     def _hear_nothing(self) -> None:
         """End the run, since nobody reads what it prints."""
@@ -260,12 +292,14 @@ class _Run:
             command = shlex.join(fill_in(self._options.command, line.text))
             why = str(outcome.error or outcome.reason)
             self._display.ended(outcome.kind, outcome.ran, command, why)
-        if outcome.kind in ("failed", "timed_out") and not self._options.keep_going:
+
+    def _fail(self) -> None:
+        """End the run because a command has failed, before another one can start."""
+        if not self._options.keep_going:
             self._stop(drain=self._options.drain)
 
     def _stop(self, *, drain: float) -> None:
-        stop = partial(self._queue.stop, drain=drain, grace=self._options.grace)
-        self._nursery.start_soon(stop)
+        self._queue._begin_stop(drain, self._options.grace, "running")
 
     async def _show_progress(self) -> None:
         async for now in every(0.1):
@@ -293,11 +327,33 @@ class _Run:
             return BROKEN_PIPE
         return 1 if undone else 0
 
-    def write_left_over(self, file: BinaryIO) -> None:
-        """Write every line that was not done, in the order of the input."""
-        file.writelines(os.fsencode(line.text) + b"\n" for line in self._undone.values())
-        self._rest.seek(0)
-        shutil.copyfileobj(self._rest, file)
+    def _save(self) -> None:
+        """Write every line that was not done, in the order of the input, if that is wanted."""
+        self._saved = True
+        path = self._options.left_over
+        if path is None:
+            return
+        try:
+            with open(path, "wb") as file:
+                file.writelines(os.fsencode(line.text) + b"\n" for line in self._undone.values())
+                self._rest.seek(0)
+                shutil.copyfileobj(self._rest, file)
+        except OSError as error:
+            self._bad_input = f"cannot write {path}: {error.strerror}"
+
+
+def _open_scratch() -> BinaryIO:
+    """Open a file without a name, and without a buffer, for the output of a command."""
+    file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # the caller closes it
+    return file  # type: ignore[no-any-return]
+
+
+def signal_name(number: int) -> str:
+    """Return what a signal is called."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def fill_in(command: Sequence[str], line: str) -> list[str]:

@@ -20,6 +20,7 @@ from ._signals import open_signal_chan
 _LINES: Final[dict[Phase, str]] = {
     "run": "no further job starts, {} may finish within {:g} s; Ctrl-C cancels what runs",
     "drain": "cancelling what runs: {}, with {:g} s to clean up; Ctrl-C gives up on the rest",
+    "quiet": "cancelling what runs: {}, with {:g} s to clean up; Ctrl-C gives up on the rest",
     "cancel": "giving up on what still runs: {}",
 }
 
@@ -100,8 +101,10 @@ async def _obey(
 ) -> None:
     async for number in signals:
         line = _LINES.get(queue.phase, "")
-        if seen.signal is None:
+        first = seen.signal is None
+        if first:
             seen.signal = number
+        if first and queue.phase == "run":
             seconds = drain
             queue._begin_stop(drain, grace, finish)
         elif number == signal.SIGINT:

@@ -3,3 +3,5 @@
 from ._pacing import yield_interval
 
 __all__ = ["yield_interval"]
+
+yield_interval.__module__ = __name__  # as users see it
