@@ -454,7 +454,7 @@ class Chan(Generic[T]):
             first(line).check_thread()
         elif line is _NO_LINE:
             line = self._line(role)
-        if self._keeper is not None and self._keeper.timed:
+        if self._keeper is not None and self._keeper.wants_alarm(role):
             return TimedOffer(self, line, role, value, self._pace)
         try:
             offer = spare_offers.pop()
@@ -473,7 +473,7 @@ class Chan(Generic[T]):
         """Put a select into line, on behalf of its case with that index."""
         self._mark = 0
         choice.join(self._line(role), index)
-        if self._keeper is not None and self._keeper.timed:
+        if self._keeper is not None and self._keeper.wants_alarm(role):
             choice.follow(self, index)
 
     def _line(self, role: Role) -> Line:
@@ -503,18 +503,23 @@ class Chan(Generic[T]):
             if line:
                 first(line).check_thread()
 
-    # Being a clock, for those who wait at a strategy that follows the time
+    # Being a clock, for those who wait at a strategy and may have to look there
 
     def _due_for(self, waiter: Waiter) -> float:
         assert self._keeper is not None
         heads = [first(line) for line in (self._senders, self._receivers) if line]
-        return self._keeper.next_change() if waiter in heads else math.inf
+        return self._keeper.due() if waiter in heads else math.inf
 
     def _strike(self, waiter: TimedWaiter, index: int) -> None:
         assert self._keeper is not None
         self._keeper.strike(self)
 
     def _left(self) -> None:
+        assert self._keeper is not None
+        self._keeper.note_departure()
+        self._set_alarms()
+
+    def _set_alarms(self) -> None:
         for line in (self._senders, self._receivers):
             if line:
                 first(line).set_alarm()

@@ -9,6 +9,10 @@
 # mind since it was asked last, so it is settled before anything else, and the first in
 # each line has an alarm for the moment at which it says that it may change again.
 #
+# Whoever leaves a line uncalled may have blocked others whose items are let in more easily,
+# or may have been about to look at what time has brought. So those who are first now have
+# their alarms set at once.
+#
 # A strategy of capacity 0 can hold nothing, so it is passed by: sender and receiver meet.
 #
 # What the strategy gives up goes to ``on_drop``, which belongs to the user and may do
@@ -19,7 +23,8 @@
 # Invariants (``Chan.check`` asserts what can be seen from outside)
 # -----------------------------------------------------------------
 # 1. Whenever nobody is inside this file: if a receiver waits, the strategy had nothing to
-#    give when it was asked last; if a sender waits, it did not admit the first one.
+#    give when it was asked last; if a sender waits, it did not admit the first one. Or else
+#    the alarm of the first in line is about to ring.
 # 2. Every item that was admitted is in exactly one place: in the strategy, in ``_front``,
 #    among the handed back, reported as dropped, or with a receiver.
 
@@ -28,29 +33,37 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar, final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 import trio
 
 from ._errors import Refused
 from ._pacing import OUTSIDE
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy
-from ._waiting import NOTHING, Nothing, first
+from ._waiting import NOTHING, Nothing, Role, first
 
 if TYPE_CHECKING:
     from ._channel import Chan
 
 T = TypeVar("T")
 
-# A strategy whose next change is not in the future is asked again after this time.
-_SOON = 1e-3
+# A strategy whose next change is not in the future is asked again after this time at least.
+_SOON: Final = 1e-3
 
 
 @final
 class Keeper(Generic[T]):
     """Asks one strategy on behalf of one channel."""
 
-    __slots__ = ("_front", "_handed_back", "on_admit", "strategy", "timed")
+    __slots__ = (
+        "_front",
+        "_handed_back",
+        "_picky",
+        "_unasked",
+        "on_admit",
+        "strategy",
+        "timed",
+    )
 
     def __init__(self, strategy: Strategy[T]) -> None:
         if not isinstance(strategy, Strategy):
@@ -75,6 +88,9 @@ class Keeper(Generic[T]):
         self.on_admit: Callable[[T], None] | None = None
         # Whether time alone may change the answers.
         self.timed = type(strategy).next_change is not Strategy.next_change
+        # Whether it may let in a later sender, but not the first one.
+        self._picky = type(strategy).offer is not Strategy.offer
+        self._unasked = False  # whether those who are first now have yet to look
 
     def __len__(self) -> int:
         return len(self.strategy) + len(self._front)
@@ -160,11 +176,12 @@ class Keeper(Generic[T]):
                 going_on = True
             if senders and len(self.strategy._dropped) > dropped:
                 going_on = True  # there is room again
+        self._unasked = False
         channel._peak = max(channel._peak, len(self))
         if channel._closed and not len(self):
             channel._finish(receivers)
         if self.timed:
-            channel._left()  # it may change its mind at another moment than before
+            channel._set_alarms()  # it may change its mind at another moment than before
 
     def close(self, channel: Chan[T]) -> None:
         """Let the strategy say what shall not be delivered any more."""
@@ -199,16 +216,24 @@ class Keeper(Generic[T]):
             now = 0.0  # outside a run; it goes on below to whatever moment it takes
         while len(strategy):
             try:
-                kept.append(strategy.take(now))
+                taken = [strategy.take(now)]
             except Empty:
+                taken = []
+            kept += self._take_dropped()
+            kept += taken
+            if not taken:
                 # Go on to the moment when it gives out more.
                 change = strategy.next_change(now)
                 if change is None or change <= now:
                     break
                 now = change
-        kept += [item for item, _ in strategy._dropped]
-        strategy._dropped.clear()
+        kept += self._take_dropped()
         return self.take_handed_back()
+
+    def _take_dropped(self) -> list[T]:
+        """Return, once, what the strategy has given up."""
+        drops, self.strategy._dropped = self.strategy._dropped, []
+        return [item for item, _ in drops]
 
     def discard(self, channel: Chan[T], item: T) -> None:
         """Take one waiting item out, if the strategy keeps it where it can be found."""
@@ -231,13 +256,24 @@ class Keeper(Generic[T]):
                 raise RuntimeError(OUTSIDE) from None
             return 0.0
 
-    def next_change(self) -> float:
-        """Return when time alone may change an answer, ``inf`` if it cannot."""
+    def wants_alarm(self, role: Role) -> bool:
+        """Whether those who wait to do that may have to be woken for a look."""
+        return self.timed or (self._picky and role == "send")
+
+    def note_departure(self) -> None:
+        """Note that somebody has left who may have been about to ask on behalf of all."""
+        self._unasked = True
+
+    def due(self) -> float:
+        """Return when the first in each line must look again, ``inf`` if it need not."""
+        if self._unasked:
+            return -math.inf
         now = self._now()
         change = self.strategy.next_change(now)
         if change is None:
             return math.inf
-        return change if change > now else now + _SOON
+        # One that names a moment of the past is asked again, more and more seldom.
+        return change if change > now else now + max(now - change, _SOON)
 
     def _offer(self, value: T) -> bool:
         verdict = self.strategy.offer(value, self._now())
