@@ -387,7 +387,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
     default: int | None = None
     for index, case in enumerate(cases):
         if not isinstance(case, Case):
-            raise _not_a_case(labels[index], case)
+            raise _not_a_case(labels[index], case, cases)
         if case._ready():
             ready.append(index)
         elif isinstance(case, Default):
@@ -418,10 +418,12 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
     return labels[default], cases[default].value
 
 
-def _not_a_case(label: Label, thing: object) -> TypeError:
+def _not_a_case(label: Label, thing: object, cases: Sequence[object]) -> TypeError:
     """Say what is wrong with something given to a select, and how to mend it."""
+    for case in cases:
+        if inspect.iscoroutine(case):
+            case.close()  # lest Python complains, too, that it was never awaited
     if inspect.iscoroutine(thing):
-        thing.close()
         hint = "pass a case such as channel.on_receive(), and await the select only"
     elif hasattr(thing, "on_receive") or hasattr(thing, "on_send"):
         hint = "choose what to do there: .on_receive(), .on_send(value) or .on_close()"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from types import FrameType
@@ -39,35 +40,26 @@ async def open_signal_chan(*signals: int) -> AsyncIterator[Chan[int]]:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("Python delivers signals to its main thread only; open this there")
     token = trio.lowlevel.current_trio_token()
-    undelivered: list[int] = []
-    channel = Chan[int](
-        math.inf, name="signals", on_drop=lambda number, _: undelivered.append(number)
-    )
-    inside = True
+    arrived: deque[int] = deque()  # and not in the channel
+    channel = Chan[int](math.inf, name="signals", on_drop=lambda number, _: arrived.append(number))
 
-    def deliver(number: int) -> None:
-        if not inside:
-            signal.raise_signal(number)
-        elif channel.closed:
-            undelivered.append(number)
-        else:
-            channel.send_nowait(number)
+    def deliver() -> None:
+        while arrived and not channel.closed:
+            channel.send_nowait(arrived.popleft())
 
     def handle(number: int, _: FrameType | None) -> None:
         # A handler may strike anywhere, so it must not touch the channel by itself.
-        token.run_sync_soon(deliver, number)
+        arrived.append(number)
+        token.run_sync_soon(deliver, idempotent=True)
 
     with ExitStack() as on_exit:
         # Run last, when the earlier handlers are back: each of them may raise.
-        on_exit.callback(lambda: _raise_signals([*channel.drain(), *undelivered]))
+        on_exit.callback(lambda: _raise_signals([*channel.drain(), *arrived]))
         for number in signals:
             earlier = signal.signal(number, handle)
             # None stands for a handler that Python did not install.
             on_exit.callback(signal.signal, number, earlier or signal.SIG_DFL)
-        try:
-            yield channel
-        finally:
-            inside = False
+        yield channel
 
 
 def _raise_signals(numbers: Sequence[int]) -> None:
