@@ -1,0 +1,7 @@
+"""A plugin that ends the program when it is imported."""
+
+from __future__ import annotations
+
+import sys
+
+sys.exit("this needs a newer Python")

@@ -1,0 +1,297 @@
+"""What the tests of the command line share: real processes, what they print and leave behind."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, final
+
+import pytest
+
+from gochan._command_line import command_line
+
+# How long anything may take here before a test fails. Nothing should take a tenth of it.
+PATIENCE = 15.0
+
+MODULE = (sys.executable, "-m", "gochan")
+
+# Compiled modules are kept for all processes of this session, wherever Python looks for them.
+_bytecode = tempfile.mkdtemp(prefix="gochan-tests-")
+atexit.register(shutil.rmtree, _bytecode, ignore_errors=True)
+
+_ENVIRONMENT = {
+    **{
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"PYTHONDONTWRITEBYTECODE", "GOCHAN_BLOCK_PLUGINS", "FORCE_COLOR"}
+    },
+    "PYTHONPYCACHEPREFIX": _bytecode,
+    "TERM": "xterm",
+}
+
+
+def wait_until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE) -> None:
+    """Look again and again until ``condition`` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.005)
+
+
+# In this process
+
+
+@final
+@dataclass(frozen=True)
+class Ended:
+    """What a command said in the end."""
+
+    status: int
+    out: bytes
+    err: str
+
+    @property
+    def complaints(self) -> list[str]:
+        """What it said to be wrong."""
+        return [line for line in self.err.splitlines() if line.startswith("gochan:")]
+
+    @property
+    def summary(self) -> dict[str, str]:
+        """The table at the end, without the time."""
+        table = self.err.rstrip().splitlines()
+        rows = [re.fullmatch(r" (\S.*?) {2,}(\S.*?) *", line) for line in table]
+        found = {row[1]: row[2] for row in rows if row}
+        assert re.fullmatch(r"\d+\.\d", found.pop("seconds"))
+        return found
+
+
+class RunLines(Protocol):
+    """Run a command for each of the lines, in this process."""
+
+    def __call__(self, lines: bytes, *arguments: str | Path) -> Ended: ...
+
+
+@pytest.fixture
+def gochan(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Ended]:
+    """Run a command line in this process: quick, but without signals and closed files."""
+
+    def run(*arguments: str | Path) -> Ended:
+        status = command_line([str(argument) for argument in arguments])
+        out, err = capfdbinary.readouterr()
+        return Ended(status, out, err.decode())
+
+    return run
+
+
+@pytest.fixture
+def run_lines(gochan: Callable[..., Ended], tmp_path: Path) -> RunLines:
+    """Do so with ``gochan run``, and with a file of lines as the input."""
+
+    def run(lines: bytes, *arguments: str | Path) -> Ended:
+        path = tmp_path / "lines"
+        path.write_bytes(lines)
+        return gochan("run", "--input", path, *arguments)
+
+    return run
+
+
+# In a process of its own
+
+
+@final
+class Running:
+    """A command that runs in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], out: BinaryIO, err: BinaryIO) -> None:
+        self.process = process
+        self._out = out
+        self._err = err
+
+    @property
+    def out(self) -> bytes:
+        """What it has printed so far, unless to somewhere else."""
+        return os.pread(self._out.fileno(), 1 << 30, 0)
+
+    @property
+    def err(self) -> str:
+        """What it has said so far, unless to somewhere else."""
+        return os.pread(self._err.fileno(), 1 << 30, 0).decode()
+
+    def expect(self, text: str) -> None:
+        """Wait until it says this."""
+        wait_until(lambda: text in self.err or self.process.poll() is not None, repr(text))
+        assert text in self.err
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def write(self, lines: bytes) -> None:
+        """Write to its standard input, which must be a pipe."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(lines)
+        self.process.stdin.flush()
+
+    def ended(self, *, seconds: float = PATIENCE) -> Ended:
+        """Wait for its end. A standard input that is a pipe stays open."""
+        self.process.wait(seconds)
+        return Ended(self.process.returncode, self.out, self.err)
+
+
+@contextmanager
+def start(
+    *arguments: str | Path,
+    command: tuple[str, ...] = MODULE,
+    shell: str | None = None,
+    lines: bytes | None = None,
+    variables: Mapping[str, str] = {},  # it is only read
+    **options: Any,
+) -> Iterator[Running]:
+    """Start a command, and kill it on the way out if it still runs.
+
+    Args:
+        arguments: of the command.
+        command: by default ``python -m gochan``.
+        shell: a script that runs the command as ``"$@"``.
+        lines: the standard input; by default it is empty.
+        variables: for the environment.
+        options: of `subprocess.Popen`.
+    """
+    words = [*command, *map(str, arguments)]
+    if shell is not None:
+        words = ["sh", "-c", shell, "sh", *words]
+    with ExitStack() as files:
+        out, err, given = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write(lines or b"")
+        given.seek(0)
+        process = subprocess.Popen(
+            words,
+            env={**_ENVIRONMENT, **variables},
+            **{"stdin": given, "stdout": out, "stderr": err, **options},
+        )
+        try:
+            yield Running(process, out, err)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+
+
+def finish(*arguments: str | Path, **options: Any) -> Ended:
+    """Run a command to its end; the arguments are those of `start`."""
+    with start(*arguments, **options) as running:
+        return running.ended()
+
+
+# What is left behind
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def marker() -> Iterator[str]:
+    """A number of seconds to sleep that no other test uses; nobody may still sleep in the end."""
+    number = f"1000.{os.getpid()}{next(_numbers):03}"
+    yield number
+    try:
+        wait_until(lambda: not sleepers(number), f"the end of sleep {number}", seconds=2)
+    finally:
+        for pid in sleepers(number):
+            os.kill(pid, signal.SIGKILL)
+
+
+def sleepers(marker: str) -> list[int]:
+    """Return the processes with this last argument, such as ``sleep``."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has gone meanwhile
+            if path.read_bytes().endswith(b"\0" + marker.encode() + b"\0"):
+                found.append(int(path.parent.name))
+    return found
+
+
+def state_of(pid: int) -> str:
+    """Return the letter that says what a process does: S sleeps, T is stopped, Z is dead."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+# Terminals
+
+
+@final
+class Terminal:
+    """A terminal of 24 rows and 80 columns, as far as the live view makes use of it."""
+
+    def __init__(self) -> None:
+        self._master, self.slave = pty.openpty()
+        termios.tcsetwinsize(self.slave, (24, 80))
+        self._seen = b""
+
+    def close(self) -> None:
+        os.close(self._master)
+        os.close(self.slave)
+
+    def expect(self, text: str) -> None:
+        """Wait until this is shown."""
+        wait_until(lambda: text in "\n".join(self.screen), f"{text!r} on the screen")
+
+    @property
+    def cursor_shown(self) -> bool:
+        return self._read().rfind("\x1b[?25h") >= self._read().rfind("\x1b[?25l")
+
+    @property
+    def screen(self) -> list[str]:
+        """Its rows now, without those that are empty at the end."""
+        rows, row, column = [""], 0, 0
+        tokens = r"\x1b\[(\d*)([AK])|\x1b\[[\d;?]*[mhl]|(.)"
+        for token in re.finditer(tokens, self._read(), re.DOTALL):
+            match token[2] or token[3]:
+                case None:  # colours and the cursor
+                    pass
+                case "A" if token[2]:
+                    row -= int(token[1])
+                    assert row >= 0
+                case "K" if token[2]:
+                    assert token[1] == "2"
+                    rows[row] = ""
+                case "\r":
+                    column = 0
+                case "\n":
+                    row += 1
+                    rows.extend([""] * (row + 1 - len(rows)))
+                case character:
+                    assert character >= " ", f"unknown control character {character!r}"
+                    assert column < 80, "a row is too long"
+                    rows[row] = rows[row].ljust(column)
+                    rows[row] = rows[row][:column] + character + rows[row][column + 1 :]
+                    column += 1
+        return "\n".join(row.rstrip() for row in rows).rstrip().split("\n")
+
+    def _read(self) -> str:
+        """Return everything that was written to it, but for a sequence that has just begun."""
+        while select.select([self._master], [], [], 0)[0]:
+            self._seen += os.read(self._master, 1 << 16)
+        return re.sub(r"\x1b(\[[\d;?]*)?$", "", self._seen.decode(errors="ignore"))
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    with closing(Terminal()) as terminal:
+        yield terminal

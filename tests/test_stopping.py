@@ -1,0 +1,459 @@
+"""Stopping: the phases of a stop, room to clean up, and signals that stop a queue."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from random import Random
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from gochan import (
+    ChanClosedError,
+    StopReport,
+    cleanup,
+    current_job,
+    open_job_queue,
+    stop_on_signals,
+    strategy,
+)
+
+from .work import fail, insist, kinds, open_audited, sleep, tidy_up
+
+pytestmark = pytest.mark.usefixtures("both_modes")
+
+INT, TERM = signal.SIGINT, signal.SIGTERM
+ALL = ["block", "drop-on-full", "priority-cancel", "drop-oldest"]
+scheduling: Random = trio._core._run._r
+
+
+@pytest.fixture(autouse=True)
+def default_handlers() -> Any:
+    """Whatever the process that runs the tests does about signals."""
+    earlier = {number: signal.getsignal(number) for number in (INT, TERM)}
+    signal.signal(INT, signal.default_int_handler)
+    signal.signal(TERM, signal.SIG_DFL)
+    yield
+    for number, handler in earlier.items():
+        signal.signal(number, handler)
+
+
+async def clean_up(seconds: float) -> None:
+    """Go on for ever; when cancelled, take so long to put things in order, if allowed."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        with cleanup():
+            await trio.sleep(seconds)
+
+
+def cleaner(seconds: float) -> Any:
+    return lambda: clean_up(seconds)
+
+
+# Phases
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_stop_goes_through_its_phases(name: str, autojump_clock: MockClock) -> None:
+    """What ends in time is done, what does not is interrupted, what never ran is handed back."""
+    begin = trio.current_time()
+    phases: list[tuple[str, float]] = []
+
+    async def watch(queue: Any) -> None:
+        while queue.phase != "report":
+            if not phases or phases[-1][0] != queue.phase:
+                phases.append((queue.phase, trio.current_time() - begin))
+            await trio.sleep(0.5)
+
+    async with open_audited(workers=2, strategy=name, capacity=9) as queue:
+        quick, long = await queue.submit(sleep(3)), await queue.submit(cleaner(1))
+        waiting = [await queue.submit(fail(KeyError())) for _ in range(3)]
+        await wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, queue)
+            await trio.sleep(0.75)
+            report = await queue.stop(drain=5, grace=2)
+        assert trio.current_time() - begin >= 6.75
+        assert kinds(quick, long, *waiting) == ["done", "interrupted", *["handed_back"] * 3]
+        assert report == StopReport((quick,), (long,), tuple(waiting), (), report.seconds)
+        assert report.seconds == {"quiet": 0, "drain": 5, "cancel": 1, "release": 0}
+        assert queue.phase == "report"
+    assert phases == [("run", 0), ("drain", 1), ("cancel", 6)]
+
+
+async def test_a_stop_may_finish_what_is_queued(autojump_clock: MockClock) -> None:
+    """As far as the drain lasts."""
+    async with open_audited(workers=1) as queue:
+        jobs = [await queue.submit(sleep(2)) for _ in range(4)]
+        await wait_all_tasks_blocked()
+        report = await queue.stop(drain=5, grace=1, finish="queued")
+    assert kinds(*jobs) == ["done", "done", "interrupted", "handed_back"]
+    assert (report.done, report.handed_back) == ((jobs[0], jobs[1]), (jobs[3],))
+
+
+async def test_a_stop_of_an_idle_queue_takes_no_time(autojump_clock: MockClock) -> None:
+    """There is nothing to wait for; and the block ends, too."""
+    begin = trio.current_time()
+    async with open_audited(workers=3) as queue:
+        assert await queue.stop() == await queue.stop()
+        with pytest.raises(ChanClosedError) as caught:
+            await queue.submit(sleep())
+        assert callable(caught.value.value)
+    assert trio.current_time() == begin
+
+
+@pytest.mark.parametrize(("drain", "grace"), [(0, 0), (3, 0), (0, 3), (20, 5)])
+async def test_a_stop_returns_in_time_whatever_jobs_do(
+    drain: float, grace: float, autojump_clock: MockClock
+) -> None:
+    """One that ignores its cancellation is listed as stuck."""
+    async with open_audited(workers=2) as queue:
+        stuck = await queue.submit(insist(1000))
+        cut_off = await queue.submit(cleaner(1000))
+        await wait_all_tasks_blocked()
+        begin = trio.current_time()
+        report = await queue.stop(drain=drain, grace=grace)
+        assert trio.current_time() - begin == drain + grace
+        assert report.stuck == (stuck,)
+        assert report.interrupted == (cut_off,)
+        assert kinds(stuck, cut_off) == ["running", "interrupted"]
+    assert kinds(stuck) == ["done"]
+
+
+async def test_a_second_call_can_only_hasten_a_stop(autojump_clock: MockClock) -> None:
+    """Both return the same report."""
+    reports: list[StopReport] = []
+    async with open_audited(workers=1) as queue:
+        job = await queue.submit(sleep(100))
+        await wait_all_tasks_blocked()
+        begin = trio.current_time()
+
+        async def stop(drain: float, grace: float) -> None:
+            reports.append(await queue.stop(drain=drain, grace=grace))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop, 50, 5)
+            await trio.sleep(1)
+            nursery.start_soon(stop, 90, 9)
+            await trio.sleep(1)
+            nursery.start_soon(stop, 10, 1)
+        assert trio.current_time() - begin == 12
+    assert reports[0] is reports[1] is reports[2]
+    assert kinds(job) == ["interrupted"]
+
+
+async def test_a_second_call_may_release_what_the_first_would_finish(
+    autojump_clock: MockClock,
+) -> None:
+    """No further job starts from then on."""
+    async with open_audited(workers=1) as queue:
+        jobs = [await queue.submit(sleep(2)) for _ in range(3)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lambda: queue.stop(finish="queued"))
+            await trio.sleep(3)
+            nursery.start_soon(queue.stop)
+    assert kinds(*jobs) == ["done", "done", "handed_back"]
+
+
+async def test_a_stop_goes_on_if_the_call_is_cancelled(autojump_clock: MockClock) -> None:
+    """Whoever asks later gets the report."""
+    async with open_audited(workers=1) as queue:
+        job = await queue.submit(sleep(100))
+        await wait_all_tasks_blocked()
+        begin = trio.current_time()
+        with trio.move_on_after(1):
+            await queue.stop(drain=3, grace=1)
+        report = await queue.stop()
+        assert trio.current_time() - begin == 3
+    assert report.interrupted == (job,)
+
+
+async def test_a_stop_after_the_end_reports_at_once(autojump_clock: MockClock) -> None:
+    """The queue has been left, so nothing remains to be stopped."""
+    async with open_audited(workers=1) as queue:
+        await queue.submit(sleep())
+    assert await queue.stop() == StopReport((), (), (), (), {"quiet": 0})
+    assert queue.phase == "report"
+
+
+async def test_a_stop_is_over_when_its_block_is_cancelled(autojump_clock: MockClock) -> None:
+    """Whoever waits for the report from outside gets it."""
+    reports: list[StopReport] = []
+    with trio.fail_after(100):
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope() as scope:
+                async with open_job_queue(sleep_for, workers=1) as queue:
+                    job = await queue.submit(50)
+                    await wait_all_tasks_blocked()
+
+                    async def stop() -> None:
+                        reports.append(await queue.stop())
+
+                    nursery.start_soon(stop)
+                    await wait_all_tasks_blocked()
+                    scope.cancel()
+    assert len(reports) == 1
+    assert kinds(job) == ["cancelled"]
+    queue.audit()
+
+
+async def sleep_for(seconds: float) -> None:
+    await trio.sleep(seconds)
+
+
+async def test_each_hastening_ends_one_phase(autojump_clock: MockClock) -> None:
+    """Before a stop and after it, there is nothing to hasten."""
+    async with open_audited(workers=1) as queue:
+        job = await queue.submit(tidy_up(1000))
+        queue.hasten()
+        await wait_all_tasks_blocked()
+        assert queue.phase == "run"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.stop)
+            await wait_all_tasks_blocked()
+            assert queue.phase == "drain"
+            queue.hasten()
+            await wait_all_tasks_blocked()
+            assert (queue.phase, job.cause) == ("cancel", "interrupted")
+            queue.hasten()
+        assert queue.phase == "report"
+        queue.hasten()
+
+
+async def test_hastening_at_once_ends_the_drain(autojump_clock: MockClock) -> None:
+    """Also before the first phase has begun to wait."""
+    async with open_audited(workers=1) as queue:
+        await queue.submit(sleep(1000))
+        await wait_all_tasks_blocked()
+        begin = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(queue.stop)
+            while queue.phase == "run":
+                await trio.lowlevel.checkpoint()
+            queue.hasten()
+        assert trio.current_time() == begin
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_no_job_starts_after_a_stop(name: str, autojump_clock: MockClock) -> None:
+    """In any schedule, under every strategy, not even one already in a worker's hand."""
+    in_hand = 0
+    for seed in range(60):
+        scheduling.seed(seed)
+        stopped = False
+        started = list[int]()
+
+        async def handle(number: int) -> None:
+            assert not stopped  # noqa: B023
+            started.append(number)  # noqa: B023
+            await trio.lowlevel.checkpoint()
+
+        async with open_job_queue(handle, workers=3, strategy=name, capacity=4) as queue:
+            for number in range(6):
+                await queue.submit(number)
+                for _ in range(seed % 3):
+                    await trio.lowlevel.checkpoint()
+            async with trio.open_nursery() as nursery:
+                for _ in range(seed % 4):
+                    await trio.lowlevel.checkpoint()
+                nursery.start_soon(queue.stop)
+                while not queue.closed:
+                    await trio.lowlevel.checkpoint()
+                stopped = True
+                in_hand += len(started) < 6
+            counts = queue.audit()
+            assert counts.done == len(started)
+    assert in_hand
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"drain": -1}, ValueError),
+        ({"drain": math.nan}, ValueError),
+        ({"drain": "1"}, TypeError),
+        ({"grace": -1}, ValueError),
+        ({"grace": True}, TypeError),
+        ({"finish": "all"}, ValueError),
+    ],
+    ids=repr,
+)
+async def test_bad_arguments_stop_nothing(
+    options: dict[str, Any], error: type[Exception], autojump_clock: MockClock
+) -> None:
+    """The error names the argument."""
+    async with open_audited(workers=1) as queue:
+        with pytest.raises(error, match=f"^{next(iter(options))} must be "):
+            await queue.stop(**options)
+        assert (queue.phase, queue.closed) == ("run", False)
+
+
+# Cleaning up
+
+
+async def test_cleaning_up_is_shielded_but_not_for_ever(autojump_clock: MockClock) -> None:
+    """Outside a stop, for the grace of the queue."""
+    async with open_audited(workers=2, grace=3) as queue:
+        in_time, too_long = await queue.submit(cleaner(2)), await queue.submit(cleaner(4))
+        await wait_all_tasks_blocked()
+        begin = trio.current_time()
+        in_time.cancel()
+        await in_time.wait()
+        assert trio.current_time() - begin == 2
+        too_long.cancel()
+        await too_long.wait()
+        assert trio.current_time() - begin == 5
+    assert kinds(in_time, too_long) == ["cancelled", "cancelled"]
+
+
+async def test_in_a_stop_cleaning_up_lasts_until_the_hard_deadline(
+    autojump_clock: MockClock,
+) -> None:
+    """Whatever the grace of the queue, and also if it has begun before."""
+    async with open_audited(workers=2, grace=100) as queue:
+        before, after = await queue.submit(cleaner(50)), await queue.submit(cleaner(50))
+        await wait_all_tasks_blocked()
+        begin = trio.current_time()
+        before.cancel()
+        await trio.sleep(1)
+        report = await queue.stop(drain=2, grace=7)
+        assert trio.current_time() - begin == 10
+        assert (report.interrupted, report.stuck) == ((after,), ())
+    assert kinds(before, after) == ["cancelled", "interrupted"]
+
+
+async def test_there_is_nothing_to_clean_up_outside_a_handler() -> None:
+    """The error says so."""
+    with pytest.raises(RuntimeError, match="inside a job's handler"):
+        cleanup()
+
+
+# Signals
+
+
+async def test_signals_stop_a_queue(autojump_clock: MockClock) -> None:
+    """The first begins, each further SIGINT goes one phase on, further SIGTERMs do nothing."""
+    said: list[str] = []
+    async with (
+        open_audited(workers=1) as queue,
+        stop_on_signals(queue, drain=30, grace=10, say=said.append) as seen,
+    ):
+        job, waiting = await queue.submit(insist(1000)), await queue.submit(sleep())
+        await wait_all_tasks_blocked()
+        for number, phase in [
+            (TERM, "drain"),
+            (TERM, "drain"),
+            (INT, "cancel"),
+            (TERM, "cancel"),
+            (INT, "report"),
+            (INT, "report"),
+        ]:
+            signal.raise_signal(number)
+            await wait_all_tasks_blocked(0.01)
+            assert queue.phase == phase
+        assert seen.signal == TERM
+        assert kinds(job, waiting) == ["running", "handed_back"]
+    assert said == [
+        "no further job starts, 1 job may finish within 30 s; Ctrl-C cancels what runs",
+        "cancelling what runs: 1 job, with 10 s to clean up; Ctrl-C gives up on the rest",
+        "giving up on what still runs: 1 job",
+    ]
+
+
+@pytest.mark.parametrize("number", [INT, TERM])
+async def test_a_signal_hastens_a_stop_that_has_begun_otherwise(
+    number: int, autojump_clock: MockClock
+) -> None:
+    """A SIGINT does; a SIGTERM asks for what is happening anyway. Either is noted."""
+    async with open_audited(workers=1) as queue, stop_on_signals(queue, say=lambda _: 0) as seen:
+        await queue.submit(insist(9))
+        async with trio.open_nursery() as nursery:
+            await wait_all_tasks_blocked()
+            nursery.start_soon(queue.stop)
+            await wait_all_tasks_blocked()
+            signal.raise_signal(number)
+            await wait_all_tasks_blocked(0.01)
+            assert queue.phase == ("cancel" if number == INT else "drain")
+            assert seen.signal == number
+
+
+async def test_two_signals_at_once_are_two(autojump_clock: MockClock) -> None:
+    """The second does not wait until the first has come into force."""
+    async with open_audited(workers=1) as queue, stop_on_signals(queue, say=lambda _: 0):
+        job = await queue.submit(insist(9))
+        await wait_all_tasks_blocked()
+        signal.raise_signal(INT)
+        signal.raise_signal(INT)
+        await wait_all_tasks_blocked(0.01)
+        assert (queue.phase, job.cause) == ("cancel", "interrupted")
+
+
+async def test_without_a_signal_nothing_is_stopped(
+    autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And afterwards signals mean what they meant before."""
+    before = [signal.getsignal(INT), signal.getsignal(TERM)]
+    async with open_audited(workers=1) as queue:
+        async with stop_on_signals(queue) as seen:
+            job = await queue.submit(sleep(1))
+        assert [signal.getsignal(INT), signal.getsignal(TERM)] == before
+        assert not queue.closed
+    assert (seen.signal, kinds(job)) == (None, ["done"])
+    assert capsys.readouterr().err == ""
+
+
+async def test_by_default_standard_error_tells_what_happens(
+    autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each signal that does something."""
+    async with open_audited(workers=2) as queue, stop_on_signals(queue, drain=1.5):
+        for _ in range(2):
+            await queue.submit(sleep(1))
+        await wait_all_tasks_blocked()
+        signal.raise_signal(TERM)
+        await queue.join()
+    assert capsys.readouterr().err == (
+        "no further job starts, 2 jobs may finish within 1.5 s; Ctrl-C cancels what runs\n"
+    )
+
+
+def test_outside_the_main_thread_there_are_no_signals() -> None:
+    """Only the main one is given any by Python."""
+    errors: list[str] = []
+
+    async def main() -> None:
+        async with open_job_queue(sleep_for, strategy=strategy("block", capacity=1)) as queue:
+            with pytest.raises(RuntimeError) as caught:
+                async with stop_on_signals(queue):
+                    raise AssertionError
+            errors.append(str(caught.value))
+
+    thread = threading.Thread(target=trio.run, args=(main,))
+    thread.start()
+    thread.join()
+    assert "main thread" in errors[0]
+
+
+async def test_a_handler_can_tell_a_stop_from_a_cancel(autojump_clock: MockClock) -> None:
+    """The cause is there before the cancellation arrives."""
+    causes: list[Any] = []
+
+    async def handle(_: object) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            causes.append(current_job().cause)
+
+    async with open_job_queue(handle, workers=2) as queue:
+        first = await queue.submit(1)
+        await queue.submit(2)
+        await wait_all_tasks_blocked()
+        first.cancel()
+        await first.wait()
+        await queue.stop(drain=1)
+    assert causes == ["cancelled", "interrupted"]

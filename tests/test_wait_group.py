@@ -1,0 +1,244 @@
+"""Wait groups: until as many things are done as were begun."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from gochan import Chan, WaitGroup, after, default, select, select_nowait
+
+pytestmark = pytest.mark.usefixtures("both_modes")
+
+
+@asynccontextmanager
+async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
+    """Open a nursery that fails, instead of hanging, if a task is left waiting."""
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            yield nursery
+
+
+def under_way(count: int) -> WaitGroup:
+    group = WaitGroup()
+    group.add(count)
+    return group
+
+
+async def start_waiting(nursery: trio.Nursery, group: WaitGroup, done: list[Any]) -> None:
+    """Start a task that waits and then leaves a mark."""
+
+    async def wait() -> None:
+        await group.wait()
+        done.append(group.count)
+
+    nursery.start_soon(wait)
+    await wait_all_tasks_blocked()
+
+
+async def test_nobody_waits_for_nothing() -> None:
+    """With a count of zero, from the start or again, waiting is over at once."""
+    group = WaitGroup()
+    with trio.fail_after(30):
+        await group.wait()
+        group.add()
+        group.done()
+        await group.wait()
+    assert group.count == 0
+
+
+async def test_all_who_wait_go_on_when_the_count_is_zero() -> None:
+    """Not a moment before, and all of them."""
+    group, done = under_way(3), []
+    async with open_guarded_nursery() as nursery:
+        for _ in range(4):
+            await start_waiting(nursery, group, done)
+        for left in (2, 1):
+            group.done()
+            await wait_all_tasks_blocked()
+            assert (group.count, done) == (left, [])
+        group.done()
+        await wait_all_tasks_blocked()
+        assert done == [0, 0, 0, 0]
+
+
+async def test_counting_in_larger_steps() -> None:
+    """Both ways; adding nothing changes nothing."""
+    group, done = WaitGroup(), []
+    group.add(5)
+    group.add(0)
+    async with open_guarded_nursery() as nursery:
+        await start_waiting(nursery, group, done)
+        group.add(-3)
+        group.add(2)
+        await wait_all_tasks_blocked()
+        assert (group.count, done) == (4, [])
+        group.add(-4)
+    assert done == [0]
+
+
+async def test_a_negative_count_is_an_error() -> None:
+    """The count stays what it was, and nobody is woken by the attempt."""
+    with pytest.raises(ValueError, match=r"done\(\) called more often than add\(\)"):
+        WaitGroup().done()
+    group, done = under_way(2), []
+    async with open_guarded_nursery() as nursery:
+        await start_waiting(nursery, group, done)
+        with pytest.raises(ValueError, match="the count is 2, so -3 would make it negative"):
+            group.add(-3)
+        await wait_all_tasks_blocked()
+        assert (group.count, done) == (2, [])
+        group.add(-2)
+
+
+@pytest.mark.parametrize("wrong", [True, 1.0, "1", None])
+async def test_what_is_added_must_be_an_int(wrong: Any) -> None:
+    """The message names the parameter, and the count stays what it was."""
+    group = under_way(1)
+    with pytest.raises(TypeError, match=r"^n must be an int, not "):
+        group.add(wrong)
+    assert group.count == 1
+
+
+async def test_it_can_be_used_again() -> None:
+    """Round after round, as soon as the count has been zero."""
+    group, done = WaitGroup(), []
+    async with open_guarded_nursery() as nursery:
+        for finished in range(1, 4):
+            group.add(2)
+            await start_waiting(nursery, group, done)
+            group.done()
+            group.done()
+            await wait_all_tasks_blocked()
+            assert done == [0] * finished
+
+
+async def test_whoever_waited_for_zero_goes_on_even_if_more_is_added() -> None:
+    """The count was zero; what is added before the task runs belongs to the next round."""
+    group, done = under_way(1), []
+    async with open_guarded_nursery() as nursery:
+        await start_waiting(nursery, group, done)
+        group.done()
+        group.add(7)
+        await wait_all_tasks_blocked()
+        assert done == [7]
+
+
+async def test_a_cancelled_wait_changes_nothing(autojump_clock: trio.abc.Clock) -> None:
+    """The others who wait are not disturbed."""
+    group, done = under_way(1), []
+    async with open_guarded_nursery() as nursery:
+        await start_waiting(nursery, group, done)
+        with trio.move_on_after(1) as scope:
+            await group.wait()
+        await start_waiting(nursery, group, done)
+        assert scope.cancelled_caught
+        assert group.count == 1
+        assert "2 waiting" in repr(group)
+        group.done()
+    assert done == [0, 0]
+
+
+async def test_a_wait_that_begins_cancelled_is_cancelled() -> None:
+    """Also if there is nothing to wait for, as with everything in trio."""
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await WaitGroup().wait()
+    assert scope.cancelled_caught
+
+
+# As a case of a select
+
+
+async def test_on_done_is_ready_while_the_count_is_zero() -> None:
+    """Now and for ever, unless something is added."""
+    group = WaitGroup()
+    for _ in range(2):
+        assert select_nowait(group.on_done(), default("busy")) == (0, None)
+    group.add()
+    assert select_nowait(group.on_done(), default("busy")) == (1, "busy")
+    group.done()
+    assert select_nowait(done=group.on_done()) == ("done", None)
+
+
+async def test_a_select_waits_for_the_count_or_something_else(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    """Whichever comes first; the select leaves the other's line."""
+    group, channel = under_way(1), Chan[int]()
+    results: list[Any] = []
+
+    async def run(*cases: Any) -> None:
+        results.append(await select(*cases))
+
+    async with open_guarded_nursery() as nursery:
+        nursery.start_soon(run, channel.on_receive(), group.on_done())
+        await wait_all_tasks_blocked()
+        channel.send_nowait(1)
+        nursery.start_soon(run, group.on_done(), after(1))
+        await trio.sleep(2)
+        assert results == [(0, 1), (1, 1.0)]
+        assert "0 waiting" in repr(group)
+        nursery.start_soon(run, channel.on_receive(), group.on_done())
+        await wait_all_tasks_blocked()
+        group.done()
+        with pytest.raises(trio.WouldBlock):
+            channel.send_nowait(2)
+    assert results[2:] == [(1, None)]
+
+
+async def test_on_done_takes_part_in_priorities() -> None:
+    """A group that is done may have to wait its turn, or come first."""
+    channel = Chan[int](100)
+    for number in range(100):
+        channel.send_nowait(number)
+    group = WaitGroup()
+    for _ in range(20):
+        assert select_nowait(channel.on_receive(), group.on_done(priority=1))[0] == 1
+        assert select_nowait(channel.on_receive(), group.on_done(priority=-1))[0] == 0
+
+
+async def test_a_pool_that_ends_when_its_last_worker_is_done() -> None:
+    """Go's usual use: several tasks send, and whoever closes waits for all of them."""
+    results, group = Chan[int](), WaitGroup()
+
+    async def work(number: int) -> None:
+        await results.send(number)
+        group.done()
+
+    async def close_behind_them() -> None:
+        await group.wait()
+        results.close()
+
+    async with open_guarded_nursery() as nursery:
+        for number in range(20):
+            group.add()
+            nursery.start_soon(work, number)
+        nursery.start_soon(close_behind_them)
+        assert sorted([result async for result in results]) == list(range(20))
+
+
+# Looking, and misuse
+
+
+def test_repr_shows_what_is_under_way() -> None:
+    """It needs no run; neither does counting."""
+    group = under_way(3)
+    group.done()
+    assert repr(group) == "<gochan.WaitGroup: 2 under way, 0 waiting>"
+
+
+async def test_another_thread_cannot_wake_those_who_wait() -> None:
+    """The error names the way out, and nothing has changed."""
+    group, done = under_way(1), []
+    async with open_guarded_nursery() as nursery:
+        await start_waiting(nursery, group, done)
+        with pytest.raises(RuntimeError, match=r"trio\.from_thread\.run"):
+            await trio.to_thread.run_sync(group.done)
+        assert (group.count, done) == (1, [])
+        await trio.to_thread.run_sync(trio.from_thread.run_sync, group.done)
+    assert done == [0]
