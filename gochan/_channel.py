@@ -64,7 +64,6 @@ from ._waiting import (
     Offer,
     Role,
     TimedOffer,
-    TimedWaiter,
     Waiter,
     Wish,
     check_line,
@@ -510,9 +509,10 @@ class Chan(Generic[T]):
         heads = [first(line) for line in (self._senders, self._receivers) if line]
         return self._keeper.due() if waiter in heads else math.inf
 
-    def _strike(self, waiter: TimedWaiter, index: int) -> None:
+    def _strike(self, waiter: Waiter) -> Nothing:
         assert self._keeper is not None
         self._keeper.strike(self)
+        return NOTHING
 
     def _left(self) -> None:
         assert self._keeper is not None

@@ -67,7 +67,7 @@ class Case(Generic[T_co]):
 
     def _commit(self) -> T_co:
         """Do it now; raise `trio.WouldBlock`, with nothing done, if it cannot be."""
-        raise trio.WouldBlock
+        raise trio.WouldBlock  # pragma: no cover  # one that is never ready is never tried
 
     def _join(self, choice: Choice, index: int) -> None:
         """Wait for it, as case number ``index`` of ``choice``."""
@@ -176,11 +176,6 @@ class Choice(TimedWaiter):
         self.finish(result)
         return chosen.value
 
-    def finish_case(self, index: int, result: object) -> None:
-        """Finish the case with that index, without a draw."""
-        self._winner = index
-        self.finish(result)
-
     def withdraw(self) -> None:
         for line in self._lines:
             del line[self]
@@ -198,7 +193,10 @@ class Choice(TimedWaiter):
         while left and self.result is NOTHING:
             index = draw(self._cases, left)
             left.remove(index)
-            self._clocks[index]._strike(self, index)
+            result = self._clocks[index]._strike(self)
+            if result is not NOTHING:
+                self._winner = index
+                self.finish(result)
 
     def _forget(self) -> None:
         """Let go of everything, and be kept for the next select."""

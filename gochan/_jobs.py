@@ -177,8 +177,8 @@ class Job(Generic[P, R]):
 
     def _lift_timeout(self) -> None:
         """Let it run on for any time; for a handler whose work proper is over."""
-        if self._scope is not None:
-            self._scope.deadline = math.inf
+        assert self._scope is not None
+        self._scope.deadline = math.inf
 
     def _interrupt(self, cause: Cause, reason: str) -> None:
         """Cancel the handler, unless something else has done so already."""

@@ -22,7 +22,7 @@ from ._channel import Chan
 from ._choosing import Case, Choice
 from ._pacing import OUTSIDE
 from ._select import select
-from ._waiting import Line, TimedWaiter, Waiter, first, new_line
+from ._waiting import NOTHING, Line, Nothing, Waiter, first, new_line
 
 
 def after(seconds: float, *, priority: int = 0) -> Case[float]:
@@ -88,9 +88,8 @@ class Deadline:
     def _due_for(self, waiter: Waiter) -> float:
         return self._deadline
 
-    def _strike(self, waiter: TimedWaiter, index: int) -> None:
-        if self._deadline <= trio.current_time():
-            waiter.finish_case(index, self._deadline)
+    def _strike(self, waiter: Waiter) -> float | Nothing:
+        return self._deadline if self._deadline <= trio.current_time() else NOTHING
 
     def _left(self) -> None:
         pass
@@ -209,9 +208,8 @@ class Ticker:
     def _due_for(self, waiter: Waiter) -> float:
         return self._next() if first(self._line) is waiter else math.inf
 
-    def _strike(self, waiter: TimedWaiter, index: int) -> None:
-        if self._due_for(waiter) <= now():
-            waiter.finish_case(index, self._take())
+    def _strike(self, waiter: Waiter) -> float | Nothing:
+        return self._take() if self._due_for(waiter) <= now() else NOTHING
 
     def _left(self) -> None:
         if self._line:

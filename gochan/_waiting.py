@@ -78,8 +78,11 @@ class Clock(Protocol):
     def _due_for(self, waiter: Waiter) -> float:
         """Return when ``waiter`` must wake to look at this clock, ``inf`` if never."""
 
-    def _strike(self, waiter: TimedWaiter, index: int) -> None:
-        """Do what is due by now; that may finish ``waiter``, by its case with that index."""
+    def _strike(self, waiter: Waiter) -> Any:
+        """Do what is due by now, which may finish ``waiter``; or return what it is to get.
+
+        `NOTHING` if that is nothing, or it is finished already.
+        """
 
     def _left(self) -> None:
         """Set the alarm of whoever must look now that a waiter has left."""
@@ -268,18 +271,14 @@ class TimedWaiter(Waiter):
                 self.withdraw()
                 raise
 
+    @abstractmethod
     def _look_at_clocks(self) -> None:
-        for index, clock in self._clocks.items():
-            clock._strike(self, index)
-
-    def finish_case(self, index: int, result: object) -> None:
-        """Finish the case with that index; a plain operation has just one."""
-        self.finish(result)
+        """Do what time allows by now."""
 
 
 @final
 class TimedOffer(TimedWaiter):
-    """The wait of a plain operation at a channel whose strategy follows the clock."""
+    """The wait of a plain operation at a channel whose strategy has to be asked again."""
 
     __slots__ = ("line", "pace", "role", "value")
 
@@ -307,6 +306,9 @@ class TimedOffer(TimedWaiter):
 
     def choose(self, *lines: Line) -> Wish:
         return self
+
+    def _look_at_clocks(self) -> None:
+        self._clocks[0]._strike(self)
 
     def withdraw(self) -> None:
         if self.line.pop(self, None) is not None:

@@ -286,11 +286,15 @@ BROKEN = {
     "missing": ("import nonexistent_module", "No module named 'nonexistent_module'"),
     "raising": ("raise RuntimeError('[bold]two\\nlines')", "RuntimeError: [bold]two lines"),
     "empty": ("", "it implements no hook"),
+    "silent": (
+        "class E(Exception):\n    __str__ = None\nraise E",
+        "E, whose text cannot be shown",
+    ),
     "leaving": ("import sys; sys.exit(0)", "SystemExit: 0"),
 }
 
 
-@pytest.mark.parametrize("names", [["missing", "raising", "empty"], ["leaving"]])
+@pytest.mark.parametrize("names", [["missing", "raising", "empty", "silent"], ["leaving"]])
 def test_a_broken_plugin_is_listed_with_its_problem(install: Install, names: list[str]) -> None:
     """Whatever it does wrong. The status is 1, and the others work."""
     for name in names:
@@ -351,6 +355,12 @@ def test_a_strategy_of_a_plugin_can_be_used_and_blocked(install: Install) -> Non
     assert ended.status == 0
     assert listed(ended)["mine"]["status"] == "blocked"
     assert "patience" in complaint(finish(*arguments, variables=variables))
+
+
+def test_an_interrupt_while_plugins_load_ends_it_quietly(install: Install) -> None:
+    """With the status that shells expect."""
+    ended = finish("plugins", variables=install("slow", "raise KeyboardInterrupt"))
+    assert (ended.status, ended.err) == (130, "")
 
 
 # Output that goes nowhere

@@ -1501,3 +1501,132 @@ async def use_at_random(channel: Chan[Any], drops: Drops, seed: int) -> None:
     assert channel.statistics().dropped == len(drops)
     assert len(channel) == 0
     channel.check()
+
+
+# What goes wrong
+
+
+class Reluctant(Strategy[T]):
+    """Drop the oldest of two, but let the newcomer wait until it is asked again."""
+
+    def offer(self, item: T, now: float) -> Verdict:
+        if len(self.items) < 2:
+            self.items.append(item)
+            return ADMIT
+        self.drop(self.items.popleft(), "oldest")
+        return WAIT
+
+
+async def test_after_a_drop_a_sender_that_would_wait_is_offered_again() -> None:
+    """There is room now, so it need not wait."""
+    drops = Drops()
+    channel = Chan[int](strategy=Reluctant(2), on_drop=drops)
+    for item in range(4):
+        channel.send_nowait(item)
+    assert drops == [(0, "oldest"), (1, "oldest")]
+    assert channel.drain() == [2, 3]
+
+
+async def test_whoever_is_told_of_a_drop_may_close_the_channel() -> None:
+    """Then the sender that was about to be let in hears of that, with its value."""
+    channel = Chan[int](strategy=Reluctant(2), on_drop=lambda *_: channel.close())
+    channel.send_nowait(0)
+    channel.send_nowait(1)
+    with pytest.raises(ChanClosedError) as caught:
+        channel.send_nowait(2)
+    assert caught.value.value == 2
+    assert channel.drain() == [1]
+
+
+async def test_a_value_is_not_lost_if_on_drop_raises(autojump_clock: MockClock) -> None:
+    """It must not raise. If it does, whoever receives gets that, and the value goes next."""
+
+    def fail(value: int, reason: str) -> None:
+        raise LookupError(value, reason)
+
+    channel = Chan[int](strategy=Fresh(9, seconds=10), on_drop=fail)
+    channel.send_nowait(1)
+    await trio.sleep(11)
+    channel.send_nowait(2)
+    channel.send_nowait(3)
+    with pytest.raises(LookupError, match="1, 'stale'"):
+        channel.receive_nowait()
+    assert len(channel) == 2
+    assert await channel.receive() == 2
+    await trio.sleep(11)
+    with pytest.raises(LookupError, match="3, 'stale'"):
+        channel.receive_nowait()
+    assert channel.drain() == []
+
+
+async def test_whoever_looks_at_the_time_hears_what_on_drop_raises(
+    autojump_clock: MockClock,
+) -> None:
+    """And is in no line any more, so that nobody serves it."""
+
+    class Expiring(Debounce[T]):
+        def take(self, now: float) -> T:
+            item = super().take(now)
+            self.drop(item, "expired")
+            raise Empty
+
+    def fail(value: int, reason: str) -> None:
+        raise LookupError(value, reason)
+
+    channel = Chan[int](strategy=Expiring(3.0), on_drop=fail)
+    channel.send_nowait(1)
+    with trio.fail_after(100), pytest.raises(LookupError, match="1, 'expired'"):
+        await channel.receive()
+    assert channel.statistics().tasks_waiting_receive == 0
+
+
+async def test_whoever_waits_hears_what_a_broken_strategy_raises() -> None:
+    """Nobody else is there to be told; and nobody waits for ever."""
+
+    class Broken(Strategy[T]):
+        def take(self, now: float) -> T:
+            if self.items:
+                raise ZeroDivisionError
+            raise Empty
+
+    channel = Chan[int](strategy=Broken(9))
+    async with open_guarded_nursery() as nursery:
+
+        async def receive() -> None:
+            with pytest.raises(ZeroDivisionError):
+                await channel.receive()
+
+        await line_up(nursery, receive)
+        channel.send_nowait(1)
+
+
+async def test_draining_gives_up_on_what_a_strategy_never_gives_out() -> None:
+    """Rather than ask for ever."""
+
+    class Hoard(Strategy[T]):
+        def take(self, now: float) -> T:
+            raise Empty
+
+    channel = Chan[int](strategy=Hoard(9))
+    channel.send_nowait(1)
+    assert channel.drain() == []
+
+
+async def test_a_sender_that_leaves_disturbs_no_select_that_receives() -> None:
+    """The one waits for room, the other for an item; only the sender has an alarm."""
+    channel = Chan[str](strategy=Weighed(2))
+    received = Log()
+
+    async def receive() -> None:
+        received.note(await select(channel.on_receive(), Chan[str]().on_receive()))
+
+    async with open_guarded_nursery() as nursery:
+        await line_up(nursery, receive)
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as inner:
+                await line_up(inner, channel.send, "long")
+                scope.cancel()
+        await wait_all_tasks_blocked()
+        assert received == []
+        channel.send_nowait("ok")
+    assert [value for value, _ in received] == [(0, "ok")]

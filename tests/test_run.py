@@ -722,6 +722,36 @@ def test_signals_end_a_run_about_which_nobody_reads(tmp_path: Path) -> None:
         assert running.ended(seconds=5).status in (130, -INT)
 
 
+def test_a_run_may_outlive_its_terminal(tmp_path: Path) -> None:
+    """If it is told to, as ``nohup`` does."""
+    arguments = ["run", *ONE, "--", "sh", "-c", f"touch {tmp_path}/$1; sleep 0.2", "sh"]
+    with start(*arguments, lines=numbers(2), shell='trap "" HUP; exec "$@"') as running:
+        wait_until((tmp_path / "1").exists, "the first command")
+        running.signal(signal.SIGHUP)
+        ended = running.ended()
+    assert (ended.status, ended.summary) == (0, {"done": "2"})
+
+
+def test_left_over_lines_are_written_even_if_we_fail(tmp_path: Path) -> None:
+    """Whatever is wrong with this program, no line shall be lost."""
+    todo = tmp_path / "todo"
+    todo.write_bytes(numbers(3))
+    program = """
+from gochan import _run
+from gochan.__main__ import main
+
+def fail(*_):
+    raise ZeroDivisionError
+
+_run._Run._note = fail
+main()
+"""
+    arguments = ["run", "--input", todo, "--left-over", todo, "--", "false"]
+    ended = finish(*arguments, command=(sys.executable, "-c", program))
+    assert "ZeroDivisionError" in ended.err
+    assert todo.read_bytes() == numbers(3)
+
+
 # Nobody reads, or nobody can
 
 
@@ -855,3 +885,22 @@ def test_on_a_terminal_signals_are_explained(terminal: Terminal, marker: str) ->
     assert "━" not in text
     assert " interrupted     1" in text
     assert terminal.cursor_shown
+
+
+def test_commands_that_are_cut_off_because_nobody_reads_are_not_heard_either(
+    tmp_path: Path,
+) -> None:
+    """It is said once that nobody reads."""
+    ready = tmp_path / "ready"
+    script = f"""
+echo $1
+if [ $1 = 2 ]; then touch {ready}; sleep 100; fi
+while [ ! -e {ready} ]; do sleep 0.01; done
+"""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    arguments = ["run", "--workers", "2", "--", "sh", "-c", script, "sh"]
+    ended = finish(*arguments, lines=numbers(2), stdout=write_end)
+    os.close(write_end)
+    assert ended.status == 141
+    assert ended.complaints == ["gochan: nobody reads the output any more"]

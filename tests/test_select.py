@@ -7,6 +7,7 @@ import inspect
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from enum import IntEnum
 from typing import Any, Literal, assert_type
 
 import pytest
@@ -914,3 +915,22 @@ async def test_results_are_typed() -> None:
     named = select_nowait(word=words.on_receive(), idle=default("none"))
     assert_type(named, tuple[str, str])
     assert named == ("word", "one")
+
+
+class Tier(IntEnum):
+    """Names for priorities."""
+
+    LOW = 0
+    HIGH = 1
+
+
+async def test_priorities_may_have_names() -> None:
+    """Any kind of int will do."""
+    channel = holding("value")
+    for _ in range(20):
+        chosen = await select(
+            default_like := channel.on_receive(priority=Tier.HIGH), after(0, priority=Tier.LOW)
+        )
+        assert chosen == (0, "value")
+        assert default_like.priority == 1
+        channel.send_nowait("value")

@@ -708,3 +708,20 @@ async def test_two_tasks_may_wait_for_two_tickers_crosswise(autojump_clock: Mock
         nursery.cancel_scope.cancel()
     moments = [(moment, (index == 0) == (name == "a")) for name, index, moment in seen]
     assert sorted(moments) == [(10, True), (15, False), (20, True), (30, False), (30, True)]
+
+
+# Times that no clock can tell
+
+
+@pytest.mark.parametrize("make", [after, at, every])
+def test_a_number_too_large_for_a_clock_is_rejected(make: Callable[[int], object]) -> None:
+    """The error says what to write instead."""
+    with pytest.raises(ValueError, match=r"too large, use math\.inf"):
+        make(10**400)
+
+
+async def test_a_period_too_short_for_the_clock_is_rejected(autojump_clock: MockClock) -> None:
+    """Otherwise the next tick would be due at the same moment, for ever."""
+    await trio.sleep(1e4)
+    with pytest.raises(ValueError, match="long enough for the clock"):
+        every(1e-300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import random
+import signal
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import Chan, ChanClosedError, EndOfChannel, _waiting, select
 from gochan.strategies import ADMIT, WAIT, Empty, Strategy, Verdict
@@ -447,3 +448,55 @@ async def test_a_cancellation_after_a_value_was_handed_over_in_its_moment(
             scope.cancel()
 
         assert await at_one_moment(seed, channel, receive, serve_and_cancel) == 1
+
+
+@every_receiving
+async def test_what_came_before_a_cancellation_at_the_same_moment_stays(
+    autojump_clock: trio.abc.Clock, receive: Callable[..., Awaitable[Any]]
+) -> None:
+    """A wait may be served when its alarm has rung already; then it was not cancelled."""
+    seen = set()
+    for seed in SEEDS:
+        channel = loaded(2, give=1)
+        channel.receive_nowait()
+
+        def serve_and_cancel(scope: trio.CancelScope) -> None:
+            waited = channel.statistics().tasks_waiting_receive  # noqa: B023
+            channel.send_nowait("next")  # noqa: B023
+            scope.cancel()
+            seen.add(waited)
+
+        outcome = await at_one_moment(seed, channel, receive, serve_and_cancel)
+        assert outcome == 1
+        assert channel.drain() == ["next"]
+    assert seen == {0, 1}
+
+
+def test_an_interrupt_takes_nothing_away_that_has_come() -> None:
+    """Control-C while a wait is due: what was served is returned, and then it strikes."""
+    clock = MockClock()
+    received: list[Any] = []
+
+    async def main() -> None:
+        token = trio.lowlevel.current_trio_token()
+        channel = loaded(2, give=1)
+        channel.receive_nowait()
+
+        @trio.lowlevel.enable_ki_protection
+        async def strike() -> None:
+            await wait_all_tasks_blocked()
+            # One after the other, with no chance for the alarm to ring in between.
+            token.run_sync_soon(clock.jump, 2)
+            signal.raise_signal(signal.SIGINT)
+            token.run_sync_soon(channel.send_nowait, "next")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(strike)
+            received.append(await channel.receive())
+            assert channel.drain() == ["next"]
+            await trio.lowlevel.checkpoint()
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        trio.run(main, clock=clock)
+    assert caught.group_contains(KeyboardInterrupt)
+    assert received == [1]

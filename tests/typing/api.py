@@ -1,0 +1,178 @@
+"""What type checkers make of the public interface. Checked by them, and never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, Literal, assert_type
+
+import trio
+
+import gochan
+from gochan import (
+    Case,
+    Chan,
+    ChanClosedError,
+    ChanStatistics,
+    Job,
+    JobQueue,
+    Outcome,
+    ReceiveChan,
+    SendChan,
+    StopReport,
+    WaitGroup,
+    after,
+    at,
+    default,
+    every,
+    open_job_queue,
+    open_signal_chan,
+    select,
+    select_nowait,
+    stop_on_signals,
+)
+from gochan.strategies import ADMIT, WAIT, Block, Refuse, Strategy, Verdict
+
+
+async def channels(numbers: Chan[int]) -> None:
+    assert_type(Chan[str](), Chan[str])
+    assert_type(Chan[str](3, name="words"), Chan[str])
+    assert_type(Chan(strategy=Block[int](3)), Chan[int])
+    assert_type(await numbers.receive(), int)
+    assert_type(numbers.receive_nowait(), int)
+    assert_type(numbers.drain(), list[int])
+    assert_type(numbers.capacity, int | float)
+    assert_type(numbers.statistics(), ChanStatistics)
+    await numbers.send(1)
+    numbers.send_nowait(True)
+    await numbers.send("one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    async for number in numbers:
+        assert_type(number, int)
+    with numbers as same:
+        assert_type(same, Chan[int])
+
+
+async def a_received_pair_narrows(numbers: Chan[int]) -> None:
+    match await numbers.receive_ok():
+        case value, True:
+            assert_type(value, int)
+        case nothing, False:
+            assert_type(nothing, None)
+
+
+async def ends(numbers: Chan[int]) -> None:
+    sender, receiver = numbers.sender, numbers.receiver
+    assert_type(sender, SendChan[int])
+    assert_type(receiver, ReceiveChan[int])
+    of_trio_1: trio.abc.SendChannel[int] = sender
+    of_trio_2: trio.abc.ReceiveChannel[int] = receiver
+    assert_type(await receiver.receive(), int)
+    async for number in receiver:
+        assert_type(number, int)
+    await trio.aclose_forcefully(of_trio_1)
+    await trio.aclose_forcefully(of_trio_2)
+
+
+def cases(numbers: Chan[int]) -> None:
+    assert_type(numbers.on_receive(), Case[int])
+    assert_type(numbers.on_send(1, priority=2), Case[None])
+    assert_type(numbers.on_close(), Case[None])
+    assert_type(default(), Case[None])
+    assert_type(default("x"), Case[str])
+    assert_type(after(1), Case[float])
+    assert_type(at(1), Case[float])
+    assert_type(every(1).on_tick(), Case[float])
+    numbers.on_send("one")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def a_select_narrows(numbers: Chan[int], words: Chan[str]) -> None:
+    match await select(numbers.on_receive(), words.on_receive(), words.on_send("x")):
+        case 0, number:
+            assert_type(number, int)
+        case 1, word:
+            assert_type(word, str)
+        case 2, nothing:
+            assert_type(nothing, None)
+
+    chosen = await select(numbers.on_receive(), words.on_receive())
+    assert_type(chosen, tuple[Literal[0], int] | tuple[Literal[1], str])
+    if chosen[0] == 0:
+        assert_type(chosen[1], int)
+    else:
+        assert_type(chosen[1], str)
+
+
+async def a_select_takes_missing_cases(numbers: Chan[int], words: Chan[str] | None) -> None:
+    case = words.on_receive() if words else None
+    assert_type(
+        await select(numbers.on_receive(), case), tuple[Literal[0], int] | tuple[Literal[1], str]
+    )
+
+
+async def a_select_by_name(numbers: Chan[int]) -> None:
+    assert_type(await select(a=numbers.on_receive(), b=numbers.on_receive()), tuple[str, int])
+    match select_nowait(numbers.on_receive(), default("nothing")):
+        case 0, number:
+            assert_type(number, int)
+        case 1, word:
+            assert_type(word, str)
+    many = [numbers.on_receive() for _ in range(9)]
+    assert_type(await select(*many), tuple[int | str, Any])
+    await select(numbers)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+async def others(group: WaitGroup) -> None:
+    await group.wait()
+    group.add()
+    async for moment in every(1):
+        assert_type(moment, float)
+    async with open_signal_chan(2) as signals:
+        assert_type(signals, Chan[int])
+
+
+async def length(text: str) -> int:
+    return len(text)
+
+
+async def queues() -> None:
+    async with open_job_queue(length, workers=3, strategy="block", capacity=3) as queue:
+        assert_type(queue, JobQueue[str, int])
+        job = await queue.submit("text", timeout=1, priority=2, key="k")
+        assert_type(job, Job[str, int])
+        assert_type(job.payload, str)
+        outcome = await job.wait()
+        assert_type(outcome, Outcome[int])
+        assert_type(outcome.value, int | None)
+        assert_type(queue.try_submit("text"), bool)
+        results = queue.results()
+        assert_type(results, AsyncIterator[Job[str, int]])
+        async for ended in results:
+            assert_type(ended, Job[str, int])
+        async with stop_on_signals(queue):
+            assert_type(await queue.stop(finish="queued"), StopReport)
+        await queue.submit(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def queues_with_an_instance() -> None:
+    strategy = Block[Job[str, int]](3)
+    async with open_job_queue(length, strategy=strategy) as queue:
+        assert_type(queue, JobQueue[str, int])
+
+
+class Newest(Strategy[int]):
+    def offer(self, item: int, now: float) -> Verdict:
+        if item < 0:
+            return Refuse("negative")
+        self.items.append(item)
+        return ADMIT if len(self) <= self.capacity else WAIT
+
+
+def strategies() -> None:
+    assert_type(Chan(strategy=Newest(3)), Chan[int])
+    assert_type(gochan.strategy("block", capacity=3), Strategy[Any])
+
+
+def errors(error: ChanClosedError) -> None:
+    of_trio: trio.ClosedResourceError = error
+    assert_type(gochan.EndOfChannel("over"), gochan.EndOfChannel)
+    of_trio_too: trio.EndOfChannel = gochan.EndOfChannel("over")
+    raise of_trio from of_trio_too
