@@ -40,9 +40,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, final
 
@@ -54,14 +53,12 @@ from ._choosing import Case, Choice
 from ._ends import ReceiveChan, SendChan
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel
 from ._keeper import Keeper
-from ._pacing import UNPACED, checkpoint, running_task
+from ._pacing import UNPACED, checkpoint, context, running_task
 from ._strategy import Strategy, check_capacity
 from ._waiting import (
-    NO_CASES,
     NOTHING,
     Line,
     Nothing,
-    Offer,
     Role,
     TimedOffer,
     Waiter,
@@ -69,7 +66,7 @@ from ._waiting import (
     check_line,
     first,
     new_line,
-    spare_offers,
+    wait_in,
 )
 
 if TYPE_CHECKING:
@@ -209,8 +206,15 @@ class Chan(Generic[T]):
             ChanBrokenError: the same, because the receiving end was closed.
             Refused: the strategy turned ``value`` away.
         """
-        if perf_counter() >= self._pace.due or running_task()._cancel_status.effectively_cancelled:
-            self._pace = await checkpoint()
+        try:
+            if (
+                perf_counter() >= self._pace.due
+                or context.task._cancel_status.effectively_cancelled
+            ):
+                self._pace = await checkpoint()
+        except AttributeError:
+            running_task()  # outside of any run, this says so
+            raise
         if len(self._buffer) < self._mark:
             self._buffer.append(value)
         elif not self._give(value):
@@ -244,8 +248,15 @@ class Chan(Generic[T]):
             EndOfChannel: the channel is closed and everything has been received.
             ChanClosedError: the receiving end was closed.
         """
-        if perf_counter() >= self._pace.due or running_task()._cancel_status.effectively_cancelled:
-            self._pace = await checkpoint()
+        try:
+            if (
+                perf_counter() >= self._pace.due
+                or context.task._cancel_status.effectively_cancelled
+            ):
+                self._pace = await checkpoint()
+        except AttributeError:
+            running_task()  # outside of any run, this says so
+            raise
         if self._buffer and not self._senders:
             return self._buffer.popleft()
         value = self._take()
@@ -285,8 +296,15 @@ class Chan(Generic[T]):
     @enable_ki_protection
     async def __anext__(self) -> T:
         # ``receive`` once more: another coroutine per item would cost a tenth of the speed.
-        if perf_counter() >= self._pace.due or running_task()._cancel_status.effectively_cancelled:
-            self._pace = await checkpoint()
+        try:
+            if (
+                perf_counter() >= self._pace.due
+                or context.task._cancel_status.effectively_cancelled
+            ):
+                self._pace = await checkpoint()
+        except AttributeError:
+            running_task()  # outside of any run, this says so
+            raise
         if self._buffer and not self._senders:
             return self._buffer.popleft()
         try:
@@ -445,28 +463,15 @@ class Chan(Generic[T]):
 
     # Waiting
 
-    def _wait(self, role: Role, value: Any = None) -> Offer | TimedOffer:
+    def _wait(self, role: Role, value: Any = None) -> Awaitable[Any]:
         """Put the running task into line, and return what it has to await."""
         self._mark = 0
         line = self._receivers if role == "receive" else self._senders
-        if line:
-            first(line).check_thread()
-        elif line is _NO_LINE:
+        if line is _NO_LINE:
             line = self._line(role)
         if self._keeper is not None and self._keeper.wants_alarm(role):
             return TimedOffer(self, line, role, value, self._pace)
-        try:
-            offer = spare_offers.pop()
-        except IndexError:
-            offer = Offer()
-        offer.role = role
-        offer.value = value
-        offer.task = running_task()
-        offer.thread = get_ident()
-        offer.line = line
-        offer.pace = self._pace
-        line[offer] = NO_CASES
-        return offer
+        return wait_in(line, role, value, self._pace)
 
     def _join(self, choice: Choice, index: int, role: Role) -> None:
         """Put a select into line, on behalf of its case with that index."""

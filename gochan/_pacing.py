@@ -19,7 +19,7 @@
 # and the other is a coroutine, and both cost more than a send. If a task does not
 # show it, every pace is always due, and trio's own checkpoint decides: slower, never
 # wrong. Hot methods write the whole test out, in one line:
-#     if perf_counter() >= pace.due or running_task()._cancel_status.effectively_cancelled:
+#     if perf_counter() >= pace.due or context.task._cancel_status.effectively_cancelled:
 #
 # Invariants
 # ----------
@@ -56,13 +56,15 @@ def running_task() -> Any:
         RuntimeError: no task of trio is running, and what to do about it.
     """
     try:
-        return _context.task
+        return context.task
     except (AttributeError, RuntimeError):
         raise RuntimeError(OUTSIDE) from None
 
 
 class PublicContext:
-    """Finds the running task by way of trio's public interface."""
+    """Finds the running task, and what wakes others, by way of trio's public interface."""
+
+    runner = trio.lowlevel
 
     @property
     def task(self) -> Any:
@@ -71,15 +73,17 @@ class PublicContext:
 
 
 def _find_context() -> Any:
-    """Return where ``current_task`` looks, to save the call to it."""
+    """Return where trio's public functions look, to save the calls to them."""
     try:
-        from trio._core._run_context import GLOBAL_RUN_CONTEXT
+        from trio._core._run import GLOBAL_RUN_CONTEXT, Runner
     except ImportError:  # pragma: no cover  # as in no version of trio so far
+        return PublicContext()
+    if not hasattr(Runner, "reschedule"):  # pragma: no cover  # the same
         return PublicContext()
     return GLOBAL_RUN_CONTEXT
 
 
-_context: Final = _find_context()
+context: Final = _find_context()
 
 
 @final

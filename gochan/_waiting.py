@@ -39,12 +39,13 @@ from collections.abc import Generator
 from enum import Enum
 from threading import get_ident
 from time import perf_counter
+from types import coroutine
 from typing import Any, Final, Literal, Protocol, TypeAlias, final
 
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
+from trio.lowlevel import Abort, RaiseCancelT, Task, wait_task_rescheduled
 
-from ._pacing import OUTSIDE, Pace, running_task
+from ._pacing import OUTSIDE, Pace, context, running_task
 
 
 class Nothing(Enum):
@@ -151,7 +152,7 @@ class Waiter(ABC):
         self.result = result
         self.error = error
         if self.task is not None:
-            reschedule(self.task, WOKEN)
+            context.runner.reschedule(self.task, WOKEN)
 
     def serve(self, line: Line, result: object = None) -> Any:
         """Finish what it wants in ``line``, and return the value that it offers there."""
@@ -162,36 +163,13 @@ class Waiter(ABC):
 
 @final
 class Offer(Waiter):
-    """The wait of a plain operation, in one line. Awaiting it returns the result.
+    """The place of a plain operation, in one line."""
 
-    If the wait is cancelled, the offer has left its line and nothing has happened.
-    """
-
-    __slots__ = ("line", "pace", "role", "value")
+    __slots__ = ("line", "role", "value")
 
     line: Line
-    pace: Pace
     role: Role
     value: Any
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        woken = yield self._sleep_message
-        pace, result, error = self.pace, self.result, self.error
-        self.task = self.value = self.error = None
-        self.result = NOTHING
-        spare_offers.append(self)
-        if woken is not WOKEN:
-            try:
-                woken.unwrap()
-            finally:
-                del woken  # it would be in a cycle with the traceback
-        pace.due = perf_counter() + pace.interval
-        if error is not None:
-            try:
-                raise error
-            finally:
-                del error
-        return result
 
     def _give_up(self, _: RaiseCancelT) -> Abort:
         del self.line[self]
@@ -209,7 +187,7 @@ class Offer(Waiter):
             raise RuntimeError(OUTSIDE)
         del line[self]
         self.result = result
-        reschedule(self.task, WOKEN)  # type: ignore[arg-type]  # it has one while in line
+        context.runner.reschedule(self.task, WOKEN)
         return self.value
 
 
@@ -218,6 +196,43 @@ spare_offers: Final[deque[Offer]] = deque(maxlen=SPARES)
 
 # The cases of an offer: it has none.
 NO_CASES: Final[list[int]] = []
+
+
+@coroutine
+def wait_in(line: Line, role: Role, value: object, pace: Pace) -> Generator[Any, Any, Any]:
+    """Wait in ``line`` with a plain operation, and return its result.
+
+    If this is cancelled, the task has left the line and nothing has happened.
+    """
+    if line:
+        first(line).check_thread()
+    try:
+        offer = spare_offers.pop()
+    except IndexError:
+        offer = Offer()
+    offer.role = role
+    offer.value = value
+    offer.task = context.task
+    offer.thread = get_ident()
+    offer.line = line
+    line[offer] = NO_CASES
+    woken = yield offer._sleep_message
+    result, error = offer.result, offer.error
+    offer.task = offer.value = offer.error = None
+    offer.result = NOTHING
+    spare_offers.append(offer)
+    if woken is not WOKEN:
+        try:
+            woken.unwrap()
+        finally:
+            del woken  # it would be in a cycle with the traceback
+    pace.due = perf_counter() + pace.interval
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error
+    return result
 
 
 class TimedWaiter(Waiter):
