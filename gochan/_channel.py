@@ -46,7 +46,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, final
 
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import Task, enable_ki_protection
 
 from ._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
 from ._choosing import Case, Choice
@@ -209,16 +209,17 @@ class Chan(Generic[T]):
         try:
             if (
                 perf_counter() >= self._pace.due
-                or context.task._cancel_status.effectively_cancelled
+                or (task := context.task)._cancel_status.effectively_cancelled
             ):
                 self._pace = await checkpoint()
+                task = context.task
         except AttributeError:
             running_task()  # outside of any run, this says so
             raise
         if len(self._buffer) < self._mark:
             self._buffer.append(value)
         elif not self._give(value):
-            await self._wait("send", value)
+            await self._wait(task, "send", value)
 
     @enable_ki_protection
     def send_nowait(self, value: T) -> None:
@@ -251,9 +252,10 @@ class Chan(Generic[T]):
         try:
             if (
                 perf_counter() >= self._pace.due
-                or context.task._cancel_status.effectively_cancelled
+                or (task := context.task)._cancel_status.effectively_cancelled
             ):
                 self._pace = await checkpoint()
+                task = context.task
         except AttributeError:
             running_task()  # outside of any run, this says so
             raise
@@ -261,7 +263,7 @@ class Chan(Generic[T]):
             return self._buffer.popleft()
         value = self._take()
         if value is NOTHING:
-            value = await self._wait("receive")
+            value = await self._wait(task, "receive")
         return value
 
     @enable_ki_protection
@@ -299,9 +301,10 @@ class Chan(Generic[T]):
         try:
             if (
                 perf_counter() >= self._pace.due
-                or context.task._cancel_status.effectively_cancelled
+                or (task := context.task)._cancel_status.effectively_cancelled
             ):
                 self._pace = await checkpoint()
+                task = context.task
         except AttributeError:
             running_task()  # outside of any run, this says so
             raise
@@ -310,7 +313,7 @@ class Chan(Generic[T]):
         try:
             value = self._take()
             if value is NOTHING:
-                value = await self._wait("receive")
+                value = await self._wait(task, "receive")
         except EndOfChannel:
             raise StopAsyncIteration from None
         return value
@@ -463,15 +466,15 @@ class Chan(Generic[T]):
 
     # Waiting
 
-    def _wait(self, role: Role, value: Any = None) -> Awaitable[Any]:
-        """Put the running task into line, and return what it has to await."""
+    def _wait(self, task: Task, role: Role, value: Any = None) -> Awaitable[Any]:
+        """Put ``task``, the running one, into line, and return what it has to await."""
         self._mark = 0
         line = self._receivers if role == "receive" else self._senders
         if line is _NO_LINE:
             line = self._line(role)
         if self._keeper is not None and self._keeper.wants_alarm(role):
             return TimedOffer(self, line, role, value, self._pace)
-        return wait_in(line, role, value, self._pace)
+        return wait_in(task, line, role, value, self._pace)
 
     def _join(self, choice: Choice, index: int, role: Role) -> None:
         """Put a select into line, on behalf of its case with that index."""

@@ -38,7 +38,7 @@ from typing import Any, Final, final
 from weakref import WeakSet
 
 import trio
-from trio.lowlevel import RunVar, current_task
+from trio.lowlevel import RunVar, Task, current_task
 
 DEFAULT_INTERVAL: Final = 100e-6
 
@@ -62,9 +62,7 @@ def running_task() -> Any:
 
 
 class PublicContext:
-    """Finds the running task, and what wakes others, by way of trio's public interface."""
-
-    runner = trio.lowlevel
+    """Finds the running task by way of trio's public interface."""
 
     @property
     def task(self) -> Any:
@@ -73,17 +71,25 @@ class PublicContext:
 
 
 def _find_context() -> Any:
-    """Return where trio's public functions look, to save the calls to them."""
+    """Return where ``current_task`` looks, to save the call to it."""
     try:
-        from trio._core._run import GLOBAL_RUN_CONTEXT, Runner
+        from trio._core._run import GLOBAL_RUN_CONTEXT
     except ImportError:  # pragma: no cover  # as in no version of trio so far
-        return PublicContext()
-    if not hasattr(Runner, "reschedule"):  # pragma: no cover  # the same
         return PublicContext()
     return GLOBAL_RUN_CONTEXT
 
 
+def _shows_runner() -> bool:
+    """Tell whether ``task._runner.reschedule`` is there, to save two calls to it."""
+    try:
+        from trio._core._run import Runner
+    except ImportError:  # pragma: no cover  # as in no version of trio so far
+        return False
+    return hasattr(Task, "_runner") and hasattr(Runner, "reschedule")
+
+
 context: Final = _find_context()
+SHOWS_RUNNER: Final = _shows_runner()
 
 
 @final

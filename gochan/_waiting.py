@@ -43,9 +43,9 @@ from types import coroutine
 from typing import Any, Final, Literal, Protocol, TypeAlias, final
 
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task, wait_task_rescheduled
+from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
 
-from ._pacing import OUTSIDE, Pace, context, running_task
+from ._pacing import OUTSIDE, SHOWS_RUNNER, Pace, running_task
 
 
 class Nothing(Enum):
@@ -152,7 +152,7 @@ class Waiter(ABC):
         self.result = result
         self.error = error
         if self.task is not None:
-            context.runner.reschedule(self.task, WOKEN)
+            reschedule(self.task, WOKEN)
 
     def serve(self, line: Line, result: object = None) -> Any:
         """Finish what it wants in ``line``, and return the value that it offers there."""
@@ -182,14 +182,19 @@ class Offer(Waiter):
         del self.line[self]
 
     def serve(self, line: Line, result: object = None) -> Any:
-        # Waiter.serve without its three calls: every rendezvous passes here.
+        # Waiter.serve without its calls, one of them to trio's own: every rendezvous
+        # passes here.
         if self.thread != get_ident():
             raise RuntimeError(OUTSIDE)
         del line[self]
         self.result = result
-        context.runner.reschedule(self.task, WOKEN)
+        task: Any = self.task
+        task._runner.reschedule(task, WOKEN)
         return self.value
 
+
+if not SHOWS_RUNNER:  # pragma: no cover
+    del Offer.serve
 
 # Shared by all threads; each of its ends is changed in one step.
 spare_offers: Final[deque[Offer]] = deque(maxlen=SPARES)
@@ -199,10 +204,13 @@ NO_CASES: Final[list[int]] = []
 
 
 @coroutine
-def wait_in(line: Line, role: Role, value: object, pace: Pace) -> Generator[Any, Any, Any]:
-    """Wait in ``line`` with a plain operation, and return its result.
+def wait_in(
+    task: Task, line: Line, role: Role, value: object, pace: Pace
+) -> Generator[Any, Any, Any]:
+    """Let ``task``, the running one, wait in ``line``, and return the result.
 
-    If this is cancelled, the task has left the line and nothing has happened.
+    This is the wait of a plain operation. If it is cancelled, the task has left the line
+    and nothing has happened.
     """
     if line:
         first(line).check_thread()
@@ -212,7 +220,7 @@ def wait_in(line: Line, role: Role, value: object, pace: Pace) -> Generator[Any,
         offer = Offer()
     offer.role = role
     offer.value = value
-    offer.task = context.task
+    offer.task = task
     offer.thread = get_ident()
     offer.line = line
     line[offer] = NO_CASES

@@ -642,7 +642,7 @@ async def test_where_cancellation_is_hidden_every_call_is_a_full_checkpoint(
     """Where trio does not show it, only trio's own checkpoint can tell: slower, never wrong."""
     monkeypatch.setattr(_pacing, "current_task", lambda: task)
     replace_everywhere(monkeypatch, "running_task", lambda: task)
-    replace_everywhere(monkeypatch, "context", SimpleNamespace(task=task, runner=trio.lowlevel))
+    replace_everywhere(monkeypatch, "context", SimpleNamespace(task=task))
     with yield_interval(60):
         for make, call in [*SUCCEEDING.values(), *FAILING.values()]:
             thing = make()

@@ -500,3 +500,23 @@ def test_an_interrupt_takes_nothing_away_that_has_come() -> None:
         trio.run(main, clock=clock)
     assert caught.group_contains(KeyboardInterrupt)
     assert received == [1]
+
+
+async def test_without_the_shortcut_to_the_scheduler_all_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where trio does not show it, its public function wakes who waits."""
+    monkeypatch.delattr(_waiting.Offer, "serve")
+    channel, received = Chan[int](), list[int]()
+    async with trio.open_nursery() as nursery:
+
+        async def produce() -> None:
+            with channel:
+                for item in range(100):
+                    await channel.send(item)
+
+        nursery.start_soon(produce)
+        async for item in channel:
+            received.append(item)
+            channel.check()
+    assert received == [*range(100)]
