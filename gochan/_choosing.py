@@ -25,7 +25,7 @@ from typing import Any, Final, Generic, TypeVar, final
 import trio
 
 from ._pacing import Pace, running_task
-from ._waiting import NOTHING, SPARES, Clock, Line, Role, TimedWaiter, first
+from ._waiting import NOTHING, SPARES, WOKEN, Clock, Line, Role, TimedWaiter, first
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -80,6 +80,9 @@ class Case(Generic[T_co]):
         return result  # type: ignore[no-any-return]  # whoever woke it has seen to that
 
 
+# The indices under which most selects stand in a line, made once.
+_ALONE: Final = tuple((index,) for index in range(100))
+
 NEVER: Final = Case[Any](0)
 
 
@@ -133,12 +136,13 @@ class Choice(TimedWaiter):
 
     def join(self, line: Line, index: int) -> None:
         """Wait in ``line`` on behalf of the case with that index."""
+        here = _ALONE[index] if index < len(_ALONE) else (index,)
         if self in line:
-            line[self].append(index)
+            line[self] += here
         else:
             if line:
                 first(line).check_thread()
-            line[self] = [index]
+            line[self] = here
             self._lines.append(line)
 
     def follow(self, clock: Clock, index: int) -> None:
@@ -150,7 +154,12 @@ class Choice(TimedWaiter):
             if self._clocks:
                 yield from self._sleep_by_the_clock()
             else:
-                yield from self._sleep()
+                woken = yield self._sleep_message
+                if woken is not WOKEN:
+                    try:
+                        woken.unwrap()
+                    finally:
+                        del woken  # it would be in a cycle with the traceback
         except (trio.Cancelled, KeyboardInterrupt):
             self._forget()
             raise

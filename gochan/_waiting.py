@@ -60,7 +60,7 @@ NOTHING: Final = Nothing.NOTHING
 SPARES: Final = 1000
 
 # Who waits, oldest first, and for a select the indices of its cases that wait here.
-Line: TypeAlias = "OrderedDict[Waiter, list[int]]"
+Line: TypeAlias = "OrderedDict[Waiter, tuple[int, ...]]"
 Role: TypeAlias = Literal["send", "receive", "watch"]
 
 
@@ -200,7 +200,7 @@ if not SHOWS_RUNNER:  # pragma: no cover
 spare_offers: Final[deque[Offer]] = deque(maxlen=SPARES)
 
 # The cases of an offer: it has none.
-NO_CASES: Final[list[int]] = []
+NO_CASES: Final = ()
 
 
 @coroutine
@@ -262,16 +262,6 @@ class TimedWaiter(Waiter):
             self.withdraw()
         return Abort.SUCCEEDED
 
-    def _sleep(self) -> Generator[Any, Any, None]:
-        """Sleep until woken, or until the alarm rings if there is one."""
-        self.task = running_task()
-        woken = yield self._sleep_message
-        if woken is not WOKEN:
-            try:
-                woken.unwrap()
-            finally:
-                del woken
-
     def _sleep_by_the_clock(self) -> Generator[Any, Any, None]:
         """Sleep until finished, looking at the clocks whenever the alarm rings."""
         while self.result is NOTHING:
@@ -279,7 +269,13 @@ class TimedWaiter(Waiter):
             self.set_alarm()
             try:
                 with self._alarm:
-                    yield from self._sleep()
+                    self.task = running_task()
+                    woken = yield self._sleep_message
+                    if woken is not WOKEN:
+                        try:
+                            woken.unwrap()
+                        finally:
+                            del woken  # it would be in a cycle with the traceback
                 if self.result is NOTHING:
                     self._look_at_clocks()
             except (trio.Cancelled, KeyboardInterrupt) as interruption:

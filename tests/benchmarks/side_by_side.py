@@ -206,7 +206,7 @@ async def aiochan_select(items: int) -> Seconds:
 
 async def gochan_crowd(tasks: int, items: int) -> Seconds:
     shared = Chan[int]()
-    own = [Chan[int](1) for _ in range(tasks)]
+    own = [Chan[int]() for _ in range(tasks)]
 
     async def choose(channel: Chan[int]) -> None:
         for _ in range(1 + items // tasks):
