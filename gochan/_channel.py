@@ -53,7 +53,7 @@ from ._choosing import Case, Choice
 from ._ends import ReceiveChan, SendChan
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel
 from ._keeper import Keeper
-from ._pacing import UNPACED, checkpoint, context, running_task
+from ._pacing import UNPACED, checkpoint
 from ._strategy import Strategy, check_capacity
 from ._waiting import (
     NOTHING,
@@ -206,16 +206,14 @@ class Chan(Generic[T]):
             ChanBrokenError: the same, because the receiving end was closed.
             Refused: the strategy turned ``value`` away.
         """
-        try:
-            if (
-                perf_counter() >= self._pace.due
-                or (task := context.task)._cancel_status.effectively_cancelled
-            ):
-                self._pace = await checkpoint()
-                task = context.task
-        except AttributeError:
-            running_task()  # outside of any run, this says so
-            raise
+        task = self._pace.here.get("task")
+        if (
+            task is None
+            or perf_counter() >= self._pace.due
+            or task._cancel_status.effectively_cancelled
+        ):
+            self._pace = await checkpoint()
+            task = self._pace.here["task"]
         if len(self._buffer) < self._mark:
             self._buffer.append(value)
         elif not self._give(value):
@@ -249,16 +247,14 @@ class Chan(Generic[T]):
             EndOfChannel: the channel is closed and everything has been received.
             ChanClosedError: the receiving end was closed.
         """
-        try:
-            if (
-                perf_counter() >= self._pace.due
-                or (task := context.task)._cancel_status.effectively_cancelled
-            ):
-                self._pace = await checkpoint()
-                task = context.task
-        except AttributeError:
-            running_task()  # outside of any run, this says so
-            raise
+        task = self._pace.here.get("task")
+        if (
+            task is None
+            or perf_counter() >= self._pace.due
+            or task._cancel_status.effectively_cancelled
+        ):
+            self._pace = await checkpoint()
+            task = self._pace.here["task"]
         if self._buffer and not self._senders:
             return self._buffer.popleft()
         value = self._take()
@@ -298,16 +294,14 @@ class Chan(Generic[T]):
     @enable_ki_protection
     async def __anext__(self) -> T:
         # ``receive`` once more: another coroutine per item would cost a tenth of the speed.
-        try:
-            if (
-                perf_counter() >= self._pace.due
-                or (task := context.task)._cancel_status.effectively_cancelled
-            ):
-                self._pace = await checkpoint()
-                task = context.task
-        except AttributeError:
-            running_task()  # outside of any run, this says so
-            raise
+        task = self._pace.here.get("task")
+        if (
+            task is None
+            or perf_counter() >= self._pace.due
+            or task._cancel_status.effectively_cancelled
+        ):
+            self._pace = await checkpoint()
+            task = self._pace.here["task"]
         if self._buffer and not self._senders:
             return self._buffer.popleft()
         try:

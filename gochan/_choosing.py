@@ -23,8 +23,9 @@ from threading import get_ident
 from typing import Any, Final, Generic, TypeVar, final
 
 import trio
+from trio.lowlevel import Task
 
-from ._pacing import Pace, running_task
+from ._pacing import Pace
 from ._waiting import NOTHING, SPARES, WOKEN, Clock, Line, Role, TimedWaiter, first
 
 T_co = TypeVar("T_co", covariant=True)
@@ -116,15 +117,15 @@ class Choice(TimedWaiter):
         self._alarm = None
 
     @staticmethod
-    def among(cases: Sequence[Case[object]], pace: Pace) -> Choice:
-        """Put the running task into the lines of these cases; await what this returns."""
+    def among(cases: Sequence[Case[object]], task: Task, pace: Pace) -> Choice:
+        """Put ``task``, the running one, into the lines of these cases; await what this returns."""
         try:
             choice = spare_choices.pop()
         except IndexError:
             choice = Choice()
         choice._cases = cases
         choice._pace = pace
-        choice.task = running_task()
+        choice.task = task
         choice.thread = get_ident()
         try:
             for index, case in enumerate(cases):

@@ -26,7 +26,7 @@ from trio.lowlevel import enable_ki_protection
 
 from ._choosing import NEVER, Case, Choice, draw
 from ._errors import ChanClosedError, EndOfChannel, Refused
-from ._pacing import checkpoint, current_pace, running_task
+from ._pacing import checkpoint, current_pace
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -219,13 +219,14 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
     The first three have the position or the name of the case in their attribute ``case``.
     """
     pace = current_pace()
-    if perf_counter() >= pace.due or running_task()._cancel_status.effectively_cancelled:
+    task = pace.here["task"]
+    if perf_counter() >= pace.due or task._cancel_status.effectively_cancelled:
         await checkpoint()
     row, labels = _in_a_row(cases, named)
     decided = _decide(row, labels)
     if decided is not None:
         return decided
-    choice = Choice.among(row, pace)
+    choice = Choice.among(row, task, pace)
     index = await choice
     try:
         return labels[index], choice.conclude()

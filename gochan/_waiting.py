@@ -220,8 +220,8 @@ def wait_in(
         offer = Offer()
     offer.role = role
     offer.value = value
-    offer.task = task
     offer.thread = get_ident()
+    offer.task = task if offer.thread == pace.thread else running_task()
     offer.line = line
     line[offer] = NO_CASES
     woken = yield offer._sleep_message

@@ -6,6 +6,7 @@ import math
 import random
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from time import perf_counter
@@ -641,8 +642,7 @@ async def test_where_cancellation_is_hidden_every_call_is_a_full_checkpoint(
 ) -> None:
     """Where trio does not show it, only trio's own checkpoint can tell: slower, never wrong."""
     monkeypatch.setattr(_pacing, "current_task", lambda: task)
-    replace_everywhere(monkeypatch, "running_task", lambda: task)
-    replace_everywhere(monkeypatch, "context", SimpleNamespace(task=task))
+    monkeypatch.setattr(_pacing, "_find_here", lambda: {"task": task})
     with yield_interval(60):
         for make, call in [*SUCCEEDING.values(), *FAILING.values()]:
             thing = make()
@@ -657,7 +657,74 @@ async def test_where_cancellation_is_hidden_every_call_is_a_full_checkpoint(
             assert look(thing) == before
 
 
-async def test_the_running_task_can_be_found_the_public_way() -> None:
-    """What stands in for a shortcut that trio does not document finds the same task."""
-    assert _pacing.PublicContext().task is trio.lowlevel.current_task()
-    assert _pacing.context.task is trio.lowlevel.current_task()
+async def talk(items: int = 100) -> list[int]:
+    """Send and receive, plainly and by select, and be cancelled."""
+    channel, received = Chan[int](), list[int]()
+
+    async def produce() -> None:
+        with channel:
+            for item in range(items):
+                await channel.send(item)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(produce)
+        async for item in channel:
+            received.append(item)
+            chosen, value = await select(channel.on_receive(), after(1))
+            assert chosen == 0
+            received.append(value)
+    for wait in (channel.receive_ok, Chan[int]().receive, select):
+        with trio.move_on_after(0) as scope:
+            await wait()
+        assert scope.cancelled_caught
+    return received
+
+
+async def test_the_running_task_can_be_found_the_public_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What stands in for a shortcut that trio does not document does the same."""
+    monkeypatch.setattr(_pacing, "_find_here", _pacing.PublicHere)
+    assert await talk() == [*range(100)]
+    assert _pacing.current_pace().here["task"] is trio.lowlevel.current_task()
+
+
+def test_outside_any_run_nobody_runs() -> None:
+    """Also as far as trio's public interface tells."""
+    assert _pacing.PublicHere().get("task") is None
+    with pytest.raises(RuntimeError, match=r"inside trio\.run"):
+        _pacing.current_pace()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_channel_may_go_on_to_a_run_in_another_thread(finished: bool) -> None:
+    """Who waits there is found, though a run in this thread has just used the channel."""
+    channels = [Chan[int](capacity) for capacity in (0, 1)]
+
+    async def use(channel: Chan[int]) -> None:
+        with trio.fail_after(5):
+            await use_in_time(channel)
+
+    async def use_in_time(channel: Chan[int]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(channel.send, 1)
+            assert await channel.receive() == 1
+            nursery.start_soon(channel.receive)
+            await wait_all_tasks_blocked()
+            await channel.send(2)
+
+    def use_elsewhere() -> None:
+        with ThreadPoolExecutor() as threads:
+            for channel in channels:
+                threads.submit(trio.run, use, channel).result()
+
+    async def main() -> None:
+        for channel in channels:
+            await use(channel)
+        if not finished:
+            use_elsewhere()
+
+    with yield_interval(60):
+        trio.run(main)
+        if finished:
+            use_elsewhere()
