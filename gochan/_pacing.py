@@ -58,18 +58,6 @@ OUTSIDE: Final = (
 )
 
 
-def running_task() -> Task:
-    """Return the running task.
-
-    Raises:
-        RuntimeError: no task of trio is running, and what to do about it.
-    """
-    try:
-        return current_task()
-    except RuntimeError:
-        raise RuntimeError(OUTSIDE) from None
-
-
 class PublicHere:
     """Stands in for what trio keeps about a thread, by way of its public interface."""
 
@@ -141,7 +129,7 @@ def current_pace() -> Pace:
     try:
         return _pace_of_run.get()
     except LookupError:
-        pace = Pace(_find_here(), strict=not _shows_cancellation(running_task()))
+        pace = Pace(_find_here(), strict=not _shows_cancellation(current_task()))
     except RuntimeError:
         raise RuntimeError(OUTSIDE) from None
     with _lock:

@@ -43,9 +43,9 @@ from types import coroutine
 from typing import Any, Final, Literal, Protocol, TypeAlias, final
 
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
+from trio.lowlevel import Abort, RaiseCancelT, Task, current_task, reschedule, wait_task_rescheduled
 
-from ._pacing import OUTSIDE, SHOWS_RUNNER, Pace, running_task
+from ._pacing import OUTSIDE, SHOWS_RUNNER, Pace
 
 
 class Nothing(Enum):
@@ -221,7 +221,7 @@ def wait_in(
     offer.role = role
     offer.value = value
     offer.thread = get_ident()
-    offer.task = task if offer.thread == pace.thread else running_task()
+    offer.task = task if offer.thread == pace.thread else current_task()
     offer.line = line
     line[offer] = NO_CASES
     woken = yield offer._sleep_message
@@ -269,7 +269,7 @@ class TimedWaiter(Waiter):
             self.set_alarm()
             try:
                 with self._alarm:
-                    self.task = running_task()
+                    self.task = current_task()
                     woken = yield self._sleep_message
                     if woken is not WOKEN:
                         try:
