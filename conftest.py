@@ -1,6 +1,6 @@
 """Runs the examples in Markdown files: README.md, docs/, and the plugins' own.
 
-Each block of Python runs, under virtual time if it awaits anything; what it prints must be
+Each block of Python runs, under virtual time; what it prints must be
 what the block of text after it says.
 """
 
@@ -11,6 +11,7 @@ import inspect
 import io
 from contextlib import redirect_stdout
 from typing import Any
+from unittest import mock
 
 import trio
 from sybil import Example, Sybil
@@ -25,12 +26,16 @@ def run_python(example: Example) -> str | None:
     start = "\n" * (example.line + example.parsed.line_offset)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     code = compile(start + example.parsed, example.path, "exec", flags, dont_inherit=True)
-    with redirect_stdout(io.StringIO()) as out:
+    with redirect_stdout(io.StringIO()) as out, mock.patch.object(trio, "run", _run):
         pending = eval(code, example.namespace)
         if inspect.iscoroutine(pending):
-            trio.run(_wait_for, pending, clock=MockClock(autojump_threshold=0))
+            trio.run(_wait_for, pending)
     example.namespace["printed"] = out.getvalue()
     return None
+
+
+def _run(function: Any, *arguments: Any, original: Any = trio.run) -> Any:
+    return original(function, *arguments, clock=MockClock(autojump_threshold=0))
 
 
 async def _wait_for(pending: Any) -> None:
