@@ -16,6 +16,8 @@ def main() -> NoReturn:
             file=sys.stderr,
         )
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(command_line(sys.argv[1:]))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import trio
 
@@ -23,33 +23,41 @@ _LOOK: Final = 0.02
 _CHUNK: Final = 1 << 16
 
 
+class ChildError(Exception):
+    """A command could not be started, or its output could not be kept."""
+
+
 async def run_child(arguments: Sequence[str], stdout: BinaryIO, stderr: BinaryIO) -> int:
     """Run a command, copy its output into two files, and return its exit status.
 
     The child leads a session of its own, so that a Ctrl-C at the terminal does not reach it
     past us, it asks nobody for a password, and it can be ended with all that it has started.
 
-    If this is cancelled, the group gets TERM, and KILL when the time for cleaning up is over.
-    In every case nothing of the group is left when this returns or raises.
+    If this is cancelled, the session gets TERM, and KILL when the time for cleaning up is
+    over. Otherwise what the child has left in its process group is killed when it has ended.
+    In every case nothing of it is left when this returns or raises.
 
     Raises:
-        OSError, ValueError: the command cannot be started.
+        ChildError: the command cannot be started, or its output cannot be kept.
     """
-    process = await trio.lowlevel.open_process(
-        arguments,
-        stdin=subprocess.DEVNULL,
-        # Not the files themselves: who opens /dev/stdout once more would empty them.
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
+    try:
+        process = await trio.lowlevel.open_process(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            # Not the files themselves: who opens /dev/stdout once more would empty them.
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ChildError(f"cannot be started: {error}") from None
     cancelled: trio.Cancelled | None = None
+    problems: list[OSError] = []
     copying = trio.CancelScope(shield=True)
     with trio.CancelScope() as ending:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_copy, [(process.stdout, stdout), (process.stderr, stderr)], copying)
+            pairs = [(process.stdout, stdout), (process.stderr, stderr)]
+            nursery.start_soon(_copy, pairs, copying, problems)
             try:
                 await process.wait()
             except trio.Cancelled as error:
@@ -63,26 +71,43 @@ async def run_child(arguments: Sequence[str], stdout: BinaryIO, stderr: BinaryIO
                 with trio.move_on_at(copying.deadline):
                     await process.wait()
                     if survivors:
-                        await _wait_for_end(process.pid)
+                        await _wait_for_end(process.pid, whole=cancelled is not None)
     if cancelled is not None:
         # Kept until here, since a nursery might wrap it.
         try:
             raise cancelled
         finally:
             del cancelled
+    if problems:
+        raise ChildError(f"its output cannot be kept: {problems[0].strerror}")
     assert process.returncode is not None
     return process.returncode
 
 
 async def _copy(
-    pairs: Sequence[tuple[trio.abc.ReceiveStream, BinaryIO]], scope: trio.CancelScope
+    pairs: Sequence[tuple[Any, BinaryIO]], scope: trio.CancelScope, problems: list[OSError]
 ) -> None:
     """Copy each stream into its file, until both have ended or ``scope`` is cancelled."""
 
-    async def copy_one(stream: trio.abc.ReceiveStream, file: BinaryIO) -> None:
+    def write(file: BinaryIO, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        try:
+            while view:
+                view = view[file.write(view) :]
+        except OSError as error:  # go on reading, lest the command waits for that
+            problems.append(error)
+
+    async def copy_one(stream: Any, file: BinaryIO) -> None:
         async with stream:
-            while chunk := await stream.receive_some(_CHUNK):
-                file.write(chunk)
+            try:
+                while chunk := await stream.receive_some(_CHUNK):
+                    write(file, chunk)
+            except trio.Cancelled:
+                # Time is up, perhaps because we were stopped. What is there can be had.
+                with suppress(BlockingIOError):
+                    while chunk := os.read(stream.fileno(), _CHUNK):
+                        write(file, chunk)
+                raise
 
     with scope:
         async with trio.open_nursery() as nursery:
@@ -91,16 +116,18 @@ async def _copy(
 
 
 async def _end_politely(process: trio.Process) -> None:
-    """Ask the group to end, and wait as long as there is time for cleaning up."""
-    _signal_group(process.pid, signal.SIGTERM)
-    _signal_group(process.pid, signal.SIGCONT)  # who was stopped hears of it only now
+    """Ask the session to end, wait as long as there is time for cleaning up, and kill it."""
+    for number in (signal.SIGTERM, signal.SIGCONT):  # who was stopped hears only the second
+        _signal_group(process.pid, number)
+        _signal_others(process.pid, number)
     with cleanup():
         await process.wait()
-        await _wait_for_end(process.pid)
+        await _wait_for_end(process.pid, whole=True)
+    _signal_others(process.pid, signal.SIGKILL)
 
 
-async def _wait_for_end(group: int) -> None:
-    while _lives(group):  # noqa: ASYNC110  # nobody tells us
+async def _wait_for_end(session: int, *, whole: bool) -> None:
+    while _lives(session, whole=whole):  # noqa: ASYNC110  # nobody tells us
         await trio.sleep(_LOOK)
 
 
@@ -113,18 +140,30 @@ def _signal_group(group: int, number: int) -> bool:
     return True
 
 
-def _lives(group: int) -> bool:
-    """Return whether a process of the group is alive.
+def _signal_others(session: int, number: int) -> None:
+    """Send a signal to those of a session who have made groups of their own."""
+    for process, group in _members(session):
+        if group != session:
+            with suppress(OSError):  # it has gone meanwhile
+                os.kill(process, number)
+
+
+def _lives(session: int, *, whole: bool) -> bool:
+    """Return whether a process of the session, or of its first group, is alive."""
+    if not Path("/proc/self/stat").exists():
+        return _signal_group(session, 0)  # where there is no such list, the group has to do
+    return any(whole or group == session for _, group in _members(session))
+
+
+def _members(session: int) -> Iterator[tuple[int, int]]:
+    """List the processes of a session that are alive, each with its process group.
 
     Those that are dead, and only wait for somebody to take notice, do not count. In a
     container nobody may ever do so.
     """
-    if not _signal_group(group, 0):
-        return False
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has gone meanwhile
-            # "pid (name) state parent group ...", where the name may be anything.
+            # "pid (name) state parent group session ...", where the name may be anything.
             fields = path.read_text(errors="replace").rpartition(")")[2].split()
-            if int(fields[2]) == group and fields[0] not in "ZX":
-                return True
-    return not Path("/proc/self/stat").exists()  # where there is no such list, believe the signal
+            if int(fields[3]) == session and fields[0] not in "ZX":
+                yield int(path.parent.name), int(fields[2])

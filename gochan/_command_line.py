@@ -6,11 +6,12 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -30,9 +31,26 @@ def command_line(arguments: Sequence[str]) -> int:
 
     Whatever is wrong with them comes out as one line on standard error, with status 2.
     """
+    _mend_environment()
     if STDOUT in _open_missing():
         complain("standard output is closed")
         return 2
+    try:
+        status = _invoke(arguments)
+    except* KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    except* BrokenPipeError:
+        _give_up_stdout()
+        status = BROKEN_PIPE
+    except* OSError as group:
+        _give_up_stdout()
+        complain(f"cannot go on: {_first(group)}")
+        status = 2
+    return status
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Do so, and say what is wrong with the arguments, if anything is."""
     try:
         with root.make_context("gochan", list(arguments)) as context:
             status: int = root.invoke(context)
@@ -45,16 +63,24 @@ def command_line(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         complain(error.format_message())
         return 2
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
-    except BrokenPipeError:
-        _give_up_stdout()
-        return BROKEN_PIPE
-    except OSError as error:
-        _give_up_stdout()
-        complain(f"cannot go on: {error}")
-        return 2
     return status
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    """Return the first error in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _mend_environment() -> None:
+    """Leave nothing in the way of printing."""
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch("[1-9][0-9]*", os.environ.get(name, "1")):
+            del os.environ[name]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _open_missing() -> set[int]:
@@ -78,7 +104,8 @@ def _give_up_stdout() -> None:
 
 def complain(text: str) -> None:
     """Print one line about what is wrong."""
-    print("gochan:", " ".join(text.split()), file=sys.stderr)
+    with suppress(OSError):
+        print("gochan:", " ".join(text.split()), file=sys.stderr, flush=True)
 
 
 class Seconds(click.FloatRange):
@@ -182,12 +209,17 @@ def run_command(
     terminates them, the one after that kills them.
 
     Exit status: 0 if every line was done, 1 if not, 2 for bad input, 127 if there is no such
-    command, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads the output any more.
+    command, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads the output any more,
+    128 + N after another signal N that ends the run.
     """
     try:
         chosen = installed_plugins().strategy(strategy, capacity=capacity)
     except (PluginError, TypeError, ValueError) as error:
         raise click.BadParameter(str(error), param_hint="--strategy") from None
+    except (Exception, SystemExit) as error:
+        raise click.BadParameter(
+            f"{strategy!r} cannot be made: {error!r}", param_hint="--strategy"
+        ) from None
     if "{}" not in command[0] and shutil.which(command[0]) is None:
         complain(f"{command[0]}: command not found")
         return 127
@@ -198,7 +230,13 @@ def run_command(
         options = Options(
             command=command, strategy=chosen, input=lines, left_over=left_over_path, **others
         )
-        return run(options)
+        try:
+            return run(options)
+        except Exception as error:
+            if type(chosen).__module__ == "gochan.strategies":
+                raise
+            complain(f"strategy {strategy!r} is broken: {error!r}")
+            return 2
 
 
 def _open_input(path: str) -> BinaryIO:
@@ -216,6 +254,8 @@ def _open_input(path: str) -> BinaryIO:
 
 def _open_left_over(path: str) -> BinaryIO:
     """See that the file can be written; it is the input, perhaps, so leave it as it is."""
+    if path == "-":
+        raise click.BadParameter("- is no file; ./- would be one", param_hint="--left-over")
     try:
         return open(path, "ab")
     except OSError as error:

@@ -15,8 +15,9 @@ import os
 import select
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from threading import Lock
 from typing import BinaryIO, Final, final
 
 from rich import box
@@ -82,15 +83,16 @@ class Display(ABC):
 class PlainDisplay(Display):
     """A line for each thing that happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, descriptor: int = STDERR) -> None:
+        self._descriptor = descriptor  # where the lines go
         self._patience = _PATIENCE
 
     def say(self, line: str) -> None:
         view = memoryview(line.encode(errors="replace") + b"\n")
         with suppress(OSError):
-            while view and select.select([], [STDERR], [], self._patience)[1]:
+            while view and select.select([], [self._descriptor], [], self._patience)[1]:
                 # A pipe that can be written takes so much at once.
-                view = view[os.write(STDERR, view[: select.PIPE_BUF]) :]
+                view = view[os.write(self._descriptor, view[: select.PIPE_BUF]) :]
         self._patience = 0.0 if view else _PATIENCE
 
     def ended(self, kind: str, seconds: float, command: str, why: str) -> None:
@@ -112,12 +114,34 @@ class LiveDisplay(Display):
     """A progress bar and the running commands, at the bottom of a terminal."""
 
     def __init__(self) -> None:
+        self._terminal = sys.stderr.fileno()
+        self._plain = PlainDisplay(self._terminal)
         self._console = Console(stderr=True)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._live.start()
+        self._live: Live | None = None  # while the view is there
+        self._view: Group | None = None  # what it shows
+        self._lock = Lock()  # output is shown by other threads
+        self._closed = False
+
+    @contextmanager
+    def _above(self, patience: float = -1) -> Iterator[bool]:
+        """Take the live view away for a while; yield whether nobody else has been writing."""
+        if not self._lock.acquire(timeout=patience):
+            yield False
+            return
+        try:
+            if self._live is not None:
+                with suppress(OSError):  # the terminal has gone
+                    self._live.stop()
+                self._live = None
+            yield True
+            self._draw()
+        finally:
+            self._lock.release()
 
     def say(self, line: str) -> None:
-        self._console.out(line, highlight=False)
+        with self._above(_PATIENCE) as mine:
+            if mine:
+                self._plain.say(line)
 
     def ended(self, kind: str, seconds: float, command: str, why: str) -> None:
         if kind != "done":
@@ -137,17 +161,48 @@ class LiveDisplay(Display):
         for command, seconds in list(running)[:_NAMED]:
             text = Text(printable(command), overflow="ellipsis", no_wrap=True)
             commands.add_row(f"{seconds:6.1f} s", text)
-        self._live.update(Group(commands, bar), refresh=True)
+        # Nobody waits for a terminal that does not take anything, or that others write to.
+        writable = select.select([], [self._terminal], [], 0)[1]
+        if writable and not self._closed and self._lock.acquire(blocking=False):
+            try:
+                self._view = Group(commands, bar)
+                self._draw()
+            finally:
+                self._lock.release()
+
+    def _draw(self) -> None:
+        if self._view is None:
+            return
+        with suppress(OSError):  # the terminal has gone
+            if self._live is None:
+                self._live = Live(
+                    console=self._console,
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                self._live.start()
+            self._live.update(self._view, refresh=True)
 
     def show(self, output: BinaryIO, descriptor: int) -> None:
         if not os.isatty(descriptor):
-            PlainDisplay().show(output, descriptor)
-        elif text := output.read().decode(errors="replace"):
-            # Above the live view, and with an end of line so that it stays there.
-            self._console.out(text.removesuffix("\n"), highlight=False)
+            self._plain.show(output, descriptor)
+            return
+        if not output.seek(0, os.SEEK_END):
+            return
+        output.seek(-1, os.SEEK_END)
+        end = output.read()
+        output.seek(0)
+        with self._above():
+            self._plain.show(output, descriptor)
+            if end != b"\n":  # the view needs a line of its own
+                _write_all(descriptor, b"\n")
 
     def close(self) -> None:
-        self._live.stop()
+        with self._above(_PATIENCE):
+            self._closed = True
+            self._view = None
 
 
 def describe(kind: str, seconds: float, command: str, why: str) -> str:

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import shutil
@@ -21,14 +20,16 @@ import signal
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, BinaryIO, Final, final
 
 import trio
 
-from ._child import run_child
+from ._child import ChildError, run_child
 from ._display import STDERR, STDOUT, Display, open_display
 from ._errors import ChanClosedError, Refused
 from ._jobs import KINDS, Job, current_job
@@ -38,9 +39,10 @@ from ._stopping import SignalStop, stop_on_signals
 from ._strategy import Strategy
 from ._timers import every
 
-# How long to wait, at the end, for the rest of an input that is not a file, and for the
-# output of a command that was interrupted to be written.
+# How long to wait, at the end, for more of an input that is not a file, and for the output
+# of a command that was interrupted to be written; and how long for more and more input.
 _PATIENCE: Final = 1.0
+_LONG_PATIENCE: Final = 10.0
 
 BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 
@@ -83,8 +85,10 @@ def run(options: Options) -> int:
     try:
         return trio.run(work.main)
     finally:
-        display.close()
-        work.close()
+        try:
+            display.close()
+        finally:
+            work.close()
 
 
 @final
@@ -99,8 +103,10 @@ class _Run:
         self._number = 0  # of the line read last, as an editor counts
         self._lines = 0  # how many were submitted
         self._undone: dict[int, Line] = {}  # what was read, and is not done yet
-        self._rest = tempfile.TemporaryFile()  # noqa: SIM115  # lines that were never submitted
+        self._rest = _open_scratch()  # lines that were never submitted
         self._rest_lines = 0
+        self._pending: deque[bytes] = deque()  # lines that were read, but not looked at
+        self._begun = bytearray()  # the part that was read of a line without an end so far
         self._read_all = trio.Event()
         self._bad_input = ""
         self._unheard = False
@@ -145,10 +151,15 @@ class _Run:
         self._rest.close()
 
     async def _watch_terminal(self, seen: SignalStop) -> None:
-        """End the run when the terminal goes away, unless told to ignore that."""
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_DFL:
+        """End the run on SIGHUP and SIGQUIT, which come from the terminal, unless ignored."""
+        numbers = [
+            number
+            for number in (signal.SIGHUP, signal.SIGQUIT)
+            if signal.getsignal(number) == signal.SIG_DFL
+        ]
+        if not numbers:
             return
-        async with open_signal_chan(signal.SIGHUP) as signals:
+        async with open_signal_chan(*numbers) as signals:
             async for number in signals:
                 seen.signal = seen.signal or number
                 self._stop(drain=0)
@@ -157,17 +168,16 @@ class _Run:
 
     async def _feed(self) -> None:
         """Read lines and submit them; once the queue is closed, only put them aside."""
-        begun: list[bytes] = []  # the parts of a line whose end has not been read
         while not self._queue.closed or self._options.left_over is not None:
             chunk = await self._read_chunk()
-            *lines, last = chunk.split(b"\n")
+            *lines, rest = chunk.split(b"\n")
             if lines or not chunk:
-                lines[:1] = [b"".join([*begun, *lines[:1]])]
-                begun.clear()
-            begun.append(last)
-            for line in lines:
+                self._pending += [bytes(self._begun) + b"".join(lines[:1]), *lines[1:]]
+                self._begun.clear()
+            self._begun += rest
+            while self._pending:
                 self._number += 1
-                if line:
+                if line := self._pending.popleft():
                     await self._take(line)
             if not chunk:
                 self._read_all.set()
@@ -176,12 +186,16 @@ class _Run:
 
     async def _read_chunk(self) -> bytes:
         """Return what can be read now, ``b""`` at the end."""
-        read = partial(os.read, self._options.input.fileno(), 1 << 16)
-        try:
-            return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
-        except OSError as error:
-            self._refuse_input(f"cannot read the input: {error.strerror}")
-            return b""
+        descriptor = self._options.input.fileno()
+        read = partial(os.read, descriptor, 1 << 16)
+        while True:
+            try:
+                return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+            except BlockingIOError:  # whoever shares it with us has made it so
+                await trio.lowlevel.wait_readable(descriptor)
+            except OSError as error:
+                self._refuse_input(f"cannot read the input: {error.strerror}")
+                return b""
 
     async def _take(self, raw: bytes) -> None:
         """Submit a line, or put it aside."""
@@ -190,8 +204,12 @@ class _Run:
                 return
         except ValueError as error:
             self._refuse_input(f"line {self._number} of the input cannot be passed on: {error}")
+        try:
+            self._rest.write(raw + b"\n")
+        except OSError:
+            self._pending.appendleft(raw)
+            raise
         self._rest_lines += 1
-        self._rest.write(raw + b"\n")
 
     async def _submit(self, raw: bytes) -> bool:
         """Return whether a line was submitted, rather than the queue closed meanwhile."""
@@ -219,10 +237,18 @@ class _Run:
         """After the end, give the rest of the input a chance to be put aside."""
         if self._options.left_over is None:
             return
-        mode = os.fstat(self._options.input.fileno()).st_mode
-        patience = math.inf if stat.S_ISREG(mode) else _PATIENCE
-        with trio.move_on_after(patience):
+        if self._input_is_a_file():
             await self._read_all.wait()
+            return
+        with trio.move_on_after(_LONG_PATIENCE):
+            number = -1
+            while self._number > number and not self._read_all.is_set():
+                number = self._number
+                with trio.move_on_after(_PATIENCE):
+                    await self._read_all.wait()
+
+    def _input_is_a_file(self) -> bool:
+        return stat.S_ISREG(os.fstat(self._options.input.fileno()).st_mode)
 
     # Commands
 
@@ -232,8 +258,9 @@ class _Run:
         number = current_job().id
         self._running[number] = (shlex.join(command), trio.current_time())
         try:
-            with _open_scratch() as out, _open_scratch() as err:
+            with ExitStack() as files:
                 try:
+                    out, err = (files.enter_context(_open_scratch()) for _ in range(2))
                     status = await run_child(command, out, err)
                 except trio.Cancelled:
                     if current_job().cause == "timed_out":
@@ -241,9 +268,9 @@ class _Run:
                     with trio.move_on_after(_PATIENCE, shield=True):
                         await self._pass_on(out, err)
                     raise
-                except (OSError, ValueError) as error:
+                except (OSError, ChildError) as error:
                     self._fail()
-                    raise CommandFailed(f"cannot be started: {error}") from None
+                    raise CommandFailed(str(error)) from None
                 if status:
                     self._fail()
                 current_job()._lift_timeout()
@@ -254,6 +281,7 @@ class _Run:
             raise CommandFailed(f"exit status {status}")
         if status < 0:
             raise CommandFailed(f"killed by {signal_name(-status)}")
+        del self._undone[line.number]
 
     async def _pass_on(self, out: BinaryIO, err: BinaryIO) -> None:
         """Write what a command has written, all of it at once."""
@@ -286,8 +314,6 @@ class _Run:
         """Take down how a line ended."""
         outcome, line = job.outcome, job.payload
         assert outcome is not None
-        if outcome.kind == "done":
-            del self._undone[line.number]
         if outcome.ran and not self._unheard:
             command = shlex.join(fill_in(self._options.command, line.text))
             why = str(outcome.error or outcome.reason)
@@ -334,18 +360,47 @@ class _Run:
         if path is None:
             return
         try:
-            with open(path, "wb") as file:
-                file.writelines(os.fsencode(line.text) + b"\n" for line in self._undone.values())
-                self._rest.seek(0)
-                shutil.copyfileobj(self._rest, file)
+            with _open_to_replace(path) as file:
+                self._write_undone(file)
         except OSError as error:
             self._bad_input = f"cannot write {path}: {error.strerror}"
+
+    def _write_undone(self, file: BinaryIO) -> None:
+        file.writelines(os.fsencode(line.text) + b"\n" for line in self._undone.values())
+        self._rest.seek(0)
+        shutil.copyfileobj(self._rest, file)
+        # The rest is there only if the run broke off, or waited for the end in vain.
+        file.writelines(line + b"\n" for line in filter(None, self._pending))
+        file.write(self._begun)
+        if not self._read_all.is_set() and self._input_is_a_file():
+            shutil.copyfileobj(self._options.input, file)
+        elif self._begun:
+            file.write(b"\n")
 
 
 def _open_scratch() -> BinaryIO:
     """Open a file without a name, and without a buffer, for the output of a command."""
     file: Any = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # the caller closes it
     return file  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _open_to_replace(path: str) -> Iterator[BinaryIO]:
+    """Open a file for what shall stand there at the end of the block, but not before."""
+    path = os.path.realpath(path)
+    if not os.path.isfile(path):
+        with open(path, "wb") as file:
+            yield file
+        return
+    beside: Any
+    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path), delete=False) as beside:
+        try:
+            yield beside
+            shutil.copymode(path, beside.name)
+        except BaseException:
+            os.unlink(beside.name)
+            raise
+    os.replace(beside.name, path)
 
 
 def signal_name(number: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,9 +15,10 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from gochan import Job, Outcome, open_job_queue
-from gochan._child import run_child
+from gochan._child import ChildError, run_child
 
 from . import processes
 from .processes import PATIENCE, sleepers, state_of, wait_until
@@ -83,17 +86,66 @@ async def test_the_child_leads_a_process_group_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error"),
+    ("arguments", "why"),
     [
-        (["/nonexistent/command"], FileNotFoundError),
-        ([os.path.dirname(__file__)], PermissionError),
-        (["echo", "a" * 200_000], OSError),
-        (["echo", "a\0b"], ValueError),
+        (["/nonexistent/command"], "No such file"),
+        ([os.path.dirname(__file__)], "Permission denied"),
+        (["echo", "a" * 200_000], "too long"),
+        (["echo", "a\0b"], "null byte"),
     ],
 )
-async def test_what_cannot_be_started_raises(arguments: list[str], error: type) -> None:
-    """It is for the caller to say what that means."""
-    assert isinstance((await run(*arguments)).error, error)
+async def test_what_cannot_be_started_raises(arguments: list[str], why: str) -> None:
+    """The error says so, and why."""
+    with pytest.raises(ChildError, match=f"^cannot be started: .*{why}"):
+        raise (await run(*arguments)).error or AssertionError
+
+
+async def test_output_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
+    """Nothing is cut off silently. The command is not held up."""
+    with Path("/dev/full").open("wb", buffering=0) as full:  # noqa: ASYNC230
+        async with open_job_queue(
+            lambda arguments: run_child(arguments, full, full), failures="collect"
+        ) as queue:
+            job = await queue.submit(["sh", "-c", "head -c 300000 /dev/zero; echo x >&2"])
+            outcome = await job.wait()
+    assert str(outcome.error) == "its output cannot be kept: No space left on device"
+
+
+async def test_a_file_may_take_a_part_at_a_time(tmp_path: Path) -> None:
+    """As files without a buffer do when a limit is near."""
+
+    class Picky(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data)[:1000])
+
+    out = Picky()
+    async with open_job_queue(lambda arguments: run_child(arguments, out, out)) as queue:
+        await queue.submit(["seq", "20000"])
+    assert out.getvalue() == b"".join(b"%d\n" % number for number in range(1, 20001))
+
+
+async def test_who_has_a_process_group_of_its_own_ends_with_the_job(marker: str) -> None:
+    """As the ``timeout`` of the shell makes one, and job control."""
+    async with open_children() as queue:
+        script = f"timeout 5000 sleep {marker} & timeout 5000 sleep {marker}; wait"
+        job = await queue.submit(["bash", "-c", script])
+        await trio.to_thread.run_sync(wait_until, lambda: len(sleepers(marker)) == 4, "both")
+        job.cancel()
+        await job.wait()
+        assert not sleepers(marker)
+
+
+async def test_output_that_is_there_is_kept_although_time_is_up(marker: str) -> None:
+    """We may have been stopped for longer than anybody waits for the pipes."""
+    out = io.BytesIO()
+    async with open_job_queue(lambda arguments: run_child(arguments, out, out)) as queue:
+        script = f"setsid sleep {marker} & head -c 60000 /dev/zero"
+        await queue.submit(["sh", "-c", script])
+        await wait_all_tasks_blocked(0.05)
+        time.sleep(1.2)  # noqa: ASYNC251  # the whole process stands still
+    assert len(out.getvalue()) == 60000
+    for process in sleepers(marker):
+        os.kill(process, signal.SIGKILL)
 
 
 async def test_what_a_command_leaves_running_is_dead_when_its_job_ends(marker: str) -> None:
@@ -120,7 +172,7 @@ async def test_a_cancelled_command_gets_term_and_time_to_clean_up(
     """
     async with open_children() as queue:
         job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
-        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
+        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 4, job)
     assert kind == "cancelled"
     assert seconds < PATIENCE / 2
     log = (tmp_path / "log").read_text().split()
@@ -138,7 +190,7 @@ async def test_the_job_waits_for_a_grandchild_that_cleans_up_longer(
     """
     async with open_children() as queue:
         job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
-        _, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
+        _, seconds = await cancel_when(lambda: len(sleepers(marker)) == 4, job)
         assert (tmp_path / "cleaned").exists()
     assert seconds < PATIENCE / 2
 
@@ -150,7 +202,7 @@ async def test_who_takes_no_notice_of_term_is_killed_after_the_grace(marker: str
     command = f"exec sleep {marker}" if who == "its child" else f"trap '' TERM; sleep {marker}"
     async with open_children(grace=0.3) as queue:
         job = await queue.submit(["sh", "-c", stubborn + command])
-        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
+        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 4, job)
         assert not sleepers(marker)
     assert kind == "cancelled"
     assert 0.3 <= seconds < PATIENCE / 2

@@ -363,6 +363,64 @@ def test_an_interrupt_while_plugins_load_ends_it_quietly(install: Install) -> No
     assert (ended.status, ended.err) == (130, "")
 
 
+BROKEN_STRATEGIES = {
+    "making": "def make(**_): raise LookupError('no')",
+    "leaving": "def make(**_): raise SystemExit(7)",
+    "offering": """
+class make(Block):
+    def offer(self, item, now): raise LookupError('no')
+""",
+    "taking": """
+class make(Block):
+    def take(self, now):
+        if self.items: raise LookupError('no')
+        return super().take(now)
+""",
+    "finishing": """
+class make(Block):
+    def finished(self, *_, **__): raise LookupError('no')
+""",
+    "closing": """
+class make(Block):
+    def close(self): raise LookupError('no')
+""",
+}
+
+
+@pytest.mark.parametrize("body", BROKEN_STRATEGIES.values(), ids=BROKEN_STRATEGIES)
+def test_a_broken_strategy_is_a_problem_in_one_line(
+    install: Install, tmp_path: Path, body: str
+) -> None:
+    """That names it. No line is lost."""
+    variables = install("mine", OFFER.format("mine").replace(" Block, ", " make, ") + body)
+    left = tmp_path / "left"
+    arguments = ["run", "--strategy", "mine", "--left-over", left, "--", "false"]
+    ended = finish(*arguments, lines=b"1\n2\n3\n", variables=variables)
+    (line,) = ended.complaints
+    assert (ended.status, "'mine'" in line) == (2, True)
+    assert "Traceback" not in ended.err
+    if left.exists():
+        assert left.read_bytes() == b"1\n2\n3\n"
+
+
+def test_a_complaint_that_nobody_can_read_changes_no_status() -> None:
+    """The status says it, too."""
+    assert finish("run", "--nope", shell='exec "$@" 2>/dev/full').status == 2
+    assert finish("run", "nonexistent-x", shell='exec "$@" 2>/dev/full').status == 127
+
+
+def test_a_table_can_be_written_in_any_encoding() -> None:
+    """If need be without its lines."""
+    ended = finish("plugins", variables={"PYTHONIOENCODING": "ascii"})
+    assert (ended.status, ended.err) == (0, "")
+    assert b"built-in" in ended.out
+
+
+def test_a_dash_is_no_file_for_what_is_left_over(tmp_path: Path) -> None:
+    """As it would be for the input."""
+    assert "--left-over" in complaint(finish("run", "--left-over", "-", "--", "echo"))
+
+
 # Output that goes nowhere
 
 

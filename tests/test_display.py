@@ -187,7 +187,7 @@ def test_output_of_commands_comes_above_the_live_view_too(terminal: Terminal) ->
         live.show(io.BytesIO(b"one\ntwo [red]"), terminal.slave)
         live.show(io.BytesIO(b"three \xff\n"), terminal.slave)
         live.show(io.BytesIO(b""), terminal.slave)
-        assert terminal.screen[:3] == ["one", "two [red]", "three �"]
+        assert terminal.screen[:3] == ["one", "two [red]", "three"]
         assert terminal.screen[3] == "   1.0 s a"
 
 

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -457,8 +458,16 @@ def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
         running.write(numbers(500) + b"half a li")
         ended = running.ended()
     assert ended.status == 1
-    assert left.read_bytes() == numbers(500)
+    assert left.read_bytes() == numbers(500) + b"half a li\n"
     assert ended.summary["rest of the input"] == "not read"
+
+
+def test_of_a_slow_pipe_everything_is_left_over(tmp_path: Path) -> None:
+    """As long as something comes."""
+    left = tmp_path / "left"
+    writer = "for i in 1 2 3 4; do echo $i; sleep 0.5; done"
+    ended = finish("run", *ONE, "--left-over", left, "--", "false", shell=f'({writer}) | "$@"')
+    assert (ended.status, left.read_bytes()) == (1, numbers(4))
 
 
 def test_an_endless_input_comes_to_an_end() -> None:
@@ -732,24 +741,118 @@ def test_a_run_may_outlive_its_terminal(tmp_path: Path) -> None:
     assert (ended.status, ended.summary) == (0, {"done": "2"})
 
 
-def test_left_over_lines_are_written_even_if_we_fail(tmp_path: Path) -> None:
-    """Whatever is wrong with this program, no line shall be lost."""
-    todo = tmp_path / "todo"
-    todo.write_bytes(numbers(3))
-    program = """
-from gochan import _run
+@pytest.mark.parametrize("broken", ["_note", "_show_progress", "display.close"])
+def test_left_over_lines_are_written_even_if_we_fail(tmp_path: Path, broken: str) -> None:
+    """Whatever is wrong with this program, no line is lost, and none is both done and left."""
+    todo, done = tmp_path / "todo", tmp_path / "done"
+    todo.write_bytes(numbers(30_000))
+    done.touch()
+    program = f"""
+from gochan import _display, _run
 from gochan.__main__ import main
 
 def fail(*_):
     raise ZeroDivisionError
 
-_run._Run._note = fail
+if "{broken}" == "display.close":
+    _display.PlainDisplay.close = fail
+else:
+    _run._Run.{broken} = fail
 main()
 """
-    arguments = ["run", "--input", todo, "--left-over", todo, "--", "false"]
-    ended = finish(*arguments, command=(sys.executable, "-c", program))
+    arguments = ["run", *ONE, "--input", todo, "--left-over", todo, "--", "sh", "-c"]
+    script = f"echo $1 >>{done}; [ $1 != 3 ]"
+    ended = finish(*arguments, script, "sh", command=(sys.executable, "-c", program))
     assert "ZeroDivisionError" in ended.err
-    assert todo.read_bytes() == numbers(3)
+    lines = [*done.read_bytes().splitlines(), *todo.read_bytes().splitlines()]
+    assert Counter(lines) - Counter(numbers(30_000).splitlines()) in (Counter(), {b"3": 1})
+    assert not Counter(numbers(30_000).splitlines()) - Counter(lines)
+
+
+def test_the_left_over_file_stays_if_there_is_no_room_for_the_lines(tmp_path: Path) -> None:
+    """It may be the input, so it is replaced at the end, or not at all."""
+    todo = tmp_path / "todo"
+    todo.write_bytes(numbers(50_000))
+    todo.chmod(0o640)
+    arguments = ["run", *ONE, "--input", todo, "--left-over", todo, "--", "false"]
+    ended = finish(*arguments, shell='ulimit -f 100; exec "$@"')
+    assert ended.status == 2
+    assert todo.read_bytes() == numbers(50_000)
+    assert [*tmp_path.iterdir()] == [todo]
+    assert finish(*arguments).status == 1
+    assert todo.read_bytes() == numbers(50_000)
+    assert todo.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_failure_to_keep_output_is_one_like_others(tmp_path: Path) -> None:
+    """The run ends, and says why."""
+    arguments = ["run", *ONE, "--", "sh", "-c", "head -c 300000 /dev/zero", "sh"]
+    ended = finish(*arguments, lines=numbers(5), shell='ulimit -f 100; exec "$@"')
+    assert (ended.status, ended.summary["failed"]) == (1, "1")
+    assert "its output cannot be kept: File too large" in ended.err
+
+
+def test_input_that_does_not_block_is_waited_for() -> None:
+    """Whoever shares a pipe with us may have made it so."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    with start("run", "--", "echo", stdin=read_end) as running:
+        os.close(read_end)
+        time.sleep(0.3)
+        os.write(write_end, b"late\n")
+        os.close(write_end)
+        ended = running.ended()
+    assert (ended.status, ended.out) == (0, b"late\n")
+
+
+def test_the_quit_key_leaves_no_command_behind(marker: str) -> None:
+    r"""Ctrl-\\ ends the run at once."""
+    with start("run", *ONE, "--", "sleep", lines=f"{marker}\n".encode()) as running:
+        wait_until(lambda: sleepers(marker), "the command")
+        running.signal(signal.SIGQUIT)
+        ended = running.ended()
+    assert ended.status == 128 + signal.SIGQUIT
+    assert not sleepers(marker)
+
+
+def test_lines_are_left_over_although_the_terminal_has_gone(tmp_path: Path, marker: str) -> None:
+    """If we are told to outlive it."""
+    left = tmp_path / "left"
+    arguments = ["run", *ONE, "--left-over", left, "--", "sh", "-c"]
+    terminal = Terminal()
+    with start(
+        *arguments,
+        f"sleep {marker}",
+        "sh",
+        lines=numbers(5),
+        stdout=subprocess.DEVNULL,
+        stderr=terminal.slave,
+        shell='trap "" HUP; exec "$@"',
+    ) as running:
+        wait_until(lambda: sleepers(marker), "the command")
+        terminal.close()
+        for process in sleepers(marker):
+            os.kill(process, signal.SIGKILL)
+        ended = running.ended()
+    assert ended.status == 1
+    assert left.read_bytes() == numbers(5)
+
+
+@pytest.mark.parametrize("columns", ["0", "²", "x"])
+def test_a_terminal_of_strange_width_shows_the_output(columns: str) -> None:
+    """What the environment says of it is not to be relied upon."""
+    with closing(Terminal()) as terminal:
+        with start(
+            "run",
+            "--",
+            "echo",
+            lines=b"hello\n",
+            stdout=terminal.slave,
+            stderr=terminal.slave,
+            variables={"COLUMNS": columns},
+        ) as running:
+            assert running.ended().status == 0
+        assert "hello" in terminal.screen
 
 
 # Nobody reads, or nobody can
