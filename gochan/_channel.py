@@ -611,6 +611,11 @@ class Chan(Generic[T]):
         assert self._keeper is not None
         return self._keeper.take_handed_back()
 
+    def _ask_again(self) -> None:
+        """Let those who wait know that the strategy may have changed its mind."""
+        assert self._keeper is not None
+        self._keeper.strike(self)
+
     def _discard(self, value: T) -> None:
         """Take one waiting value out, if the strategy keeps it where it can be found."""
         assert self._keeper is not None

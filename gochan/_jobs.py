@@ -138,8 +138,11 @@ class Job(Generic[P, R]):
         A handler that is cancelled can look here, by way of `current_job`, to tell a
         timeout from a cancel from a stop.
         """
-        if self._cause is None and self._scope is not None and self._scope.cancel_called:
-            return "timed_out"
+        if self._cause is None and self._scope is not None:
+            if self._scope.cancel_called:
+                return "timed_out"
+            if self._queue._cancelled:
+                return "cancelled"
         return self._cause
 
     def cancel(self, reason: str = "") -> None:
@@ -151,9 +154,14 @@ class Job(Generic[P, R]):
 
         Args:
             reason: kept in ``outcome.reason``.
+
+        Raises:
+            RuntimeError: called from another thread or run, for a job that has not ended.
         """
-        if self._outcome is None and self.cause is None:
-            self._queue._cancel(self, reason)
+        if self._outcome is None:
+            self._queue._check_run()
+            if self.cause is None:
+                self._queue._cancel(self, reason)
 
     async def wait(self) -> Outcome[R]:
         """Wait until the job has ended, and return how. Never raises what the handler raised.

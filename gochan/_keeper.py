@@ -4,7 +4,7 @@
 # -------------------
 # Behind such a channel nothing is decided by looking at a buffer; the strategy has to be
 # asked, and asking may change it. ``submit`` and ``fetch`` ask on behalf of whoever sends
-# or receives now; ``settle`` asks on behalf of those who wait, the first of each line,
+# or receives now; ``_settle`` asks on behalf of those who wait, the first of each line,
 # until neither line can go on. A strategy that follows the clock may have changed its
 # mind since it was asked last, so it is settled before anything else, and the first in
 # each line has an alarm for the moment at which it says that it may change again.
@@ -33,6 +33,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 import trio
@@ -59,6 +60,7 @@ class Keeper(Generic[T]):
         "_front",
         "_handed_back",
         "_picky",
+        "_time",
         "_unasked",
         "on_admit",
         "strategy",
@@ -90,6 +92,9 @@ class Keeper(Generic[T]):
         self.timed = type(strategy).next_change is not Strategy.next_change
         # Whether it may let in a later sender, but not the first one.
         self._picky = type(strategy).offer is not Strategy.offer
+        # When it was asked last: in one operation always at the same moment, or it could say
+        # "not yet" a moment before the change, and "no change to come" a moment after.
+        self._time = 0.0
         self._unasked = False  # whether those who are first now have yet to look
 
     def __len__(self) -> int:
@@ -111,8 +116,9 @@ class Keeper(Generic[T]):
                 return admitted
 
     def _submit(self, channel: Chan[T], value: T) -> bool:
+        self._look_at_clock()
         if self.timed:
-            self.settle(channel)
+            self._settle(channel)
         if not self.strategy.capacity and channel._receivers:
             self._admitted(value)
             first(channel._receivers).serve(channel._receivers, value)
@@ -122,7 +128,7 @@ class Keeper(Generic[T]):
         try:
             return self._offer(value)
         finally:
-            self.settle(channel)
+            self._settle(channel)
 
     def fetch(self, channel: Chan[T]) -> T | Nothing:
         """Receive now; return `NOTHING` if that is not possible."""
@@ -143,8 +149,9 @@ class Keeper(Generic[T]):
                 return NOTHING
 
     def _fetch(self, channel: Chan[T]) -> T | Nothing:
+        self._look_at_clock()
         if self.timed:
-            self.settle(channel)
+            self._settle(channel)
         if not self.strategy.capacity and channel._senders:
             sent: T = first(channel._senders).serve(channel._senders)
             self._admitted(sent)
@@ -155,15 +162,17 @@ class Keeper(Generic[T]):
         while value is NOTHING and channel._senders and self._admit_first(channel):
             # Looking for one, the strategy has dropped others, and so made room.
             value = self._take()
-        self.settle(channel)
+        self._settle(channel)
         return value
 
     def strike(self, channel: Chan[T]) -> None:
-        """Do what time allows by now."""
-        self.settle(channel)
+        """Do what time allows by now, or what the strategy has learnt since it was asked."""
+        if channel._senders or channel._receivers:
+            self._look_at_clock()
+        self._settle(channel)
         self._report(channel)
 
-    def settle(self, channel: Chan[T]) -> None:
+    def _settle(self, channel: Chan[T]) -> None:
         """Let waiting tasks and strategy meet, until neither can do more for the other."""
         senders, receivers = channel._senders, channel._receivers
         going_on = True
@@ -210,10 +219,9 @@ class Keeper(Generic[T]):
         if type(strategy).take is Strategy.take:
             kept += strategy.items
             strategy.items.clear()
-        try:
-            now = self._now()
-        except RuntimeError:
-            now = 0.0  # outside a run; it goes on below to whatever moment it takes
+        with suppress(RuntimeError):  # outside a run; it goes on to whatever moment it takes
+            self._look_at_clock()
+        now = self._time
         while len(strategy):
             try:
                 taken = [strategy.take(now)]
@@ -247,14 +255,13 @@ class Keeper(Generic[T]):
 
     # What the strategy says
 
-    def _now(self) -> float:
-        """Return the time on trio's clock; outside a run any time, if none matters."""
+    def _look_at_clock(self) -> None:
+        """Take the time on trio's clock; outside a run any time will do, if none matters."""
         try:
-            return trio.current_time()
+            self._time = trio.current_time()
         except RuntimeError:
             if self.timed:
                 raise RuntimeError(OUTSIDE) from None
-            return 0.0
 
     def wants_alarm(self, role: Role) -> bool:
         """Whether those who wait to do that may have to be woken for a look."""
@@ -268,15 +275,17 @@ class Keeper(Generic[T]):
         """Return when the first in each line must look again, ``inf`` if it need not."""
         if self._unasked:
             return -math.inf
-        now = self._now()
-        change = self.strategy.next_change(now)
+        # From the moment when it was asked: the change may be due by now.
+        change = self.strategy.next_change(self._time)
         if change is None:
             return math.inf
+        if change > self._time:
+            return change
         # One that names a moment of the past is asked again, more and more seldom.
-        return change if change > now else now + max(now - change, _SOON)
+        return self._time + max(self._time - change, _SOON)
 
     def _offer(self, value: T) -> bool:
-        verdict = self.strategy.offer(value, self._now())
+        verdict = self.strategy.offer(value, self._time)
         if verdict is ADMIT:
             self._admitted(value)
             return True
@@ -297,7 +306,7 @@ class Keeper(Generic[T]):
         if self._front:
             return self._front.popleft()
         try:
-            return self.strategy.take(self._now())
+            return self.strategy.take(self._time)
         except Empty:
             return NOTHING
 

@@ -27,16 +27,18 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
 from weakref import WeakSet
 
 import trio
+from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from ._channel import Chan
 from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
 from ._jobs import KINDS, Cause, Job, Kind, running_as
+from ._pacing import OUTSIDE
 from ._plugins import strategy as strategy_by_name
 from ._select import select
 from ._strategy import Strategy
@@ -113,6 +115,8 @@ class JobQueue(Generic[P, R]):
     ) -> None:
         self._handler = handler
         self._strategy = strategy
+        self._hands_back = type(strategy).close is not Strategy.close
+        self._token = trio.lowlevel.current_trio_token()
         self._failures = failures
         self._grace = grace
         self._nursery: trio.Nursery
@@ -143,6 +147,7 @@ class JobQueue(Generic[P, R]):
 
     # Submitting
 
+    @enable_ki_protection
     async def submit(
         self,
         payload: P,
@@ -178,6 +183,7 @@ class JobQueue(Generic[P, R]):
             self._entering.done()
         return job
 
+    @enable_ki_protection
     def submit_nowait(
         self,
         payload: P,
@@ -222,21 +228,31 @@ class JobQueue(Generic[P, R]):
         """Whether the queue accepts no more jobs."""
         return self._channel.closed
 
+    @enable_ki_protection
     def close(self) -> None:
         """Accept no more jobs. Those that wait still run, unless the strategy hands them back."""
-        self._channel.close()
-        self._take_back(self._channel._take_handed_back(), "the queue was closed")
-        self._close_streams()
+        if self._channel.closed:
+            return
+        try:
+            self._channel.close()
+        finally:
+            self._take_back(self._channel._take_handed_back(), "the queue was closed")
+            if self._hands_back and not len(self._strategy):
+                # Then so do those that a worker has in its hand, but has not started.
+                self._take_back(self._waiting, "the queue was closed")
+            self._close_streams()
 
     # Waiting
 
     async def join(self) -> None:
         """Wait until no job waits or runs, those included that running jobs submit."""
-        await trio.lowlevel.checkpoint_if_cancelled()
-        while self._busy.count or self._entering.count:
+        while True:
             await self._busy.wait()
             await self._entering.wait()
+            if not (self._busy.count or self._entering.count):
+                return
 
+    @enable_ki_protection
     def results(self) -> AsyncIterator[Job[P, R]]:
         """Iterate over ended jobs, in the order in which they end.
 
@@ -292,8 +308,10 @@ class JobQueue(Generic[P, R]):
         assert stop.report is not None
         return stop.report
 
+    @enable_ki_protection
     def _begin_stop(self, drain: float, grace: float, finish: Finish) -> _Stop:
         """Begin to stop, or hasten the stop that is under way."""
+        self._check_run()
         if self._stopping is None:
             self._stopping = _Stop(drain, grace, finish, self._cleanups)
             self._phase = "quiet"
@@ -320,11 +338,13 @@ class JobQueue(Generic[P, R]):
         self._cleanups.add(scope)
         return scope
 
+    @enable_ki_protection
     def hasten(self) -> None:
         """Go on to the next phase of the stop that is under way; otherwise do nothing."""
         if self._stopping is not None:
             self._stopping.skip()
 
+    @enable_ki_protection
     async def _stop_in_phases(self, stop: _Stop) -> None:
         group = self._busy if stop.finish == "queued" else self._at_work
         self._enter_phase("drain", stop)
@@ -359,7 +379,7 @@ class JobQueue(Generic[P, R]):
 
     def _release(self, reason: str) -> None:
         """Hand back every job that waits, also those in a worker's hand."""
-        self._channel.drain()
+        self._attempt(self._channel.drain)
         self._take_back(self._waiting, reason)
 
     def _take_back(
@@ -370,21 +390,33 @@ class JobQueue(Generic[P, R]):
             if job._outcome is None:
                 self._end(job, kind, reason)
 
+    @enable_ki_protection
     def _abandon(self, reason: str) -> None:
         """End everything: nobody is interested any more."""
         self._halt.close()
-        self.close()
+        self._attempt(self.close)
         self._release(reason)
         self._interrupt("cancelled", reason)
 
+    def _attempt(self, ask: Callable[[], object]) -> None:
+        """Ask the strategy for something at the end; if it is broken, say so and go on."""
+        try:
+            ask()
+        except Exception as error:
+            if self._error is None:
+                self._error = error
+                self._body.cancel()
+
     # Workers
 
+    @enable_ki_protection
     def resize(self, workers: int) -> None:
         """Change how many workers there are; those to go finish their jobs first.
 
         Raises:
             TypeError, ValueError: ``workers`` is not an ``int``, or less than 1.
         """
+        self._check_run()
         _check_workers(workers)
         for _ in range(self._workers, workers):
             try:
@@ -395,6 +427,7 @@ class JobQueue(Generic[P, R]):
             self._leave.send_nowait(None)
         self._workers = workers
 
+    @enable_ki_protection
     async def _work(self) -> None:
         cases = (
             self._halt.on_close(priority=2),
@@ -418,13 +451,16 @@ class JobQueue(Generic[P, R]):
         """Run one job to its end, whatever its handler does."""
         if self._halt.closed:
             self._take_back([job], "the queue was stopped")
+        elif trio.current_effective_deadline() == -math.inf:
+            self._take_back([job], "the queue was cancelled")
         if job._outcome is not None:
+            self._tell_strategy(job)
             return
         scope = self._start(job)
         value: R | None = None
         try:
             with scope, running_as(job):
-                value = await self._handler(job.payload)
+                value = await self._handle(job.payload)
         except BaseException as error:
             if not self._end_raised(job, error):
                 raise
@@ -434,12 +470,16 @@ class JobQueue(Generic[P, R]):
             else:
                 self._end(job, "done", value=value)
 
+    @disable_ki_protection
+    async def _handle(self, payload: P) -> R:
+        return await self._handler(payload)
+
     def _why(self, job: Job[P, R]) -> tuple[Kind, str]:
         """Return how a job ends whose handler was cancelled, and the reason."""
         if job._cause is not None:
             return job._cause, job._reason
-        if job.cause is not None:
-            return job.cause, f"it ran longer than {job.timeout} s"
+        if job.cause == "timed_out":
+            return "timed_out", f"it ran longer than {job.timeout} s"
         return "cancelled", "the queue was cancelled"
 
     def _end_raised(self, job: Job[P, R], error: BaseException) -> bool:
@@ -471,11 +511,25 @@ class JobQueue(Generic[P, R]):
     # The ledger
 
     def _make(self, payload: P, timeout: float | None, priority: int, key: Hashable) -> Job[P, R]:
+        self._check_run()
         if timeout is not None and not _check_seconds("timeout", timeout) > 0:
             raise ValueError(f"timeout must be > 0 or None, not {timeout!r}")
         if isinstance(priority, bool) or not isinstance(priority, int):
             raise TypeError(f"priority must be an int, not {priority!r}")
         return Job(self, payload, timeout, priority, key)
+
+    def _check_run(self) -> None:
+        """Raise `RuntimeError` unless called in the run of the queue."""
+        with suppress(RuntimeError):
+            if trio.lowlevel.current_trio_token() is self._token:
+                return
+        raise RuntimeError(OUTSIDE)
+
+    @property
+    def _cancelled(self) -> bool:
+        """Whether the workers are cancelled from outside, as far as trio shows it."""
+        status = getattr(self._nursery.cancel_scope, "_cancel_status", None)
+        return bool(getattr(status, "effectively_cancelled", False))
 
     def _enter(self, job: Job[P, R]) -> None:
         """Enter a job that the strategy has admitted, or that a worker is about to get."""
@@ -505,6 +559,7 @@ class JobQueue(Generic[P, R]):
         """End a job that the strategy has given up."""
         self._take_back([job], reason, "dropped")
 
+    @enable_ki_protection
     def _cancel(self, job: Job[P, R], reason: str) -> None:
         """Do as `Job.cancel` says with a job that has not ended."""
         if job in self._running:
@@ -544,13 +599,20 @@ class JobQueue(Generic[P, R]):
                 stream.send_nowait(job)
         self._close_streams()
         if ran:  # told last, since it may raise
-            self._strategy.finished(
-                job,
-                trio.current_time(),
-                waited=outcome.waited,
-                ran=outcome.ran,
-                ok=kind == "done",
-            )
+            self._tell_strategy(job)
+
+    def _tell_strategy(self, job: Job[P, R]) -> None:
+        """Tell the strategy that a job which it gave out has ended."""
+        outcome = job._outcome
+        assert outcome is not None
+        self._strategy.finished(
+            job,
+            trio.current_time(),
+            waited=outcome.waited,
+            ran=outcome.ran,
+            ok=outcome.kind == "done",
+        )
+        self._channel._ask_again()
 
     def _close_streams(self) -> None:
         if self._channel.closed and not self._busy.count:

@@ -122,7 +122,8 @@ class Strategy(ABC, Generic[T]):
         """Learn that ``item`` has been worked on. Only job queues can tell.
 
         Args:
-            item: what `take` had given out.
+            item: what `take` had given out. It was not worked on if it had been cancelled, or
+                the queue was stopped; then ``ran`` is 0.
             now: when the work ended.
             waited: seconds from its arrival to the start of the work.
             ran: seconds that the work took.

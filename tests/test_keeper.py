@@ -1630,3 +1630,36 @@ async def test_a_sender_that_leaves_disturbs_no_select_that_receives() -> None:
         assert received == []
         channel.send_nowait("ok")
     assert [value for value, _ in received] == [(0, "ok")]
+
+
+class CreepingClock(trio.abc.Clock):
+    """A clock that goes on with every look at it, as real ones do, and not otherwise."""
+
+    now = 0.0
+
+    def start_clock(self) -> None:
+        pass
+
+    def current_time(self) -> float:
+        self.now += 1e-4
+        return self.now
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        return 0
+
+
+def test_no_change_is_missed_between_two_looks_at_the_clock() -> None:
+    """A strategy that said "not yet" just before the change is asked again just after it."""
+
+    async def main() -> None:
+        for interval in (0.5e-4, 1e-4, 1.5e-4, 3e-4):
+            channel = Chan[int](strategy=RateLimit(99, interval=interval))
+            with trio.move_on_after(1) as scope:
+                async with trio.open_nursery() as nursery:
+                    for item in range(20):
+                        nursery.start_soon(channel.send, item)
+                    received = [await channel.receive() for _ in range(20)]
+                    assert sorted(received) == [*range(20)]
+            assert not scope.cancelled_caught
+
+    trio.run(main, clock=CreepingClock())

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from gochan import (
     Chan,
@@ -25,7 +25,17 @@ from gochan import (
     open_job_queue,
     strategy,
 )
-from gochan.strategies import WAIT, Block, DropOnFull, PriorityCancel, Refuse, Strategy, Verdict
+from gochan.lowlevel import yield_interval
+from gochan.strategies import (
+    WAIT,
+    Block,
+    DropOnFull,
+    Empty,
+    PriorityCancel,
+    Refuse,
+    Strategy,
+    Verdict,
+)
 
 from .work import Stack, auditing, fail, insist, kinds, open_audited, perform, sleep, tidy_up
 
@@ -1224,3 +1234,164 @@ async def test_resizing_while_the_queue_ends_does_no_harm(autojump_clock: MockCl
             queue.resize(workers)
         assert kinds(*jobs) == ["done"] * 10
         assert trio.current_time() - before == seconds
+
+
+# Strategies that learn from what has ended
+
+
+class OnePerKey(Strategy[Job[Any, Any]]):
+    """Of each key only one job runs at a time."""
+
+    def __init__(self, capacity: int | float) -> None:
+        super().__init__(capacity)
+        self.busy: set[Any] = set()
+
+    def take(self, now: float) -> Job[Any, Any]:
+        for index, job in enumerate(self.items):
+            if job.key not in self.busy:
+                self.busy.add(job.key)
+                del self.items[index]
+                return job
+        raise Empty
+
+    def finished(self, item: Job[Any, Any], now: float, **details: Any) -> None:
+        super().finished(item, now, **details)
+        self.busy.discard(item.key)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+async def test_a_strategy_is_asked_again_when_a_job_has_ended(
+    workers: int, autojump_clock: MockClock
+) -> None:
+    """What it has learnt may let the next one go, though nobody submits or asks."""
+    async with open_audited(workers=workers, strategy=OnePerKey(99)) as queue:
+        jobs = [await queue.submit(sleep(1), key=key) for key in "aabbab"]
+    assert kinds(*jobs) == ["done"] * 6
+    assert trio.current_time() == (6 if workers == 1 else 3)
+
+
+async def test_a_strategy_hears_of_every_job_that_it_gave_out(autojump_clock: MockClock) -> None:
+    """Also of those that were cancelled before they could start."""
+    async with open_audited(workers=1, strategy=OnePerKey(99)) as queue:
+        cancelled = queue.submit_nowait(sleep(1), key="k")
+        cancelled.cancel()
+        first = queue.submit_nowait(sleep(1), key="k")
+        waiting = queue.submit_nowait(sleep(1), key="k")
+        await wait_all_tasks_blocked()
+        waiting.cancel()
+        last = queue.submit_nowait(sleep(1), key="k")
+    assert kinds(cancelled, first, waiting, last) == ["cancelled", "done", "cancelled", "done"]
+
+
+async def test_a_broken_strategy_leaves_no_job_without_an_end(autojump_clock: MockClock) -> None:
+    """Those that it still holds are known to the queue, too."""
+
+    class Broken(Strategy[Any]):
+        taken = 0
+
+        def take(self, now: float) -> Any:
+            self.taken += 1
+            if self.taken > 1 and self.items:
+                raise LookupError("broken")
+            return super().take(now)
+
+        def close(self) -> list[Any]:
+            raise LookupError("broken, too")
+
+    with pytest.raises(LookupError, match=r"broken$"):
+        async with open_job_queue(perform, workers=1, strategy=Broken(9)) as queue:
+            jobs = [await queue.submit(sleep(1)) for _ in range(3)]
+            await trio.sleep(5)
+    assert kinds(*jobs) == ["done", "handed_back", "handed_back"]
+
+
+async def test_a_close_that_hands_back_reaches_jobs_in_the_hands_of_workers(
+    autojump_clock: MockClock,
+) -> None:
+    """With priority-cancel, no further job starts; other strategies let them run."""
+    for name, kind in [("priority-cancel", "handed_back"), ("block", "done")]:
+        async with open_audited(workers=2, strategy=name) as queue:
+            jobs = [queue.submit_nowait(sleep(1)) for _ in range(3)]
+            queue.close()
+        assert kinds(*jobs) == [kind] * 3
+
+
+async def test_no_job_starts_after_the_queue_was_cancelled(autojump_clock: MockClock) -> None:
+    """Those that wait are handed back, also out of the hands of workers."""
+    with trio.CancelScope() as scope:
+        async with open_job_queue(perform, workers=2) as queue:
+            jobs = [queue.submit_nowait(sleep(1)) for _ in range(3)]
+            scope.cancel()
+            await trio.lowlevel.checkpoint()
+    assert kinds(*jobs) == ["handed_back"] * 3
+
+
+async def test_a_handler_knows_that_the_queue_was_cancelled(autojump_clock: MockClock) -> None:
+    """Whoever hears of it first."""
+    causes = []
+
+    async def handle(_: object) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            causes.append(current_job().cause)
+
+    for seed in range(10):
+        trio._core._run._r.seed(seed)  # type: ignore[attr-defined]
+        with trio.move_on_after(1):
+            async with open_job_queue(handle, workers=2) as queue:
+                await queue.submit(None)
+                if seed % 2:
+                    await trio.sleep_forever()
+    assert causes == ["cancelled"] * 10
+
+
+# Threads, and interrupts
+
+
+async def test_join_lets_others_run(autojump_clock: MockClock) -> None:
+    """As every async call does, though nothing has to be waited for."""
+    async with open_job_queue(perform) as queue:
+        with yield_interval(0), assert_checkpoints():
+            await queue.join()
+
+
+async def test_other_threads_are_turned_away() -> None:
+    """With an error that says what to do; nothing has changed."""
+    async with open_audited(workers=1) as queue:
+        job = await queue.submit(sleep(0.1))
+        before = queue.statistics().submitted
+
+        async def elsewhere() -> None:
+            refuse()
+
+        def refuse() -> None:
+            for action in (
+                lambda: queue.submit_nowait(sleep()),
+                lambda: queue.try_submit(sleep()),
+                lambda: queue.resize(3),
+                job.cancel,
+            ):
+                with pytest.raises(RuntimeError, match=r"inside trio\.run"):
+                    action()
+
+        await trio.to_thread.run_sync(refuse)
+        await trio.to_thread.run_sync(trio.run, elsewhere)
+        assert (queue.statistics().submitted, queue.statistics().workers) == (before, 1)
+    assert kinds(job) == ["done"]
+
+
+async def test_interrupts_strike_handlers_but_not_the_books(autojump_clock: MockClock) -> None:
+    """Control-C inside the bookkeeping would falsify it."""
+    protected = []
+
+    class Watching(Strategy[Any]):
+        def finished(self, item: Any, now: float, **details: Any) -> None:
+            protected.append(("books", trio.lowlevel.currently_ki_protected()))
+
+    async def handle(_: object) -> None:
+        protected.append(("handler", trio.lowlevel.currently_ki_protected()))
+
+    async with open_job_queue(handle, strategy=Watching(9)) as queue:
+        await queue.submit(None)
+    assert protected == [("handler", False), ("books", True)]
