@@ -172,7 +172,7 @@ async def test_a_cancelled_command_gets_term_and_time_to_clean_up(
     """
     async with open_children() as queue:
         job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
-        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 4, job)
+        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
     assert kind == "cancelled"
     assert seconds < PATIENCE / 2
     log = (tmp_path / "log").read_text().split()
@@ -190,7 +190,7 @@ async def test_the_job_waits_for_a_grandchild_that_cleans_up_longer(
     """
     async with open_children() as queue:
         job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
-        _, seconds = await cancel_when(lambda: len(sleepers(marker)) == 4, job)
+        _, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
         assert (tmp_path / "cleaned").exists()
     assert seconds < PATIENCE / 2
 
@@ -202,7 +202,7 @@ async def test_who_takes_no_notice_of_term_is_killed_after_the_grace(marker: str
     command = f"exec sleep {marker}" if who == "its child" else f"trap '' TERM; sleep {marker}"
     async with open_children(grace=0.3) as queue:
         job = await queue.submit(["sh", "-c", stubborn + command])
-        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 4, job)
+        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
         assert not sleepers(marker)
     assert kind == "cancelled"
     assert 0.3 <= seconds < PATIENCE / 2
