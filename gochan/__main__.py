@@ -16,7 +16,7 @@ def main() -> NoReturn:
             file=sys.stderr,
         )
         sys.exit(2)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # pragma: no cover  # within some milliseconds
         sys.exit(130)
     sys.exit(command_line(sys.argv[1:]))
 

@@ -150,8 +150,8 @@ def _signal_others(session: int, number: int) -> None:
 
 def _lives(session: int, *, whole: bool) -> bool:
     """Return whether a process of the session, or of its first group, is alive."""
-    if not Path("/proc/self/stat").exists():
-        return _signal_group(session, 0)  # where there is no such list, the group has to do
+    if not Path("/proc/self/stat").exists():  # pragma: no cover  # not on Linux
+        return _signal_group(session, 0)  # the group has to do
     return any(whole or group == session for _, group in _members(session))
 
 

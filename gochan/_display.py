@@ -85,15 +85,15 @@ class PlainDisplay(Display):
 
     def __init__(self, descriptor: int = STDERR) -> None:
         self._descriptor = descriptor  # where the lines go
-        self._patience = _PATIENCE
+        self.patience = _PATIENCE
 
     def say(self, line: str) -> None:
         view = memoryview(line.encode(errors="replace") + b"\n")
         with suppress(OSError):
-            while view and select.select([], [self._descriptor], [], self._patience)[1]:
+            while view and select.select([], [self._descriptor], [], self.patience)[1]:
                 # A pipe that can be written takes so much at once.
                 view = view[os.write(self._descriptor, view[: select.PIPE_BUF]) :]
-        self._patience = 0.0 if view else _PATIENCE
+        self.patience = 0.0 if view else _PATIENCE
 
     def ended(self, kind: str, seconds: float, command: str, why: str) -> None:
         self.say(describe(kind, seconds, command, why))
@@ -123,25 +123,28 @@ class LiveDisplay(Display):
         self._closed = False
 
     @contextmanager
-    def _above(self, patience: float = -1) -> Iterator[bool]:
-        """Take the live view away for a while; yield whether nobody else has been writing."""
-        if not self._lock.acquire(timeout=patience):
-            yield False
-            return
+    def _above(self, patience: float = -1) -> Iterator[None]:
+        """Take the live view away for a while, if the terminal is ours within ``patience``."""
+        ready = patience < 0 or self._writable(patience)
+        mine = ready and self._lock.acquire(timeout=patience)
         try:
-            if self._live is not None:
+            if mine and self._live is not None:
                 with suppress(OSError):  # the terminal has gone
                     self._live.stop()
                 self._live = None
-            yield True
-            self._draw()
+            yield
+            if mine:
+                self._draw()
         finally:
-            self._lock.release()
+            if mine:
+                self._lock.release()
+
+    def _writable(self, patience: float = 0) -> bool:
+        return bool(select.select([], [self._terminal], [], patience)[1])
 
     def say(self, line: str) -> None:
-        with self._above(_PATIENCE) as mine:
-            if mine:
-                self._plain.say(line)
+        with self._above(self._plain.patience):
+            self._plain.say(line)
 
     def ended(self, kind: str, seconds: float, command: str, why: str) -> None:
         if kind != "done":
@@ -161,17 +164,15 @@ class LiveDisplay(Display):
         for command, seconds in list(running)[:_NAMED]:
             text = Text(printable(command), overflow="ellipsis", no_wrap=True)
             commands.add_row(f"{seconds:6.1f} s", text)
-        # Nobody waits for a terminal that does not take anything, or that others write to.
-        writable = select.select([], [self._terminal], [], 0)[1]
-        if writable and not self._closed and self._lock.acquire(blocking=False):
-            try:
-                self._view = Group(commands, bar)
+        if not self._closed:
+            self._view = Group(commands, bar)
+            if self._lock.acquire(blocking=False):
                 self._draw()
-            finally:
                 self._lock.release()
 
     def _draw(self) -> None:
-        if self._view is None:
+        # Nobody waits for a terminal that does not take anything.
+        if self._view is None or not self._writable():
             return
         with suppress(OSError):  # the terminal has gone
             if self._live is None:

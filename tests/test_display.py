@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -211,6 +213,7 @@ def test_after_the_end_only_the_lines_and_the_summary_are_left(terminal: Termina
         live.say("hello")
         live.close()
         live.close()
+        live.update(counts(5), 5, [])
         live.summarize([("done", "5"), ("seconds", "1.0")])
         assert [row for row in terminal.screen if row] == [
             "hello",
@@ -219,3 +222,24 @@ def test_after_the_end_only_the_lines_and_the_summary_are_left(terminal: Termina
         ]
         assert terminal.screen[0] == "hello"
         assert terminal.cursor_shown
+
+
+def test_a_terminal_that_takes_nothing_holds_nobody_up(terminal: Terminal) -> None:
+    """As after Ctrl-S: what is said is lost, and the run goes on."""
+    with open_live(terminal) as live:
+        live.update(counts(1, running=1), 1, [("a", 1)])
+        os.set_blocking(terminal.slave, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(terminal.slave, b"\r" * 1000)
+        os.set_blocking(terminal.slave, True)
+        writer = Thread(target=live.show, args=(io.BytesIO(b"y" * 10), terminal.slave))
+        writer.start()
+        time.sleep(0.1)
+        for _ in range(3):
+            live.say("hello")
+            live.update(counts(1, running=1), 1, [("a", 1)])
+        live.close()
+        terminal.expect("y")
+        writer.join()
+    assert "hello" not in "\n".join(terminal.screen)

@@ -1395,3 +1395,22 @@ async def test_interrupts_strike_handlers_but_not_the_books(autojump_clock: Mock
     async with open_job_queue(handle, strategy=Watching(9)) as queue:
         await queue.submit(None)
     assert protected == [("handler", False), ("books", True)]
+
+
+async def test_a_strategy_that_breaks_at_the_end_is_heard_beside_the_block(
+    autojump_clock: MockClock,
+) -> None:
+    """Both errors come out, and every job ends."""
+
+    class Broken(Strategy[Any]):
+        def close(self) -> list[Any]:
+            raise LookupError
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with open_job_queue(perform, strategy=Broken(9)) as queue:
+            jobs = [await queue.submit(sleep(1)) for _ in range(3)]
+            raise KeyError
+    assert caught.group_contains(LookupError, depth=1)
+    assert caught.group_contains(KeyError, depth=1)
+    assert "done" not in kinds(*jobs)
+    queue.audit()

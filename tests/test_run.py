@@ -451,6 +451,12 @@ def test_without_failures_the_left_over_file_is_empty(run_lines: RunLines, tmp_p
     assert left.read_bytes() == b""
 
 
+def test_what_is_left_over_may_go_to_a_device(run_lines: RunLines) -> None:
+    """Which cannot be replaced at the end, as files are."""
+    ended = run_lines(b"a\n", "--left-over", "/dev/null", "--", "false")
+    assert (ended.status, ended.complaints) == (1, [])
+
+
 def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
     """Nobody waits for the end of something that has none; the summary says so."""
     left = tmp_path / "left"
@@ -734,7 +740,7 @@ def test_signals_end_a_run_about_which_nobody_reads(tmp_path: Path) -> None:
 def test_a_run_may_outlive_its_terminal(tmp_path: Path) -> None:
     """If it is told to, as ``nohup`` does."""
     arguments = ["run", *ONE, "--", "sh", "-c", f"touch {tmp_path}/$1; sleep 0.2", "sh"]
-    with start(*arguments, lines=numbers(2), shell='trap "" HUP; exec "$@"') as running:
+    with start(*arguments, lines=numbers(2), shell='trap "" HUP QUIT; exec "$@"') as running:
         wait_until((tmp_path / "1").exists, "the first command")
         running.signal(signal.SIGHUP)
         ended = running.ended()
@@ -764,30 +770,34 @@ main()
     script = f"echo $1 >>{done}; [ $1 != 3 ]"
     ended = finish(*arguments, script, "sh", command=(sys.executable, "-c", program))
     assert "ZeroDivisionError" in ended.err
-    lines = [*done.read_bytes().splitlines(), *todo.read_bytes().splitlines()]
-    assert Counter(lines) - Counter(numbers(30_000).splitlines()) in (Counter(), {b"3": 1})
-    assert not Counter(numbers(30_000).splitlines()) - Counter(lines)
+    left, expected = todo.read_bytes().splitlines(), Counter(numbers(30_000).splitlines())
+    lines = Counter([*done.read_bytes().splitlines(), *left])
+    assert not expected - lines
+    # The last command was begun, and has failed or was interrupted.
+    assert (lines - expected).total() <= 1
+    assert broken == "_show_progress" or b"1" not in left
 
 
 def test_the_left_over_file_stays_if_there_is_no_room_for_the_lines(tmp_path: Path) -> None:
     """It may be the input, so it is replaced at the end, or not at all."""
     todo = tmp_path / "todo"
-    todo.write_bytes(numbers(50_000))
+    lines = numbers(200_000)
+    todo.write_bytes(lines)
     todo.chmod(0o640)
     arguments = ["run", *ONE, "--input", todo, "--left-over", todo, "--", "false"]
-    ended = finish(*arguments, shell='ulimit -f 100; exec "$@"')
+    ended = finish(*arguments, shell='ulimit -f 1000; exec "$@"')
     assert ended.status == 2
-    assert todo.read_bytes() == numbers(50_000)
+    assert todo.read_bytes() == lines
     assert [*tmp_path.iterdir()] == [todo]
     assert finish(*arguments).status == 1
-    assert todo.read_bytes() == numbers(50_000)
+    assert todo.read_bytes() == lines
     assert todo.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_failure_to_keep_output_is_one_like_others(tmp_path: Path) -> None:
     """The run ends, and says why."""
-    arguments = ["run", *ONE, "--", "sh", "-c", "head -c 300000 /dev/zero", "sh"]
-    ended = finish(*arguments, lines=numbers(5), shell='ulimit -f 100; exec "$@"')
+    arguments = ["run", *ONE, "--", "sh", "-c", "head -c 3000000 /dev/zero", "sh"]
+    ended = finish(*arguments, lines=numbers(5), shell='ulimit -f 1000; exec "$@"')
     assert (ended.status, ended.summary["failed"]) == (1, "1")
     assert "its output cannot be kept: File too large" in ended.err
 
@@ -798,7 +808,7 @@ def test_input_that_does_not_block_is_waited_for() -> None:
     os.set_blocking(read_end, False)
     with start("run", "--", "echo", stdin=read_end) as running:
         os.close(read_end)
-        time.sleep(0.3)
+        time.sleep(1)
         os.write(write_end, b"late\n")
         os.close(write_end)
         ended = running.ended()
