@@ -240,8 +240,8 @@ WORK: dict[str, Work] = {
     "asyncio 100": on_asyncio(asyncio_pair, 100, 50_000),
     "anyio 100": on_trio(anyio_pair, 100, 5_000),
     "aiochan 100": on_asyncio(aiochan_pair, 100, 10_000),
-    "gochan 0": on_trio(gochan_pair, 0, 10_000),
-    "trio 0": on_trio(trio_pair, 0, 10_000),
+    "gochan 0": on_trio(gochan_pair, 0, 20_000),
+    "trio 0": on_trio(trio_pair, 0, 20_000),
     "anyio 0": on_trio(anyio_pair, 0, 5_000),
     "aiochan 0": on_asyncio(aiochan_pair, 0, 5_000),
     "gochan nowait": on_trio(gochan_nowait, 100_000),
@@ -321,7 +321,7 @@ def print_go() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     print(f"Python {platform.python_version()}, trio {trio.__version__}, {rounds} rounds")
     print_table(measure(rounds))
