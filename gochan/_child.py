@@ -106,7 +106,7 @@ async def _copy(
                 # Time is up, perhaps because we were stopped. What is there can be had.
                 with suppress(BlockingIOError):
                     while chunk := os.read(stream.fileno(), _CHUNK):
-                        write(file, chunk)
+                        write(file, chunk)  # pragma: no cover  # tested, but a race
                 raise
 
     with scope:

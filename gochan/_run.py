@@ -192,7 +192,8 @@ class _Run:
             try:
                 return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
             except BlockingIOError:  # whoever shares it with us has made it so
-                await trio.lowlevel.wait_readable(descriptor)
+                # Tested, but if we are slow to start there is something to read.
+                await trio.lowlevel.wait_readable(descriptor)  # pragma: no cover
             except OSError as error:
                 self._refuse_input(f"cannot read the input: {error.strerror}")
                 return b""
