@@ -181,6 +181,7 @@ class JobQueue(Generic[P, R]):
             raise self._turned_away(job, error) from None
         finally:
             self._entering.done()
+            self._close_streams()
         return job
 
     @enable_ki_protection
@@ -615,7 +616,8 @@ class JobQueue(Generic[P, R]):
         self._channel._ask_again()
 
     def _close_streams(self) -> None:
-        if self._channel.closed and not self._busy.count:
+        # One that is being refused has yet to be told, and then comes among the results.
+        if self._channel.closed and not (self._busy.count or self._entering.count):
             for stream in self._streams:
                 stream.close()
 

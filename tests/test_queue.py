@@ -1414,3 +1414,37 @@ async def test_a_strategy_that_breaks_at_the_end_is_heard_beside_the_block(
     assert caught.group_contains(KeyError, depth=1)
     assert "done" not in kinds(*jobs)
     queue.audit()
+
+
+async def test_results_wait_for_a_refusal_that_is_under_way(autojump_clock: MockClock) -> None:
+    """The queue may end between the refusal of a submitter that waits and its next step."""
+
+    class Fickle(Strategy[Any]):
+        asked = 0
+
+        def offer(self, item: Any, now: float) -> Verdict:
+            if item.key != "unwanted":
+                return super().offer(item, now)
+            self.asked += 1
+            return WAIT if self.asked == 1 else Refuse("unwanted")
+
+    async def fail_at_once() -> None:
+        raise KeyError
+
+    async def submit() -> None:
+        with pytest.raises(Refused):
+            await queue.submit(sleep(1), key="unwanted")
+
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(JobFailed):
+            async with open_job_queue(perform, strategy=Fickle(9)) as queue:
+                results = queue.results()
+                await queue.submit(sleep(1))
+                await queue.submit(fail_at_once)
+                nursery.start_soon(submit)
+                await trio.sleep(5)
+        assert [job.outcome.kind async for job in results if job.outcome] == [
+            "done",
+            "failed",
+            "refused",
+        ]
