@@ -26,7 +26,7 @@ import trio
 from trio.lowlevel import Task
 
 from ._pacing import Pace
-from ._waiting import NOTHING, SPARES, WOKEN, Clock, Line, Role, TimedWaiter, first
+from ._waiting import NOTHING, SPARES, Clock, Line, Role, TimedWaiter, first
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -155,12 +155,7 @@ class Choice(TimedWaiter):
             if self._clocks:
                 yield from self._sleep_by_the_clock()
             else:
-                woken = yield self._sleep_message
-                if woken is not WOKEN:
-                    try:
-                        woken.unwrap()
-                    finally:
-                        del woken  # it would be in a cycle with the traceback
+                (yield self._sleep_message).unwrap()
         except (trio.Cancelled, KeyboardInterrupt):
             self._forget()
             raise

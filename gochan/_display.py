@@ -41,7 +41,7 @@ _NAMED: Final = 8
 
 
 class Display(ABC):
-    """Shows a run while it goes on. Used as a context manager around the run."""
+    """Shows a run while it goes on."""
 
     @abstractmethod
     def say(self, line: str) -> None:

@@ -36,6 +36,7 @@ import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from ._channel import Chan
+from ._choosing import check_priority
 from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
 from ._jobs import KINDS, Cause, Job, Kind, running_as
 from ._pacing import OUTSIDE
@@ -515,8 +516,7 @@ class JobQueue(Generic[P, R]):
         self._check_run()
         if timeout is not None and not _check_seconds("timeout", timeout) > 0:
             raise ValueError(f"timeout must be > 0 or None, not {timeout!r}")
-        if isinstance(priority, bool) or not isinstance(priority, int):
-            raise TypeError(f"priority must be an int, not {priority!r}")
+        check_priority(priority)
         return Job(self, payload, timeout, priority, key)
 
     def _check_run(self) -> None:

@@ -270,12 +270,7 @@ class TimedWaiter(Waiter):
             try:
                 with self._alarm:
                     self.task = current_task()
-                    woken = yield self._sleep_message
-                    if woken is not WOKEN:
-                        try:
-                            woken.unwrap()
-                        finally:
-                            del woken  # it would be in a cycle with the traceback
+                    (yield self._sleep_message).unwrap()
                 if self.result is NOTHING:
                     self._look_at_clocks()
             except (trio.Cancelled, KeyboardInterrupt) as interruption:
