@@ -35,6 +35,8 @@ from gochan import (
 from gochan.lowlevel import yield_interval
 from gochan.strategies import Block, DropOnFull
 
+from .lines import line_up
+
 pytestmark = pytest.mark.usefixtures("both_modes")
 
 New: TypeAlias = Callable[..., Chan[Any]]
@@ -140,14 +142,6 @@ class Log(list[tuple[Any, Any]]):
             self.append((label, await function(*args)))
         except (trio.EndOfChannel, trio.ClosedResourceError) as error:
             self.append((label, type(error)))
-
-
-async def line_up(
-    nursery: trio.Nursery, function: Callable[..., Awaitable[Any]], *args: Any
-) -> None:
-    """Start a task, and return when it waits, behind those started before."""
-    nursery.start_soon(function, *args)
-    await wait_all_tasks_blocked()
 
 
 # What makes a channel

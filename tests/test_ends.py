@@ -23,6 +23,8 @@ from gochan import (
 )
 from gochan.lowlevel import yield_interval
 
+from .lines import line_up
+
 pytestmark = pytest.mark.usefixtures("both_modes")
 
 
@@ -35,14 +37,6 @@ def open_ends(capacity: float = 0, **options: Any) -> tuple[SendChan[Any], Recei
 def public(thing: object) -> set[str]:
     """Return what a user can do with ``thing``."""
     return {name for name in dir(thing) if not name.startswith("_")}
-
-
-async def line_up(
-    nursery: trio.Nursery, function: Callable[..., Awaitable[Any]], *args: Any
-) -> None:
-    """Start a task, and return when it waits, behind those started before."""
-    nursery.start_soon(function, *args)
-    await wait_all_tasks_blocked()
 
 
 async def expect(error: type[Exception], function: Callable[..., Any], *args: Any) -> None:

@@ -10,7 +10,7 @@ import heapq
 import math
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
@@ -34,6 +34,8 @@ from gochan import (
     select_nowait,
 )
 from gochan.strategies import ADMIT, WAIT, Block, Empty, Refuse, Strategy, Verdict
+
+from .lines import line_up
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
@@ -257,14 +259,6 @@ async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
     with trio.fail_after(1e6):
         async with trio.open_nursery() as nursery:
             yield nursery
-
-
-async def line_up(
-    nursery: trio.Nursery, function: Callable[..., Awaitable[Any]], *args: Any
-) -> None:
-    """Start a task, and return when it waits, behind those started before."""
-    nursery.start_soon(function, *args)
-    await wait_all_tasks_blocked()
 
 
 class Log(list[tuple[Any, float]]):

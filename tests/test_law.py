@@ -10,7 +10,6 @@ other ones each time, where the suite is content with the same few.
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,7 +21,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import trio
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -40,26 +39,13 @@ from gochan import (
 from gochan._choosing import chance
 from gochan.strategies import Empty, Refuse, Strategy, Verdict
 
+from .examples import examples
 from .work import Auditor, Stack, auditing
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
 SCHEDULES = 5
-EXAMPLES = int(os.environ.get("GOCHAN_EXAMPLES", "0"))
 scheduling: Random = trio._core._run._r
-
-
-def programs(few: int) -> settings:
-    return settings(
-        max_examples=EXAMPLES or few,
-        derandomize=not EXAMPLES,
-        database=None,
-        print_blob=True,
-        report_multiple_bugs=False,
-        phases=[Phase.explicit, Phase.generate, Phase.shrink],
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
 
 
 # Strategies that are unlike the built-in ones
@@ -384,7 +370,7 @@ async def play(
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-@programs(few=10)
+@examples(few=10)
 @given(
     capacity=st.integers(0, 2),
     workers=st.integers(1, 3),

@@ -7,7 +7,6 @@ programs per test, other ones each time, where the suite is content with the sam
 from __future__ import annotations
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from typing import Any, TypeAlias
 
 import pytest
 import trio
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
@@ -35,27 +34,13 @@ from gochan import (
 from gochan._choosing import chance
 from gochan.strategies import Block
 
+from .examples import examples
 from .models import Channel, Operation, Outcome, Wish, World
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
-EXAMPLES = int(os.environ.get("GOCHAN_EXAMPLES", "0"))
 SCHEDULES = 2
 scheduling: Random = trio._core._run._r
-
-
-def examples(few: int) -> settings:
-    return settings(
-        max_examples=EXAMPLES or few,
-        derandomize=not EXAMPLES,
-        database=None,
-        print_blob=True,
-        report_multiple_bugs=False,
-        phases=[Phase.explicit, Phase.generate, Phase.shrink],
-        deadline=None,
-        # The mode is the same for all examples; some programs are slow to generate.
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
 
 
 Factory: TypeAlias = Callable[..., Chan[Any]]

@@ -18,15 +18,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gochan import Chan, ChanClosedError, EndOfChannel, _waiting, select
 from gochan.strategies import ADMIT, WAIT, Empty, Strategy, Verdict
 
+from .lines import line_up
+
 pytestmark = pytest.mark.usefixtures("both_modes")
-
-
-async def line_up(
-    nursery: trio.Nursery, function: Callable[..., Awaitable[Any]], *args: Any
-) -> None:
-    """Start a task, and return when it waits, behind those started before."""
-    nursery.start_soon(function, *args)
-    await wait_all_tasks_blocked()
 
 
 class Thing:
