@@ -7,11 +7,12 @@
 #               _waiting: how a task sleeps until somebody comes for it
 #               _choosing: the cases of a select, and how it waits
 #               _strategy: what decides about waiting items, the protocol
+#               _filter: what stands before another strategy
 #   channel     _channel: send, receive, close; with _keeper, _cases, _ends
 #   select      _select: wait for the first of several cases
 #               _timers, _wait_group, _signals: more to wait for
 #   strategies  strategies: the built-in ones
-#               _hooks, _plugins: those of others, by name
+#               _hooks, _chains, _plugins: those of others, by name
 #   queue       _jobs, _queue: workers that run jobs
 #   stopping    _stopping: signals that stop a queue, and room to clean up
 #   command     _command_line: what gochan accepts and prints

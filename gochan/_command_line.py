@@ -152,7 +152,7 @@ def root() -> None:
 @click.option(
     "--capacity",
     type=click.IntRange(min=0),
-    default=100,
+    show_default="100, or what the strategy says",
     help="How many lines may wait for a worker.",
 )
 @click.option(
@@ -192,7 +192,7 @@ def run_command(
     input_path: str,
     left_over_path: str | None,
     strategy: str,
-    capacity: int,
+    capacity: int | None,
     **others: Any,
 ) -> int:
     r"""Run COMMAND once for each line of input, a number of them at a time.
@@ -213,7 +213,7 @@ def run_command(
     128 + N after another signal N that ends the run.
     """
     try:
-        chosen = installed_plugins().strategy(strategy, capacity=capacity)
+        chosen = installed_plugins().strategy_for_jobs(strategy, capacity)
     except (PluginError, TypeError, ValueError) as error:
         raise click.BadParameter(str(error), param_hint="--strategy") from None
     except (Exception, SystemExit) as error:

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 import trio
 
 from ._errors import Refused
+from ._filter import overrides
 from ._pacing import OUTSIDE
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy
 from ._waiting import NOTHING, Nothing, Role, first
@@ -89,9 +90,9 @@ class Keeper(Generic[T]):
         # Called with each item when it is admitted, also past the strategy.
         self.on_admit: Callable[[T], None] | None = None
         # Whether time alone may change the answers.
-        self.timed = type(strategy).next_change is not Strategy.next_change
+        self.timed = overrides(strategy, "next_change")
         # Whether it may let in a later sender, but not the first one.
-        self._picky = type(strategy).offer is not Strategy.offer
+        self._picky = overrides(strategy, "offer")
         # When it was asked last: in one operation always at the same moment, or it could say
         # "not yet" a moment before the change, and "no change to come" a moment after.
         self._time = 0.0
@@ -213,45 +214,32 @@ class Keeper(Generic[T]):
 
         If the strategy raises, what it has given out until then is kept for the next call.
         """
-        strategy, kept = self.strategy, self._handed_back
+        kept = self._handed_back
         kept += self._front
         self._front.clear()
-        if type(strategy).take is Strategy.take:
-            kept += strategy.items
-            strategy.items.clear()
         with suppress(RuntimeError):  # outside a run; it goes on to whatever moment it takes
             self._look_at_clock()
-        now = self._time
-        while len(strategy):
-            try:
-                taken = [strategy.take(now)]
-            except Empty:
-                taken = []
+        for item in self.strategy.take_all(self._time):
             kept += self._take_dropped()
-            kept += taken
-            if not taken:
-                # Go on to the moment when it gives out more.
-                change = strategy.next_change(now)
-                if change is None or change <= now:
-                    break
-                now = change
+            kept.append(item)
         kept += self._take_dropped()
         return self.take_handed_back()
 
     def _take_dropped(self) -> list[T]:
         """Return, once, what the strategy has given up."""
-        drops, self.strategy._dropped = self.strategy._dropped, []
-        return [item for item, _ in drops]
+        return [item for item, _ in self._take_drops()]
+
+    def _take_drops(self) -> list[tuple[T, str]]:
+        """The same, with the reasons."""
+        dropped = self.strategy._dropped  # stays the same list, which a chain shares
+        drops = dropped.copy()
+        dropped.clear()
+        return drops
 
     def discard(self, channel: Chan[T], item: T) -> None:
-        """Take one waiting item out, if the strategy keeps it where it can be found."""
-        items = self.strategy.items
-        if type(self.strategy).take is Strategy.take:
-            for index, waiting in enumerate(items):
-                if waiting is item:
-                    del items[index]
-                    self.strike(channel)
-                    return
+        """Take one waiting item out, if the strategy can find it."""
+        if self.strategy.remove(item):
+            self.strike(channel)
 
     # What the strategy says
 
@@ -339,6 +327,5 @@ class Keeper(Generic[T]):
         """Tell of what the strategy has given up; return whether anybody was told."""
         if not self.strategy._dropped:
             return False
-        drops, self.strategy._dropped = self.strategy._dropped, []
-        channel._report(drops)
+        channel._report(self._take_drops())
         return True

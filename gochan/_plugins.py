@@ -19,15 +19,17 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from operator import or_
 from typing import Any, Final, Literal, final
 
 import pluggy
 
+from ._chains import Stage, parse_chain
 from ._errors import NameConflictError, PluginError, PluginWarning, UnknownStrategyError
 from ._hooks import PROJECT, Hooks
-from ._strategy import Strategy, StrategySpec
+from ._strategy import DEFAULT_CAPACITY, Strategy, StrategySpec
 from .strategies import _built_in
 
 API: Final = 1
@@ -127,13 +129,30 @@ class Plugins:
         raise UnknownStrategyError(self._unknown(name))
 
     def strategy(self, name: str, /, **options: object) -> Strategy[Any]:
-        """Make a new strategy of that name; see `gochan.strategy`."""
-        spec = self.spec(name)
-        _check_options(spec, options)
-        strategy = spec.factory(**options)
+        """Make a new strategy of that name, or a chain; see `gochan.strategy`."""
+        *filters, order = parse_chain(name)
+        parts = [self._make(stage, {}) for stage in filters]
+        return reduce(or_, [*parts, self._make(order, options)])
+
+    def strategy_for_jobs(self, name: str, capacity: int | float | None) -> Strategy[Any]:
+        """Make a new strategy for so many jobs, ``None`` for as many as it likes."""
+        if capacity is not None:
+            return self.strategy(name, capacity=capacity)
+        order = parse_chain(name)[-1]
+        return self.strategy(name, **_missing_capacity(self.spec(order.name), order))
+
+    def _make(self, stage: Stage, options: dict[str, object]) -> Strategy[Any]:
+        spec = self.spec(stage.name)
+        named = dict(stage.named)
+        twice = named.keys() & options.keys()
+        if twice:
+            raise TypeError(f"strategy {spec.name!r}: {', '.join(sorted(twice))} is given twice")
+        named.update(options)
+        _check_options(spec, stage.positional, named)
+        strategy = spec.factory(*stage.positional, **named)
         if not isinstance(strategy, Strategy):
             raise PluginError(
-                f"the factory of strategy {name!r} made {strategy!r}, which is not a Strategy"
+                f"the factory of strategy {spec.name!r} made {strategy!r}, which is not a Strategy"
             )
         return strategy
 
@@ -220,16 +239,20 @@ def strategy(name: str, /, **options: object) -> Strategy[Any]:
     ::
 
         newest = Chan(strategy=gochan.strategy("drop-oldest", capacity=20))
+        fair = Chan(strategy=gochan.strategy("rate(100) | fair('tenant') | codel(1.0)"))
 
     Args:
         name: a built-in one (``block``, ``drop-on-full``, ``priority-cancel``), or one that
-            an installed plugin offers; ``gochan plugins`` lists them.
-        options: what the strategy takes, such as ``capacity``.
+            an installed plugin offers; ``gochan plugins`` lists them. Or several with ``|``
+            between them: filters, then the one that decides the order; see
+            `gochan.strategies.Filter`. Options can stand in parentheses after each name.
+        options: what the strategy, of a chain the last one, takes, such as ``capacity``.
 
     Raises:
         UnknownStrategyError: nobody offers that name.
         NameConflictError: more than one plugin offers it.
-        TypeError: an option is unknown or missing.
+        TypeError: an option is unknown or missing, or the parts do not make a chain.
+        ValueError: a chain cannot be read, or an option is out of range.
 
     Warns:
         PluginWarning: an installed plugin is broken.
@@ -264,14 +287,35 @@ def _text(problem: BaseException) -> str:
         return f"{type(problem).__name__}, whose text cannot be shown"
 
 
-def _check_options(spec: StrategySpec, options: dict[str, object]) -> None:
+def _check_options(
+    spec: StrategySpec, positional: tuple[object, ...], named: dict[str, object]
+) -> None:
     """Raise a `TypeError` that names the strategy unless it takes these options."""
-    try:
-        signature = inspect.signature(spec.factory)
-    except ValueError:  # pragma: no cover  # a factory in C may hide its signature
+    signature = _signature(spec)
+    if signature is None:  # pragma: no cover  # a factory in C may hide its signature
         return
     try:
-        signature.bind(**options)
+        signature.bind(*positional, **named)
     except TypeError as error:
         takes = ", ".join(signature.parameters) or "none"
         raise TypeError(f"strategy {spec.name!r}: {error}; its options: {takes}") from None
+
+
+def _missing_capacity(spec: StrategySpec, stage: Stage) -> dict[str, object]:
+    """Return a capacity, if the strategy needs one and the stage does not name it."""
+    signature = _signature(spec)
+    if signature is None or "capacity" not in signature.parameters:
+        return {}
+    try:
+        given = signature.bind_partial(*stage.positional, **dict(stage.named)).arguments
+    except TypeError:
+        return {}  # it will be said what is wrong
+    needed = signature.parameters["capacity"].default is inspect.Parameter.empty
+    return {"capacity": DEFAULT_CAPACITY} if needed and "capacity" not in given else {}
+
+
+def _signature(spec: StrategySpec) -> inspect.Signature | None:
+    try:
+        return inspect.signature(spec.factory)
+    except ValueError:  # pragma: no cover  # a factory in C may hide its signature
+        return None

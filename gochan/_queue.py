@@ -38,9 +38,10 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 from ._channel import Chan
 from ._choosing import check_priority
 from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
+from ._filter import overrides
 from ._jobs import KINDS, Cause, Job, Kind, running_as
 from ._pacing import OUTSIDE
-from ._plugins import strategy as strategy_by_name
+from ._plugins import installed_plugins
 from ._select import select
 from ._strategy import Strategy
 from ._wait_group import WaitGroup
@@ -51,9 +52,7 @@ R = TypeVar("R")
 Phase: TypeAlias = Literal["run", "quiet", "drain", "cancel", "release", "report"]
 Finish: TypeAlias = Literal["running", "queued"]
 
-# How many jobs may wait if nobody says, and how many ended ones are kept until somebody
-# first asks for the results.
-DEFAULT_CAPACITY: Final = 100
+# How many jobs that have ended are kept until somebody first asks for the results.
 EARLY_RESULTS: Final = 1000
 
 # How many steps of the scheduler a stop leaves, at its very end, to jobs whose time for
@@ -116,7 +115,7 @@ class JobQueue(Generic[P, R]):
     ) -> None:
         self._handler = handler
         self._strategy = strategy
-        self._hands_back = type(strategy).close is not Strategy.close
+        self._hands_back = overrides(strategy, "close")
         self._token = trio.lowlevel.current_trio_token()
         self._failures = failures
         self._grace = grace
@@ -756,9 +755,11 @@ async def open_job_queue(
         handler: async, called with the payload of each job; what it returns is the value
             of the job's outcome.
         workers: how many jobs run at the same time, at least 1.
-        strategy: decides about jobs that wait: a name (see `gochan.strategy`) or an instance.
+        strategy: decides about jobs that wait: a name or a chain of them (see
+            `gochan.strategy`), or an instance.
         capacity: an option of a strategy given by name: how many jobs may wait; by default
-            100. With 0, a submit waits until a worker is free.
+            100, unless the strategy has a default of its own. With 0, a submit waits until
+            a worker is free.
         failures: ``"raise"``: the first job that fails ends the queue and the block;
             ``"collect"``: a failure is an outcome like others.
         grace: how many seconds `cleanup` allows a cancelled job, outside a stop.
@@ -815,9 +816,9 @@ def _raise_both(block: BaseException | None, queue: BaseException | None) -> Non
 
 def _choose_strategy(strategy: str | Strategy[Any], capacity: int | float | None) -> Strategy[Any]:
     if isinstance(strategy, str):
-        return strategy_by_name(
-            strategy, capacity=DEFAULT_CAPACITY if capacity is None else capacity
-        )
+        plugins = installed_plugins()
+        plugins.warn()
+        return plugins.strategy_for_jobs(strategy, capacity)
     if capacity is not None:
         raise TypeError(
             "capacity goes with the name of a strategy; give it to the strategy instead, "

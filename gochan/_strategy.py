@@ -16,12 +16,15 @@ import math
 import re
 from abc import ABC
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+# How many items may wait if nobody says.
+DEFAULT_CAPACITY: Final = 100
 
 
 class Decision(Enum):
@@ -141,6 +144,37 @@ class Strategy(ABC, Generic[T]):
         """Give back the items that shall not be delivered after a close; none by default."""
         return []
 
+    def remove(self, item: T) -> bool:
+        """Take out this very item, because nobody wants it any more; return whether it was here.
+
+        A job queue asks that when a waiting job is cancelled. If the strategy cannot find it,
+        the job goes on taking up room, until `take` gives it out in vain. As it stands, this
+        looks through ``items``, but only if `take` is not overridden.
+        """
+        if type(self).take is Strategy.take:
+            for index, waiting in enumerate(self.items):
+                if waiting is item:
+                    del self.items[index]
+                    return True
+        return False
+
+    def take_all(self, now: float) -> Iterator[T]:
+        """Give out everything that waits, for `gochan.Chan.drain`.
+
+        As it stands, this asks `take`, at later and later moments. Override it if `take` keeps
+        items back for another reason than time.
+        """
+        while len(self):
+            try:
+                item = self.take(now)
+            except Empty:
+                change = self.next_change(now)
+                if change is None or not now < change < math.inf:
+                    return
+                now = change
+            else:
+                yield item
+
     def __len__(self) -> int:
         """Return how many items wait."""
         return len(self.items)
@@ -149,12 +183,26 @@ class Strategy(ABC, Generic[T]):
         """Record that ``item``, already taken out, will not be delivered, and why."""
         self._dropped.append((item, reason))
 
+    def _share(self, dropped: list[tuple[T, str]]) -> None:
+        """Put what is given up into this list, that of the chain."""
+        self._dropped = dropped
+
     def retry_after(self, now: float) -> float:
         """Estimate in how many seconds there is room: (waiting + 1) / finished per second.
 
         One second per waiting item as long as nothing has been finished.
         """
         return (len(self) + 1) * (1.0 if self._seconds_per_item is None else self._seconds_per_item)
+
+    def __or__(self, other: Strategy[T]) -> Strategy[T]:
+        """Chains are made of filters, then one order; see `Filter`."""
+        if not isinstance(other, Strategy):
+            return NotImplemented
+        mine, yours = type(self).__name__, type(other).__name__
+        raise TypeError(
+            f"{mine} decides the order of items, so it stands at the end of a chain, and nothing "
+            f"can follow it: write {yours} | {mine} if {yours} is a filter, or choose one of them"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {len(self)}/{self.capacity}>"
@@ -164,9 +212,12 @@ class Promise(Enum):
     """What a strategy claims about itself; the conformance kit holds it to that."""
 
     FIFO = "items go in the order in which they came"
+    LIFO = "of the items that wait, the one that came last goes first"
     PRIORITY = "an item of a higher priority goes first"
     BOUNDED = "never more items wait than the capacity"
     NO_STARVATION = "every admitted item goes at last, whatever comes after it"
+    LOSSLESS = "no item is dropped once it has been admitted"
+    NEVER_WAITS = "a sender never waits: it is admitted or refused at once"
 
 
 @dataclass(frozen=True, slots=True)

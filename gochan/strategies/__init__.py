@@ -6,6 +6,7 @@ subclass `Strategy`; to offer it by name, see `StrategySpec`.
 
 from __future__ import annotations
 
+from .._filter import Filter, Key, by
 from .._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, StrategySpec, Verdict
 from ._block import Block
 from ._drop_on_full import DropOnFull
@@ -17,12 +18,15 @@ __all__ = [
     "Block",
     "DropOnFull",
     "Empty",
+    "Filter",
+    "Key",
     "PriorityCancel",
     "Promise",
     "Refuse",
     "Strategy",
     "StrategySpec",
     "Verdict",
+    "by",
 ]
 
 for _name in __all__:

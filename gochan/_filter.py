@@ -1,0 +1,211 @@
+"""A filter: a strategy that stands before another one, and lets pass what it will."""
+
+# Theory of operation
+# -------------------
+# A chain such as ``Rate(100) | Fair("tenant") | CoDel(1.0)`` is made of filters, and ends
+# with one order. Each filter holds the strategy behind it, its ``inner``, and asks it in its
+# own answers; as it stands, it passes every question on. So a chain is the first of its
+# filters, and whoever asks a strategy need not know of chains.
+#
+# What anybody in the chain gives up goes into one list, that of the first.
+#
+# Invariants (``Filter.check`` asserts them)
+# ------------------------------------------
+# 1. A chain has one order, at its end. Until ``|`` names it, that is first in, first out.
+# 2. All parts of a chain share one list of dropped items.
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from ._strategy import DEFAULT_CAPACITY, Strategy, Verdict
+
+T = TypeVar("T")
+
+Key: TypeAlias = str | Callable[[Any], Any] | None
+"""How to find what a strategy wants to know about an item; see `by`."""
+
+
+class Filter(Strategy[T], Generic[T]):
+    """A strategy that stands before another one, and decides what passes, and when.
+
+    ::
+
+        Rate(100) | Fair("tenant") | CoDel(1.0)
+
+    A chain is made of filters, then one strategy that decides the order. Alone, a filter
+    stands before a plain "first in, first out". Chaining puts the parts together and gives
+    back the first; each part can be in one chain only. A subclass overrides the questions to
+    which it has an answer of its own, and asks ``self.inner`` for the rest.
+
+    Args:
+        capacity: how many items may wait, first in, first out, if no order follows; 100 if
+            it is not said.
+
+    Attributes:
+        inner: the strategy behind it.
+    """
+
+    inner: Strategy[T]
+
+    def __init__(self, *, capacity: int | float | None = None) -> None:
+        self._open = capacity is None  # whether an order may follow
+        self._dropped = []
+        self._attach(Fifo(DEFAULT_CAPACITY if capacity is None else capacity))
+
+    def __or__(self, other: Strategy[T]) -> Filter[T]:
+        """Put ``other`` at the end of the chain.
+
+        Raises:
+            TypeError: the chain has its order already.
+            ValueError: ``other`` is at work elsewhere, or can hold nothing.
+        """
+        if not isinstance(other, Strategy):
+            return NotImplemented
+        last = self._last()
+        if not last._open:
+            mine, yours = type(last.inner).__name__, type(other).__name__
+            raise TypeError(
+                f"the chain ends with the order {mine}, so {yours} cannot follow: filters come "
+                f"before the order, and there is only one"
+            )
+        if not hasattr(other, "_dropped"):
+            raise TypeError(f"{type(other).__name__}.__init__ must call super().__init__(...)")
+        if self._in_use:
+            raise ValueError(f"{self!r} is at work already, so nothing can be put behind it")
+        if other._in_use:
+            raise ValueError(f"{other!r} is at work elsewhere; make a new one for each chain")
+        last._open = False
+        last._attach(other)
+        return self
+
+    def _attach(self, inner: Strategy[T]) -> None:
+        if not inner.capacity:
+            raise ValueError(
+                f"nothing can wait in {inner!r}, so {type(self).__name__} would never be asked; "
+                f"its capacity must be >= 1"
+            )
+        self.inner = inner
+        inner._in_use = True
+        inner._share(self._dropped)
+
+    def _share(self, dropped: list[tuple[T, str]]) -> None:
+        super()._share(dropped)
+        self.inner._share(dropped)
+
+    def _last(self) -> Filter[T]:
+        """Return the last filter of the chain."""
+        return self.inner._last() if isinstance(self.inner, Filter) else self
+
+    def another(self) -> Strategy[T]:
+        """Return a copy of ``inner``, for filters that keep several of them.
+
+        ``inner`` itself then is a pattern that never holds an item. Override `parts` to
+        return the copies.
+        """
+        return copy.deepcopy(self.inner, {id(self._dropped): self._dropped})
+
+    def parts(self) -> Iterable[Strategy[T]]:
+        """Return the strategies behind it that hold items: ``inner``, as it stands."""
+        return (self.inner,)
+
+    # Passing questions on
+
+    @property
+    def capacity(self) -> int | float:  # type: ignore[override]  # decided by the order
+        """How many items may wait."""
+        return self.inner.capacity
+
+    @property
+    def items(self) -> deque[T]:  # type: ignore[override]  # kept by the order
+        """The waiting items, if the order keeps them where they can be seen."""
+        return deque(item for part in self.parts() for item in part.items)
+
+    def offer(self, item: T, now: float) -> Verdict:
+        return self.inner.offer(item, now)
+
+    def take(self, now: float) -> T:
+        return self.inner.take(now)
+
+    def next_change(self, now: float) -> float | None:
+        changes = [part.next_change(now) for part in self.parts()]
+        return min((change for change in changes if change is not None), default=None)
+
+    def finished(self, item: T, now: float, *, waited: float, ran: float, ok: bool) -> None:
+        self.inner.finished(item, now, waited=waited, ran=ran, ok=ok)
+
+    def close(self) -> list[T]:
+        return [item for part in self.parts() for item in part.close()]
+
+    def remove(self, item: T) -> bool:
+        return any(part.remove(item) for part in self.parts())
+
+    def take_all(self, now: float) -> Iterator[T]:
+        for part in self.parts():
+            yield from part.take_all(now)
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts())
+
+    def retry_after(self, now: float) -> float:
+        return self.inner.retry_after(now)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {len(self)}/{self.capacity}> | {self.inner!r}"
+
+    def check(self) -> None:
+        """Assert the invariants at the top of this file. For tests."""
+        last = self._last()
+        assert type(last.inner) is Fifo or not last._open
+        for part in self.parts():
+            assert part._dropped is self._dropped
+            if isinstance(part, Filter):
+                part.check()
+
+
+class Fifo(Strategy[T]):
+    """The order behind a filter that was given none."""
+
+
+def overrides(strategy: Strategy[Any], question: str) -> bool:
+    """Whether a strategy, or a part of its chain, has an answer of its own to a question."""
+    answer = getattr(type(strategy), question)
+    if isinstance(strategy, Filter) and answer is getattr(Filter, question):
+        return overrides(strategy.inner, question)
+    return answer is not getattr(Strategy, question)
+
+
+def by(key: Key, name: str = "key") -> Callable[[Any], Any]:
+    """Return a function that finds something about an item, such as the tenant it is from.
+
+    Args:
+        key: a function of the item, or of the payload if the item is a job; or a name: what
+            the item (or else the payload) has under it, as an attribute or in a mapping; or
+            ``None`` for the attribute ``name`` of the item, as jobs have ``key`` and ``priority``.
+        name: see above.
+
+    Raises:
+        TypeError: ``key`` is something else.
+    """
+    if key is None:
+        key = name
+    if callable(key):
+        function = key
+        return lambda item: function(getattr(item, "payload", item))
+    if not isinstance(key, str):
+        raise TypeError(f"{name} must be a name or a function, not {key!r}")
+    wanted = key
+    return lambda item: _look_up(item, wanted)
+
+
+def _look_up(item: Any, name: str) -> Any:
+    for thing in (item, getattr(item, "payload", None)):
+        if isinstance(thing, Mapping):
+            if name in thing:
+                return thing[name]
+        elif hasattr(thing, name):
+            return getattr(thing, name)
+    raise LookupError(f"{item!r} has no {name!r}, by which a strategy wants to tell items apart")
