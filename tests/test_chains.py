@@ -81,5 +81,5 @@ def test_what_does_not_fit_is_a_type_error(
 
 def test_unknown_names_in_a_chain_are_told_as_such() -> None:
     """With the nearest."""
-    with pytest.raises(gochan.UnknownStrategyError, match="'blok'.*'block'"):
+    with pytest.raises(gochan.UnknownStrategyError, match=r"'blok'.*'block'"):
         gochan.strategy("blok(3)")
