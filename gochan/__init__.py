@@ -16,6 +16,7 @@
 #   queue       _jobs, _queue: workers that run jobs
 #   stopping    _stopping: signals that stop a queue, and room to clean up
 #   command     _command_line: what gochan accepts and prints
+#               _listing: what it says about plugins
 #               _run: a job for each line; with _child, _display
 
 from __future__ import annotations
