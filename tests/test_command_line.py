@@ -394,7 +394,7 @@ def test_strategies_are_listed_with_their_options(gochan: Call) -> None:
         "block(capacity)",
         "    when full, the sender waits",
         f"    order of plugin 'built-in' (trio-gochan {VERSION})",
-        "    promises: fifo, bounded, no-starvation",
+        "    promises: fifo, bounded, no-starvation, lossless",
     ]
     assert any(paragraph.startswith("drop-oldest(capacity)\n") for paragraph in paragraphs)
 
@@ -411,7 +411,7 @@ def test_strategies_are_listed_as_json(gochan: Call) -> None:
         "kind": "order",
         "options": "(capacity)",
         "summary": "when full, the oldest item makes room",
-        "promises": ["fifo", "bounded"],
+        "promises": ["fifo", "bounded", "no-starvation", "never-waits"],
         "plugin": "drop-oldest",
         "distribution": "gochan-drop-oldest",
     }

@@ -69,6 +69,17 @@ def uv(*arguments: object, **options: Any) -> None:
         run(UV, *arguments, **options)
 
 
+def uv_run(
+    folder: Path, wheels: Path, script: str, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a script with "uv run" in it, for which gochan is as good as published."""
+    options |= {"folder": folder, "UV_PYTHON": sys.executable, "UV_FIND_LINKS": str(wheels)}
+    try:
+        return run("sh", "-euc", script, UV_OFFLINE="1", **options)
+    except AssertionError:
+        return run("sh", "-euc", script, **options)
+
+
 # An environment with nothing but gochan, and what it needs
 
 
@@ -317,16 +328,18 @@ def test_what_the_page_tells_to_run_works(renamed: Path, wheels: Path) -> None:
     commands = [line for block in blocks("sh")[2:] for line in block.splitlines()]
     mine = [line for line in commands if "uv run" in line]
     assert len(mine) == 4
-    python = {"UV_PYTHON": sys.executable, "UV_FIND_LINKS": str(wheels)}
-    script = "\n".join(mine)
-    try:
-        ended = run("sh", "-euc", script, folder=renamed, UV_OFFLINE="1", **python)
-    except AssertionError:
-        ended = run("sh", "-euc", script, folder=renamed, **python)
+    ended = uv_run(renamed, wheels, "\n".join(mine))
     assert re.search(r"^\d+ passed", ended.stdout, re.MULTILINE)
     assert "\ndrop-newest(capacity)\n" in ended.stdout
     assert "\none\n" in ended.stdout
     assert ended.stdout.endswith("<DropNewest 0/20>\n")
+
+
+def test_what_the_page_makes_keeps_its_promises(renamed: Path, written: Path, wheels: Path) -> None:
+    """Those of the strategy that was copied; its own tests are for the author to write."""
+    ended = uv_run(renamed, wheels, "uv run pytest -q", PYTHONPATH=str(written), status=1)
+    assert "test_the_oldest_item_makes_room" in ended.stdout
+    assert "test_conformance" not in ended.stdout
 
 
 def test_the_page_names_every_file_of_the_template() -> None:
