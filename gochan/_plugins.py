@@ -206,7 +206,7 @@ class Plugins:
         """Return what can be said about a name that nobody offers."""
         known = ", ".join(self.names)
         text = f"there is no strategy named {_clean(name)!r}; known are: {known}."
-        close = difflib.get_close_matches(name[:100], self._offers, n=1)
+        close = difflib.get_close_matches(name, self._offers, n=1)
         if close:
             text += f" Did you mean {close[0]!r}?"
         skipped = [info.name for info in self._infos if info.status != "active"]

@@ -137,6 +137,7 @@ BROKEN = {
     "wrong_arguments": r"gochan_strategies\(registry.*Argument\(s\) {'registry'} .*hookspec",
     "hook_raises": r"LookupError: the moon is in the wrong place",
     "hook_exits": r"SystemExit: 3",
+    "hook_fails": r"TypeError: object of type .int. has no len",
     "wrong_thing": r"must yield StrategySpec, not <class 'gochan.strategies.Block'>",
     "no_iterable": r"must yield StrategySpec\(...\), or return a list of them, not StrategySpec\(",
     "waits": r"must yield StrategySpec\(...\), or return a list of them, not <coroutine",
@@ -416,6 +417,13 @@ def test_a_factory_that_hides_its_options_is_believed(plug: Plug) -> None:
         Plugins().strategy_for_jobs("hidden", None)
 
 
+@pytest.mark.parametrize("text", ["block(3, 4)", "block(size=3)"])
+def test_a_queue_is_told_of_wrong_options_too(text: str) -> None:
+    """Although it has an option to add."""
+    with pytest.raises(TypeError, match="strategy 'block': "):
+        Plugins([]).strategy_for_jobs(text, None)
+
+
 # Distributions with something wrong about them
 
 
@@ -452,12 +460,20 @@ def test_entry_points_that_cannot_be_read_are_a_broken_plugin(plug: Plug) -> Non
     assert (blocked.status, blocked.problem) == ("blocked", "")
 
 
-def test_damage_elsewhere_is_no_concern_of_gochan(plug: Plug) -> None:
+def test_damage_elsewhere_is_no_concern_of_gochan(
+    plug: Plug, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Neither an error nor a warning; and of two distributions of one name, the first counts."""
     plug("good")
+    older = tmp_path / "Gochan_Newest_First-0.1.dist-info"
+    older.mkdir()
+    (older / "METADATA").write_text("Name: gochan-newest-first\nVersion: 0.1\n")
+    (older / "entry_points.txt").write_text("[gochan]\nnewest-first = gochan_older\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     before = [*Plugins()]
-    plug("unrelated", "good")
+    plug("unrelated")
     assert [*Plugins()] == before
+    assert by_name(Plugins())["newest-first"].version == "1.2"
     gochan.strategy("newest-first", capacity=1)
 
 
