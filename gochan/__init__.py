@@ -12,7 +12,9 @@
 #               _timers, _wait_group, _signals: more to wait for
 #   strategies  strategies: the built-in ones
 #               _hooks, _plugins: those of others, by name
-#   queue       _jobs, _queue: workers that run jobs
+#   queue       _jobs: one piece of work
+#               _whereabouts, _stop: where a task is; a stop, and its report
+#               _queue: workers that run jobs
 #   stopping    _stopping: signals that stop a queue, and room to clean up
 #   command     _command_line: what gochan accepts and prints
 #               _run: a job for each line; with _child, _display
@@ -35,12 +37,13 @@ from ._errors import (
     UnknownStrategyError,
 )
 from ._hooks import hookimpl
-from ._jobs import Job, Outcome, current_job
+from ._jobs import Job, Outcome, Progress, current_job
 from ._plugins import strategy
-from ._queue import JobQueue, QueueStatistics, StopReport, open_job_queue
+from ._queue import JobQueue, QueueStatistics, open_job_queue
 from ._select import default, select, select_nowait
 from ._signals import open_signal_chan
-from ._stopping import cleanup, stop_on_signals
+from ._stop import StopReport, StuckJob
+from ._stopping import cleanup, stop_all, stop_on_signals
 from ._strategy import StrategySpec
 from ._timers import Ticker, after, at, every
 from ._wait_group import WaitGroup
@@ -59,12 +62,14 @@ __all__ = [
     "Outcome",
     "PluginError",
     "PluginWarning",
+    "Progress",
     "QueueStatistics",
     "ReceiveChan",
     "Refused",
     "SendChan",
     "StopReport",
     "StrategySpec",
+    "StuckJob",
     "Ticker",
     "UnknownStrategyError",
     "WaitGroup",
@@ -80,6 +85,7 @@ __all__ = [
     "open_signal_chan",
     "select",
     "select_nowait",
+    "stop_all",
     "stop_on_signals",
     "strategies",
     "strategy",

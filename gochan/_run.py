@@ -326,7 +326,7 @@ class _Run:
             self._stop(drain=self._options.drain)
 
     def _stop(self, *, drain: float) -> None:
-        self._queue._begin_stop(drain, self._options.grace, "running")
+        self._queue.stop_soon(drain=drain, grace=self._options.grace)
 
     async def _show_progress(self) -> None:
         async for now in every(0.1):
