@@ -841,7 +841,7 @@ async def open_job_queue(
             queue._nursery = nursery
             queue.resize(workers)
             # Otherwise the first jobs would be refused while all workers are free.
-            while queue._channel.statistics().tasks_waiting_receive < workers:
+            while queue._error is None and len(queue._channel._receivers) < workers:
                 await trio.lowlevel.checkpoint()
             try:
                 with queue._body:

@@ -182,12 +182,12 @@ class _Herald:
     def _line(self) -> str:
         counts = [queue.statistics() for queue in self._queues]
         running = sum(count.running for count in counts)
-        left = max(queue.seconds_left or 0.0 for queue in self._queues)
+        left = round(max(queue.seconds_left or 0.0 for queue in self._queues), 1)
         if self.stage == 1:
             may_start = [queue._finishes_queued for queue in self._queues]
             running += sum(compress([count.waiting for count in counts], may_start))
             begin = f"no further job {'is accepted' if any(may_start) else 'starts'}"
-            if not running:
+            if not running or not left:
                 return begin
             within = "" if left == math.inf else f" within {left:g} s"
             return f"{begin}, {_jobs(running)} may finish{within}; Ctrl-C cancels what runs"
