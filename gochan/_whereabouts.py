@@ -93,7 +93,7 @@ def _place(stack: list[tuple[FrameType, int]]) -> str:
         if str(frame.f_globals.get("__name__")).partition(".")[0] not in _BELOW
     ]
     if not stack:
-        return "about to begin"
+        return "nowhere"
     frame, line = (own or stack)[-1]
     code = frame.f_code
     return f"in {code.co_qualname} ({PurePath(code.co_filename).name}, line {line})"
