@@ -679,6 +679,174 @@ async def test_by_default_standard_error_tells_what_happens(
     )
 
 
+async def test_signals_stop_several_queues_in_step(autojump_clock: MockClock) -> None:
+    """What is said is about all of them, when the last one has got there."""
+    said: list[str] = []
+    async with (
+        open_audited(workers=2) as first,
+        open_job_queue(perform, workers=1) as second,
+        stop_on_signals(first, second, drain=30, grace=10, say=said.append),
+    ):
+        for queue, seconds in [(first, 5), (first, 1000), (second, 1000)]:
+            await queue.submit(insist(seconds))
+        await wait_all_tasks_blocked()
+        for phase in ("drain", "cancel", "report"):
+            signal.raise_signal(INT)
+            await wait_all_tasks_blocked(0.01)
+            assert (first.phase, second.phase) == (phase, phase)
+            await trio.sleep(6)
+    assert said == [
+        "no further job starts, 3 jobs may finish within 30 s; Ctrl-C cancels what runs",
+        "cancelling what runs: 2 jobs, with 10 s to clean up; Ctrl-C gives up on the rest",
+        "giving up on what still runs: 2 jobs",
+    ]
+
+
+async def test_a_sigint_hastens_those_that_have_come_least_far(autojump_clock: MockClock) -> None:
+    """So that nobody's time to clean up is cut short by what another one needs."""
+    said: list[str] = []
+    async with (
+        open_audited(workers=1) as first,
+        open_job_queue(perform, workers=1) as second,
+        stop_on_signals(first, second, drain=30, grace=10, say=said.append),
+    ):
+        jobs = [await queue.submit(tidy_up(5)) for queue in (first, second)]
+        await wait_all_tasks_blocked()
+        first.stop_soon(drain=0, grace=8)
+        await wait_all_tasks_blocked(0.01)
+        assert (first.phase, second.phase) == ("cancel", "run")
+        assert said == []
+        for _ in range(2):
+            signal.raise_signal(INT)
+            await wait_all_tasks_blocked(0.01)
+        assert (first.phase, second.phase) == ("cancel", "cancel")
+        await trio.sleep(6)
+    assert kinds(*jobs) == ["interrupted", "interrupted"]
+    assert said == [
+        "no further job starts, 2 jobs may finish within 30 s; Ctrl-C cancels what runs",
+        "cancelling what runs: 2 jobs, with 10 s to clean up; Ctrl-C gives up on the rest",
+    ]
+
+
+async def test_queues_that_have_ended_do_not_keep_signals_from_the_others(
+    autojump_clock: MockClock,
+) -> None:
+    """Or from anybody, if all of them have."""
+    async with open_job_queue(perform) as over, open_job_queue(perform) as stopped:
+        await stopped.stop()
+    async with stop_on_signals(over, stopped, say=str) as seen:
+        signal.raise_signal(TERM)
+        await wait_all_tasks_blocked(0.01)
+        assert (seen.signal, over.phase) == (TERM, "report")
+    async with open_audited() as queue, stop_on_signals(over, queue, stopped, say=str):
+        signal.raise_signal(TERM)
+        await wait_all_tasks_blocked(0.01)
+        assert queue.closed
+
+
+async def test_signals_are_heard_while_a_queue_is_being_cancelled(
+    autojump_clock: MockClock,
+) -> None:
+    """It may take its time, and somebody may lose patience with that."""
+    with trio.move_on_after(1):
+        async with open_audited() as queue, stop_on_signals(queue, say=str):
+            job = await queue.submit(insist(100))
+            with trio.CancelScope(shield=True):
+                await trio.sleep(2)
+                signal.raise_signal(INT)
+                await wait_all_tasks_blocked(0.01)
+                assert queue.phase != "run"
+                signal.raise_signal(INT)
+                await wait_all_tasks_blocked(0.01)
+                signal.raise_signal(INT)
+                await wait_all_tasks_blocked(0.01)
+                assert queue.report is not None
+                assert [stuck.job for stuck in queue.report.stuck] == [job]
+    assert kinds(job) == ["done"]
+
+
+async def test_each_phase_of_a_stop_is_told_whoever_began_it(autojump_clock: MockClock) -> None:
+    """And whether by a signal or by time it goes on."""
+    said: list[str] = []
+    async with open_audited(workers=1) as queue, stop_on_signals(queue, say=said.append):
+        await queue.submit(insist(100))
+        await wait_all_tasks_blocked()
+        await queue.stop(drain=0.25, grace=7)
+    assert said == [
+        "no further job starts, 1 job may finish within 0.2 s; Ctrl-C cancels what runs",
+        "cancelling what runs: 1 job, with 7 s to clean up; Ctrl-C gives up on the rest",
+        "giving up on what still runs: 1 job",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "running", "line"),
+    [
+        ({}, 0, "no further job starts"),
+        ({"drain": 0}, 1, "no further job starts"),
+        (
+            {"drain": math.inf},
+            1,
+            "no further job starts, 1 job may finish; Ctrl-C cancels what runs",
+        ),
+        (
+            {"drain": 5, "finish": "queued"},
+            3,
+            "no further job is accepted, 3 jobs may finish within 5 s; Ctrl-C cancels what runs",
+        ),
+    ],
+)
+async def test_what_is_said_first_suits_the_plan(
+    options: dict[str, Any], running: int, line: str, autojump_clock: MockClock
+) -> None:
+    """Nothing is said about jobs that are not there, or time that there is not."""
+    said: list[str] = []
+    async with open_audited() as queue, stop_on_signals(queue, **options, say=said.append):
+        for _ in range(running):
+            await queue.submit(sleep(1))
+        await wait_all_tasks_blocked()
+        signal.raise_signal(TERM)
+        await wait_all_tasks_blocked(0.01)
+        assert queue.closed
+    assert said[0] == line
+
+
+async def test_by_default_stuck_jobs_are_named_in_the_end(
+    autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With their stacks, since whoever looks there wonders why the program does not end."""
+    async with open_audited(workers=1) as queue, stop_on_signals(queue, drain=2, grace=1):
+        await queue.submit(insist(100))
+        await wait_all_tasks_blocked()
+        signal.raise_signal(TERM)
+        await trio.sleep(10)
+        assert queue.report is not None
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[2:] == [
+        "giving up on what still runs: 1 job",
+        *str(queue.report.stuck[0]).split("\n"),
+    ]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit])
+async def test_a_failure_to_say_something_ends_the_queue(
+    error: type[BaseException], autojump_clock: MockClock
+) -> None:
+    """Its error comes out of the block of the queue, and the stop goes on."""
+
+    def say(_: str) -> None:
+        raise error
+
+    with pytest.raises(error):
+        async with open_audited(workers=1) as queue, stop_on_signals(queue, say=say):
+            job = await queue.submit(sleep(100))
+            await wait_all_tasks_blocked()
+            signal.raise_signal(TERM)
+            await trio.sleep_forever()
+    assert kinds(job) == ["cancelled"]
+    assert queue.report is not None
+
+
 def test_outside_the_main_thread_there_are_no_signals() -> None:
     """Only the main one is given any by Python."""
     errors: list[str] = []
