@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 from typing import Any, Final, final
@@ -68,17 +67,30 @@ async def stop_all(
     check_plan(drain, grace, finish)
     for queue in queues:
         queue.stop_soon(drain=drain, grace=grace, finish=finish)
-    await trio.lowlevel.checkpoint()
+    if not queues:
+        await trio.lowlevel.checkpoint()
     return tuple([await queue._stopped() for queue in queues])
 
 
 @final
-@dataclass(slots=True)
 class SignalStop:
-    """What `stop_on_signals` has seen."""
+    """What `stop_on_signals` has seen.
 
-    signal: int | None = None
-    """The signal that began the stop; ``None`` if there was none."""
+    Attributes:
+        signal: the one that came first; ``None`` if there was none.
+    """
+
+    def __init__(self, queues: Sequence[JobQueue[Any, Any]]) -> None:
+        self.signal: int | None = None
+        self._queues = queues
+
+    async def wait(self) -> tuple[StopReport, ...]:
+        """Wait until all queues were stopped, whoever began it, and return their reports.
+
+        For programs that serve until they are told to end. If it is cancelled, nothing has
+        changed.
+        """
+        return tuple([await queue._stopped() for queue in self._queues])
 
 
 @asynccontextmanager
@@ -113,7 +125,7 @@ async def stop_on_signals(
     check_plan(drain, grace, finish)
     if say is not None and not callable(say):
         raise TypeError(f"say must be a function of a line, not {say!r}")
-    seen = SignalStop()
+    seen = SignalStop(queues)
     herald = _Herald(queues, say)
 
     async def obey(signals: Chan[int]) -> None:

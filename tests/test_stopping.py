@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -25,6 +26,7 @@ from gochan import (
 from gochan.strategies import Strategy
 
 from .benchmarks.no_job_after_stop import play_all
+from .processes import start, wait_until
 from .work import auditing, fail, insist, kinds, open_audited, perform, sleep, tidy_up
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -845,6 +847,97 @@ async def test_a_failure_to_say_something_ends_the_queue(
             await trio.sleep_forever()
     assert kinds(job) == ["cancelled"]
     assert queue.report is not None
+
+
+async def test_a_program_can_serve_until_it_is_stopped(autojump_clock: MockClock) -> None:
+    """And then has the reports, of all queues."""
+    async with (
+        open_audited() as first,
+        open_job_queue(perform) as second,
+        stop_on_signals(first, second, drain=3, say=str) as stop,
+        trio.open_nursery() as nursery,
+    ):
+        job = await second.submit(sleep(99))
+
+        async def terminate() -> None:
+            await trio.sleep(5)
+            signal.raise_signal(TERM)
+
+        nursery.start_soon(terminate)
+        reports = await stop.wait()
+        assert trio.current_time() == 8
+    assert reports == (first.report, second.report)
+    assert reports[1].interrupted == (job,)
+
+
+PROGRAM = """
+import sys, trio, gochan
+
+async def work(seconds):
+    if seconds > 5:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(seconds)
+    try:
+        await trio.sleep(seconds)
+    except trio.Cancelled:
+        with gochan.cleanup():
+            await trio.sleep(0.05)
+        print("cleaned up", flush=True)
+        raise
+
+async def main():
+    with trio.CancelScope() as scope:
+        async with (
+            gochan.open_job_queue(work, workers=2) as first,
+            gochan.open_job_queue(work) as second,
+            gochan.stop_on_signals(first, second, drain=DRAIN, grace=GRACE) as stop,
+        ):
+            for queue, seconds in [(first, 4), (second, 3), (second, 3), JOB]:
+                await queue.submit(seconds)
+            print("ready", flush=True)
+            reports = await stop.wait()
+            print(*(len(r.interrupted) for r in reports), *(len(r.stuck) for r in reports))
+            if any(report.stuck for report in reports):
+                sys.stdout.flush()
+                import os
+                os._exit(70)
+    print("ended with", stop.signal)
+
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("first", [INT, TERM])
+def test_a_real_program_ends_in_time_on_one_real_signal(first: int) -> None:
+    """Further SIGTERMs change nothing."""
+    program = PROGRAM.replace("DRAIN", "0.3").replace("GRACE", "10").replace("JOB", "(first, 4)")
+    with start(command=(sys.executable, "-c", program)) as running:
+        wait_until(lambda: running.out == b"ready\n", "the program to begin")
+        running.signal(first)
+        running.expect("no further job starts")
+        running.signal(TERM)
+        ended = running.ended()
+    assert ended.status == 0
+    assert ended.out == b"ready\n" + b"cleaned up\n" * 3 + b"2 1 0 0\nended with %d\n" % first
+    assert ended.err.splitlines() == [
+        "no further job starts, 3 jobs may finish within 0.3 s; Ctrl-C cancels what runs",
+        "cancelling what runs: 3 jobs, with 10 s to clean up; Ctrl-C gives up on the rest",
+    ]
+
+
+def test_three_real_interrupts_are_enough_for_a_real_program() -> None:
+    """Whatever its jobs do; those that are stuck are named, and the library does not exit."""
+    program = PROGRAM.replace("DRAIN", "600").replace("GRACE", "600").replace("JOB", "(first, 900)")
+    with start(command=(sys.executable, "-c", program)) as running:
+        wait_until(lambda: running.out == b"ready\n", "the program to begin")
+        for line in ("no further job starts", "cancelling what runs", "giving up"):
+            running.signal(INT)
+            running.expect(line)
+        ended = running.ended()
+    assert ended.status == 70
+    assert ended.out == b"ready\n" + b"cleaned up\n" * 2 + b"1 1 1 0\n"
+    assert "job 2 (work) has run for " in ended.err
+    assert "and is still in work (<string>, line " in ended.err
 
 
 def test_outside_the_main_thread_there_are_no_signals() -> None:
