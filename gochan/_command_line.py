@@ -24,17 +24,9 @@ from ._loads import SCENARIOS, LoadError
 from ._plot import check_picture, draw
 from ._plugins import Plugins, installed_plugins
 from ._run import BROKEN_PIPE, Options, run
-from ._sim import (
-    Make,
-    as_json_list,
-    as_table,
-    check_strategy,
-    compare,
-    invented,
-    recorded,
-    usual_strategies,
-)
+from ._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
 from ._simulation import BrokenStrategy
+from ._strategy import Strategy
 
 
 def command_line(arguments: Sequence[str]) -> int:
@@ -223,16 +215,7 @@ def run_command(
     command, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads the output any more,
     128 + N after another signal N that ends the run.
     """  # noqa: D301  # click wants the character
-    try:
-        with redirect_stdout(sys.stderr):  # a plugin may print
-            chosen = installed_plugins().strategy_for_jobs(strategy, capacity)
-    except (PluginError, TypeError, ValueError) as error:
-        text = "; ".join([str(error), *getattr(error, "__notes__", ())])
-        raise click.BadParameter(text, param_hint="--strategy") from None
-    except Exception as error:
-        raise click.BadParameter(
-            f"{strategy!r} cannot be made: {error!r}", param_hint="--strategy"
-        ) from None
+    chosen = _make_strategy(strategy, capacity)
     if "{}" not in command[0] and shutil.which(command[0]) is None:
         complain(f"{command[0]}: command not found")
         return 127
@@ -250,6 +233,18 @@ def run_command(
                 raise
             complain(f"strategy {strategy!r} is broken: {error!r}")
             return 2
+
+
+def _make_strategy(text: str, capacity: int | None = None) -> Strategy[Any]:
+    """Make the strategy that an option asks for."""
+    try:
+        with redirect_stdout(sys.stderr):  # a plugin may print
+            return installed_plugins().strategy_for_jobs(text, capacity)
+    except (PluginError, TypeError, ValueError) as error:
+        why = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    except Exception as error:
+        why = f"{text!r} cannot be made: {error!r}"
+    raise click.BadParameter(why, param_hint="--strategy")
 
 
 def _open_input(path: str, option: str) -> BinaryIO:
@@ -392,10 +387,10 @@ def sim_command(
         raise click.UsageError("--load goes with neither --scenario nor --seeds")
     if load_path is None and patience is not None:
         raise click.UsageError("--patience goes with --load; in scenarios it is 1 second")
+    for text in strategies:
+        _make_strategy(text)
     make = partial(installed_plugins().strategy_for_jobs, capacity=None)
     chosen, missing = usual_strategies(make) if not strategies else ([*strategies], "")
-    for text in strategies:
-        _check_strategy(text, make)
     if plot_path is not None:
         _check_plot(plot_path)
     try:
@@ -421,13 +416,6 @@ def sim_command(
         width = shutil.get_terminal_size().columns
         print("\n".join(as_table(*one, width) for one in tried), end="")
     return 0
-
-
-def _check_strategy(text: str, make: Make) -> None:
-    try:
-        check_strategy(text, make)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--strategy") from None
 
 
 def _check_plot(path: str) -> None:

@@ -9,6 +9,10 @@
 # mind since it was asked last, so it is settled before anything else, and the first in
 # each line has an alarm for the moment at which it says that it may change again.
 #
+# Alarms are also set in the middle of things, where nothing may be raised. So what the
+# strategy raises when it is asked for its next change is kept, and whoever is first in
+# line is woken to raise it.
+#
 # Whoever leaves a line uncalled may have blocked others whose items are let in more easily,
 # or may have been about to look at what time has brought. So those who are first now have
 # their alarms set at once.
@@ -66,6 +70,7 @@ class Keeper(Generic[T]):
         "_time",
         "_times_offer",
         "_times_take",
+        "_trouble",
         "_unasked",
         "on_admit",
         "strategy",
@@ -107,6 +112,7 @@ class Keeper(Generic[T]):
         # When it was asked last: in one operation always at the same moment, or it could say
         # "not yet" a moment before the change, and "no change to come" a moment after.
         self._time = 0.0
+        self._trouble: Exception | None = None  # what next_change has raised
         self._unasked = False  # whether those who are first now have yet to look
 
     def __len__(self) -> int:
@@ -205,6 +211,9 @@ class Keeper(Generic[T]):
 
     def strike(self, channel: Chan[T]) -> None:
         """Do what time allows by now, or what the strategy has learnt since it was asked."""
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            raise trouble
         if channel._senders or channel._receivers:
             self._look_at_clock()
         self._settle(channel)
@@ -301,7 +310,11 @@ class Keeper(Generic[T]):
         if self._unasked:
             return -math.inf
         # From the moment when it was asked: the change may be due by now.
-        change = self.strategy.next_change(self._time)
+        try:
+            change = self.strategy.next_change(self._time)
+        except Exception as error:
+            self._trouble = error
+            return -math.inf
         if change is None:
             return math.inf
         if change > self._time:
