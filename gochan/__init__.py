@@ -8,6 +8,7 @@
 #               _choosing: the cases of a select, and how it waits
 #               _strategy: what decides about waiting items, the protocol
 #   channel     _channel: send, receive, close; with _keeper, _cases, _ends
+#               _batches: many values at once
 #   select      _select: wait for the first of several cases
 #               _timers, _wait_group, _signals: more to wait for
 #   strategies  strategies: the built-in ones
@@ -20,6 +21,7 @@
 from __future__ import annotations
 
 from . import lowlevel, strategies
+from ._batches import Batches, Unsent
 from ._channel import Chan, ChanStatistics
 from ._choosing import Case
 from ._ends import ReceiveChan, SendChan
@@ -46,6 +48,7 @@ from ._timers import Ticker, after, at, every
 from ._wait_group import WaitGroup
 
 __all__ = [
+    "Batches",
     "Case",
     "Chan",
     "ChanBrokenError",
@@ -67,6 +70,7 @@ __all__ = [
     "StrategySpec",
     "Ticker",
     "UnknownStrategyError",
+    "Unsent",
     "WaitGroup",
     "after",
     "at",
