@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -471,6 +471,29 @@ async def test_nobody_keeps_the_thread_longer_than_the_interval_and_one_piece_of
     # Had they yielded in each call, the bound would say nothing about the interval.
     assert max(timekeeper.kept) > 0.8 * bound
     assert len(timekeeper.kept) < operations
+
+
+@pytest.mark.parametrize("strategy", [False, True])
+async def test_an_iterable_keeps_the_thread_no_longer_than_its_items_need(
+    clock: Clock, strategy: bool
+) -> None:
+    """Sending many looks at the clock after each item that somebody's code has to make."""
+    dice = random.Random(0)
+    longest_work = 70 * MICROSECOND
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            clock.work(dice.uniform(0, longest_work))
+            yield number
+
+    timekeeper = KeepingTime(clock)
+    trio.lowlevel.add_instrument(timekeeper)
+    channel = Chan[int](strategy=Block(math.inf)) if strategy else Chan[int](math.inf)
+    await channel.send_many(items())
+    trio.lowlevel.remove_instrument(timekeeper)
+    # The next item is there already when time turns out to be up.
+    assert max(timekeeper.kept) <= INTERVAL + 2 * longest_work + 1e-9
+    assert max(timekeeper.kept) > INTERVAL
 
 
 LOOPS: Calls = {
