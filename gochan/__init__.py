@@ -9,6 +9,7 @@
 #               _strategy: what decides about waiting items, the protocol
 #               _filter: what stands before another strategy
 #   channel     _channel: send, receive, close; with _keeper, _cases, _ends
+#               _batches: many values at once
 #   select      _select: wait for the first of several cases
 #               _timers, _wait_group, _signals: more to wait for
 #   strategies  strategies: the built-in ones
@@ -29,6 +30,7 @@
 from __future__ import annotations
 
 from . import lowlevel, strategies
+from ._batches import Batches, Unsent
 from ._channel import Chan, ChanStatistics
 from ._choosing import Case
 from ._ends import ReceiveChan, SendChan
@@ -56,6 +58,7 @@ from ._timers import Ticker, after, at, every
 from ._wait_group import WaitGroup
 
 __all__ = [
+    "Batches",
     "Case",
     "Chan",
     "ChanBrokenError",
@@ -79,6 +82,7 @@ __all__ = [
     "StuckJob",
     "Ticker",
     "UnknownStrategyError",
+    "Unsent",
     "WaitGroup",
     "after",
     "at",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import trio
 
 
@@ -13,12 +16,15 @@ class ChanClosedError(trio.ClosedResourceError):
 
     Attributes:
         value: what could not be sent; ``None`` if this was a receive.
+        unsent: after `Chan.send_many`, yields ``value`` and all items after it; otherwise
+            nothing.
         case: in a select, the index or the name of the case; otherwise ``None``.
     """
 
     def __init__(self, message: str, value: object = None) -> None:
         super().__init__(message)
         self.value = value
+        self.unsent: Iterator[Any] = iter(())
         self.case: int | str | None = None
 
 
@@ -47,6 +53,8 @@ class Refused(Exception):
 
     Attributes:
         value: the item.
+        unsent: after `Chan.send_many`, yields the item and all those after it; otherwise
+            nothing.
         reason: why, in a word or two, such as ``"full"``.
         retry_after: seconds after which trying again makes sense, if known.
         case: in a select, the index or the name of the case; otherwise ``None``.
@@ -57,6 +65,7 @@ class Refused(Exception):
         self.reason = reason
         self.retry_after = retry_after
         self.value = value
+        self.unsent: Iterator[Any] = iter(())
         self.case: int | str | None = None
 
     def __str__(self) -> str:

@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 import trio
 
-from ._errors import Refused
+from ._errors import ChanClosedError, EndOfChannel, Refused
 from ._filter import Filter, overrides
 from ._pacing import OUTSIDE
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy
@@ -147,6 +147,22 @@ class Keeper(Generic[T]):
             channel._peak = used
         return True
 
+    def submit_many(self, channel: Chan[T], values: list[T]) -> None:
+        """Send as many of ``values`` now as possible; those that were sent are taken out."""
+        going_on = True
+        while going_on and values:
+            if channel._closed:
+                raise channel._closed_error(values[0])
+            channel._check_thread(channel._receivers, channel._senders)
+            going_on = False
+            try:
+                if self._submit(channel, values[0]):
+                    del values[0]
+                    going_on = True
+            finally:
+                # Last, so that what is raised here leaves no doubt about what was sent.
+                going_on |= self._report(channel)
+
     def _submit(self, channel: Chan[T], value: T) -> bool:
         self._look_at_clock()
         if self.timed:
@@ -191,6 +207,28 @@ class Keeper(Generic[T]):
                 raise channel._end()
             if not reported:
                 return NOTHING
+
+    def fetch_many(self, channel: Chan[T], values: list[T], size: int) -> None:
+        """Receive into ``values`` what there is now, until it has that size.
+
+        If the strategy or ``on_drop`` fails, all of them are put back, in front.
+        """
+        # What ``on_drop`` sends meanwhile is not there now; it might go on for ever.
+        there = max(1, len(self) + len(channel._senders))
+        try:
+            for _ in range(min(size - len(values), there)):
+                value = self.fetch(channel)
+                if value is NOTHING:
+                    break
+                values.append(value)
+        except BaseException as error:
+            ended = isinstance(error, (ChanClosedError, EndOfChannel))
+            if values and ended and channel._closed and not len(self):
+                return  # whoever comes next will meet it
+            self._front.extendleft(reversed(values))
+            values.clear()
+            self._settle(channel)
+            raise
 
     def _fetch(self, channel: Chan[T]) -> T | Nothing:
         self._look_at_clock()

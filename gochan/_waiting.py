@@ -4,7 +4,8 @@
 # -------------------
 # A task that cannot finish at once puts a waiter into the line of each channel it
 # cares about, and awaits it. A plain send or receive waits in one line, with an
-# Offer; a select waits in several, with a Choice (see _choosing.py). Whoever can
+# Offer; a send of many values with a BulkOffer, which stays there until all of them
+# are gone; a select waits in several, with a Choice (see _choosing.py). Whoever can
 # serve the first waiter of a line finishes it: that takes it out of all its lines,
 # gives it a result and wakes its task, all without a switch of tasks, so a waiter
 # is served once however many lines it stood in. Trio promises that a task which
@@ -160,6 +161,10 @@ class Waiter(ABC):
         self.finish(result)
         return wish.value
 
+    def serve_many(self, line: Line, number: int) -> list[Any]:
+        """Let it send up to ``number`` values, at least one, and return them."""
+        return [self.serve(line)]
+
 
 @final
 class Offer(Waiter):
@@ -241,6 +246,74 @@ def wait_in(
         finally:
             del error
     return result
+
+
+@final
+class BulkOffer(Waiter):
+    """The place of a task that waits to send many values, in one line.
+
+    It stays in line until all of them have been sent, and lets others go first after each. If
+    it is cancelled, those that have not been sent are still in the list that it was given.
+    """
+
+    __slots__ = ("line", "pace", "values")
+
+    role: Final[Role] = "send"
+
+    def __init__(self, line: Line, values: list[Any], pace: Pace) -> None:
+        super().__init__()
+        if line:
+            first(line).check_thread()
+        self.task = current_task()
+        self.thread = get_ident()
+        self.line = line
+        self.pace = pace
+        self.values = values
+        line[self] = NO_CASES
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            (yield self._sleep_message).unwrap()
+        finally:
+            self._sleep_message = None  # which knows this offer, as it knows the message
+        self.pace.restart()
+        error, self.error = self.error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # it would be in a cycle with its traceback
+
+    @property
+    def value(self) -> Any:
+        """What it would send next."""
+        return self.values[0]
+
+    def _give_up(self, _: RaiseCancelT) -> Abort:
+        del self.line[self]
+        return Abort.SUCCEEDED
+
+    def choose(self, *lines: Line) -> Wish:
+        return self
+
+    def withdraw(self) -> None:
+        del self.line[self]
+
+    def serve(self, line: Line, result: object = None) -> Any:
+        return self._send(1, result)[0]
+
+    def serve_many(self, line: Line, number: int) -> list[Any]:
+        return self._send(number if len(line) == 1 else 1)
+
+    def _send(self, number: int, result: object = None) -> list[Any]:
+        self.check_thread()
+        sent = self.values[:number]
+        del self.values[:number]
+        if self.values:
+            self.line.move_to_end(self)
+        else:
+            self.finish(result)
+        return sent
 
 
 class TimedWaiter(Waiter):
