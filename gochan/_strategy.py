@@ -168,9 +168,12 @@ class Strategy(ABC, Generic[T]):
         """Return the waiting item that can be spared best, ``None`` if it cannot tell.
 
         A filter that has to make room for others, such as one that shares it between keys, takes
-        it out with `remove`. As it stands, this is the first of ``items``, the oldest.
+        it out with `remove`. As it stands, this is the first of ``items``, the oldest, but only if
+        `take` is not overridden, or `remove` is, too.
         """
-        return self.items[0] if self.items else None
+        mine = type(self)
+        removes = mine.take is Strategy.take or mine.remove is not Strategy.remove
+        return self.items[0] if self.items and removes else None
 
     def take_all(self, now: float) -> Iterator[T]:
         """Give out everything that waits, for `gochan.Chan.drain`.
