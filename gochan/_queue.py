@@ -42,7 +42,6 @@ from trio.lowlevel import ParkingLot, Task, disable_ki_protection, enable_ki_pro
 from ._channel import Chan
 from ._choosing import check_priority
 from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
-from ._filter import overrides
 from ._jobs import CURRENT, KINDS, Cause, Job, Kind, name_of
 from ._pacing import OUTSIDE
 from ._plugins import installed_plugins
@@ -104,7 +103,6 @@ class JobQueue(Generic[P, R]):
         self._handler = handler
         self._handler_name = name_of(handler)
         self._strategy = strategy
-        self._hands_back = overrides(strategy, "close")
         self._thread = get_ident()
         self._failures = failures
         self._grace = grace
@@ -245,7 +243,7 @@ class JobQueue(Generic[P, R]):
     def _close(self) -> None:
         self._channel.close()
         self._take_back(self._channel._take_handed_back(), "the queue was closed")
-        if self._hands_back and not len(self._strategy):
+        if self._strategy.hands_back and not len(self._strategy):
             # Then so do those that a worker has in its hand, but has not started.
             self._take_back(self._waiting, "the queue was closed")
 
