@@ -29,26 +29,27 @@ class Adaptive(Filter[T]):
     """Limit how many jobs are in work, and learn the limit from how they end.
 
     For job queues whose handler uses something of unknown strength, such as a database: give
-    the queue as many workers as there could ever be, and this finds out how many of them do
-    good. It judges by windows: as many jobs as the limit, at least 10, all begun
-    since the limit was changed last. If a tenth of them went wrong, the limit becomes 0.9 of
-    itself. If all went well, and at least half of the limit was in use:
+    the queue as many workers as there could ever be of use, and this finds out how many are.
+    It judges by windows: as many jobs as the limit, at least 10. If a tenth of them went
+    wrong, the limit becomes nine tenths of itself; those that began before count no more.
+    If not, and at least half of the limit was in use:
 
-    - ``"aimd"`` (additive increase, multiplicative decrease): the limit grows by 1. It needs to
-      see something go wrong, so give the jobs a timeout, or it a ``target``.
-    - ``"gradient"``: as long as the jobs of a window take at most 1.5 times as long as usual, the limit
-      grows, by up to a fifth of its square root; it shrinks if they take longer. For
-      jobs that are alike. What lasts becomes usual: a long overload it gets used to.
+    - ``"aimd"`` (additive increase, multiplicative decrease): it grows by 1. This needs to see
+      something go wrong: give the jobs a timeout, or it a ``target``.
+    - ``"gradient"``: it grows, by a fifth of its square root, as long as jobs run at most
+      1.5 times as long as usual, and shrinks if they run longer. For jobs that are alike,
+      and load that comes and goes: what lasts becomes usual, so if there always are more
+      jobs than can be done, the limit creeps up.
 
     A job went wrong if it failed, timed out, was cancelled, or ran longer than ``target``; one
     that never started says nothing. Only job queues tell what became of a job, so in a plain
     channel nothing would go any more once the limit is reached.
 
-    Source: Netflix, concurrency-limits, AIMDLimit, Gradient2Limit and WindowedLimit; the windows
-    there are of time.
+    Source: Netflix, concurrency-limits: AIMDLimit, Gradient2Limit and WindowedLimit, whose
+    windows are of time.
 
     Args:
-        start: the first limit.
+        start: the first limit; rather too low than too high.
         least: the lowest limit, at least 1.
         most: the highest limit.
         by: ``"aimd"`` or ``"gradient"``.
@@ -97,7 +98,8 @@ class Adaptive(Filter[T]):
         return item
 
     def finished(self, item: T, now: float, *, waited: float, ran: float, ok: bool) -> None:
-        if ran or ok:
+        # One that began before the limit was lowered says nothing about the limit that is now.
+        if (ran or ok) and ran <= now - self._lowered:
             self._learn(now, ran, ok and ran <= self._target)
         self._in_work -= 1
         super().finished(item, now, waited=waited, ran=ran, ok=ok)
@@ -108,8 +110,7 @@ class Adaptive(Filter[T]):
 
     def _learn(self, now: float, ran: float, well: bool) -> None:
         self._jobs += 1
-        # One that began before the limit was lowered says nothing about the limit that is now.
-        self._wrong += not well and ran <= now - self._lowered
+        self._wrong += not well
         self._seconds += ran
         self._busiest = max(self._busiest, self._in_work)
         size = max(self._limit, _FEWEST)

@@ -15,10 +15,11 @@ import heapq
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from random import Random
 from statistics import mean, quantiles
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import gochan
 from gochan.strategies import ADMIT, Empty, Refuse, Strategy
@@ -174,17 +175,20 @@ POLICIES = [
 
 
 def main() -> None:
-    """Print a table."""
-    print("                                              twice the load                workers 5 x slower")
-    print("policy                                        goodput median   p99 wasted recovery  goodput   p99 wasted")
+    """Print a table: per cent, milliseconds, numbers of jobs, and seconds."""
+    print(f"{'':45} twice the load" + " " * 18 + "workers 5 x slower")
+    print(f"{'':44}", *["goodput   p50   p99 wasted back"] * 2, sep="  ")
     for policy in POLICIES:
-        load = twice_the_load(lambda policy=policy: gochan.strategy(policy))
-        slow = slow_workers(lambda policy=policy: gochan.strategy(policy))
-        print(
-            f"{policy:45} {load.goodput:6.0f}% {load.median * 1e3:6.0f}"
-            f" {load.p99 * 1e3:6.0f} {load.wasted:6.0f} {load.recovery:6.1f} s"
-            f" {slow.goodput:8.0f}% {slow.p99 * 1e3:6.0f} {slow.wasted:6.0f}"
-        )
+        make = partial(gochan.strategy, policy)
+        print(f"{policy:45}", *map(row, (twice_the_load(make), slow_workers(make))))
+
+
+def row(figures: Figures) -> str:
+    """Return figures as text."""
+    return (
+        f"{figures.goodput:6.0f} %{figures.median * 1e3:6.0f}{figures.p99 * 1e3:6.0f}"
+        f"{figures.wasted:7.0f}{figures.recovery:5.1f}"
+    )
 
 
 if __name__ == "__main__":
