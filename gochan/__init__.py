@@ -13,6 +13,7 @@
 #               _timers, _wait_group, _signals: more to wait for
 #   strategies  strategies: the built-in ones
 #               _hooks, _chains, _plugins: those of others, by name
+#   proof       testing: whether a strategy keeps the rules; import it yourself
 #   queue       _jobs, _queue: workers that run jobs
 #   stopping    _stopping: signals that stop a queue, and room to clean up
 #   command     _command_line: what gochan accepts and prints

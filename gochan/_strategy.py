@@ -225,7 +225,8 @@ class Promise(Enum):
     LIFO = "of the items that wait, the one that came last goes first"
     PRIORITY = "an item of a higher priority goes first"
     BOUNDED = "never more items wait than the capacity"
-    NO_STARVATION = "every admitted item goes at last, whatever comes after it"
+    FAIR = "keys take turns: none goes twice while another one waits for its first time"
+    NO_STARVATION = "no admitted item waits for ever, whatever comes after it"
     LOSSLESS = "no item is dropped once it has been admitted"
     NEVER_WAITS = "a sender never waits: it is admitted or refused at once"
 

@@ -141,7 +141,7 @@ def test_the_reading_of_imports_sees_what_there_is() -> None:
 
 def test_few_things_are_needed() -> None:
     """Trio and pluggy; the command line alone has its extras."""
-    extras = {"_choosing": {"hypothesis"}}
+    extras = {"_choosing": {"hypothesis"}, "testing": {"hypothesis", "pytest"}}
     extras |= {name: {"click", "rich"} for name in ("_command_line", "_display", "_run")}
     for name, paths in modules().items():
         needed = {
@@ -174,6 +174,9 @@ PUBLIC = [
     for name in modules()
     if name == "__init__" or not name.startswith("_")
 ]
+# Modules of which `import gochan` knows nothing, since few programs need them.
+BY_ITSELF = {"testing"}
+
 every_public_module = pytest.mark.parametrize("module", PUBLIC, ids=lambda m: m.__name__)
 
 
@@ -194,13 +197,14 @@ def test_all_is_sorted_and_complete(module: ModuleType) -> None:
     names = list(module.__all__)
     assert names == sorted(names, key=lambda name: (not name.isupper(), name))
     assert len({*names}) == len(names)
-    there = {name for name in vars(module) if not name.startswith("_")} - {"annotations"}
-    assert there == {*names}
+    there = {name for name in vars(module) if not name.startswith("_")}
+    assert there - {"annotations", *BY_ITSELF} == {*names}
 
 
 def test_public_modules_are_public() -> None:
     """Each that has no underscore can be reached from ``import gochan``."""
-    assert {"gochan", "gochan.lowlevel", "gochan.strategies"} <= {m.__name__ for m in PUBLIC}
+    public = {"gochan", "gochan.lowlevel", "gochan.strategies", "gochan.testing"}
+    assert public == {module.__name__ for module in PUBLIC}
     for module in PUBLIC:
         if module is not gochan:
             assert getattr(gochan, module.__name__.removeprefix("gochan.")) is module
