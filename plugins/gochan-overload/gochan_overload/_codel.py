@@ -46,11 +46,11 @@ class CoDel(Strategy[T]):
         self._long = check_number("patience", patience, above=0) / 2
         self._short = self._long / 5
         self._lifo = lifo
-        self._last_empty: float | None = None  # when the queue was; None before the first item
+        self._last_empty = 0.0  # when the queue was, as far as it shows when an item comes
         self._until: deque[float] = deque()  # how long each of the items may wait
 
     def _overloaded(self, now: float) -> bool:
-        return self._last_empty is not None and now - self._last_empty > self._long
+        return now - self._last_empty > self._long
 
     def _shed(self, now: float) -> None:
         """Give up the oldest items, as far as they have waited too long."""
@@ -78,14 +78,9 @@ class CoDel(Strategy[T]):
             else:
                 item, until = self.items.popleft(), self._until.popleft()
             if until >= now:
-                break
+                return item
             self.drop(item, "waited")
-        else:
-            self._last_empty = now
-            raise Empty
-        if not self.items:
-            self._last_empty = now
-        return item
+        raise Empty
 
     def next_change(self, now: float) -> None:
         """Return ``None``: time alone lets nothing in or out, but the time does matter."""

@@ -147,4 +147,5 @@ class Deadline(Filter[T]):
 
     def check(self) -> None:
         super().check()
+        assert all(self._waiting.values())
         assert sum(map(len, self._waiting.values())) == len(self)

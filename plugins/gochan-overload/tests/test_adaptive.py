@@ -201,8 +201,8 @@ def test_by_gradient_jobs_of_no_time_and_of_little_use_change_nothing() -> None:
     strategy = Adaptive[str](start=20, by="gradient")
     finish(strategy, 200, ran=0.0)
     assert strategy.limit == 20
+    strategy = Adaptive[str](start=20, by="gradient")
     for now in range(1000):
-        strategy = Adaptive[str](start=20, by="gradient")
         strategy.offer("job", now)
         strategy.finished(strategy.take(now), now + 1.0, waited=0.0, ran=1.0, ok=True)
     assert strategy.limit == 20

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from gochan_overload import CoDel, Deadline
+from gochan_overload import CoDel, Deadline, Rate
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -140,7 +140,7 @@ def test_jobs_that_never_started_teach_nothing() -> None:
     """They ran for no time, but not because they were fast."""
     strategy = Deadline[str](10.0)
     work(strategy, 2.0)
-    work(strategy, 0.0, ok=False)
+    work(strategy, 0.0, 0.0, ok=False)
     assert strategy.slack == 3
     work(strategy, 0.0, 0.0)
     assert strategy.slack < 3
@@ -183,6 +183,15 @@ def test_when_workers_slow_down_a_moving_slack_follows() -> None:
 
 
 # What is behind it
+
+
+def test_it_passes_on_when_an_answer_changes_with_time() -> None:
+    """Of itself it has no such moment."""
+    strategy = Deadline[str](1.0) | Rate(1, wait=True)
+    assert strategy.next_change(0.0) is None
+    strategy.offer("a", 0.0)
+    strategy.offer("b", 0.0)
+    assert strategy.next_change(0.0) == 1.0
 
 
 class Coming(Strategy[Any]):

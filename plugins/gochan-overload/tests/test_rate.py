@@ -84,6 +84,17 @@ def test_who_comes_back_when_told_is_let_in_and_nobody_earlier(
     assert strategy.offer(0, moment) is ADMIT
 
 
+def test_the_moment_to_come_back_is_never_rounded_down() -> None:
+    """Here what is missing is between two numbers, and the smaller one would be too early."""
+    strategy = Rate[int](1 - 2**-53)
+    strategy.offer(0, 0.0)
+    now = 2**-53
+    verdict = strategy.offer(0, now)
+    assert isinstance(verdict, Refuse)
+    assert verdict.retry_after is not None
+    assert strategy.offer(0, now + verdict.retry_after) is ADMIT
+
+
 @given(LIMITS, st.integers(1, 50), MOMENTS)
 def test_after_a_pause_a_whole_burst_is_let_in(limit: float, burst: int, now: float) -> None:
     """Not one less because of roundings, and not one more."""
