@@ -16,8 +16,12 @@
 #   proof       testing: whether a strategy keeps the rules; import it yourself
 #   queue       _jobs, _queue: workers that run jobs
 #   stopping    _stopping: signals that stop a queue, and room to clean up
+#   simulation  _loads: jobs that come at certain moments
+#               _simulation: a queue in virtual time
+#               _figures: what has come of it
 #   command     _command_line: what gochan accepts and prints
 #               _run: a job for each line; with _child, _display
+#               _sim: strategies under the same load; with _plot
 
 from __future__ import annotations
 

@@ -142,7 +142,8 @@ def test_the_reading_of_imports_sees_what_there_is() -> None:
 def test_few_things_are_needed() -> None:
     """Trio and pluggy; the command line alone has its extras."""
     extras = {"_choosing": {"hypothesis"}, "testing": {"hypothesis", "pytest"}}
-    extras |= {name: {"click", "rich"} for name in ("_command_line", "_display", "_run")}
+    extras |= {name: {"click", "rich"} for name in ("_command_line", "_display", "_run", "_sim")}
+    extras["_plot"] = {"matplotlib"}
     for name, paths in modules().items():
         needed = {
             used.partition(".")[0]
