@@ -20,16 +20,14 @@ SPECS = {spec.name: spec for spec in gochan_overload.gochan_strategies()}
 class Conformance(StrategyTests):
     """The tests that come with gochan, for a chain in words."""
 
-    histories = 15
+    histories = 10
 
     @pytest.fixture
     def strategy(self, chain: str) -> Callable[[], Strategy[Any]]:
         return lambda: gochan.strategy(chain)
 
 
-@pytest.mark.parametrize(
-    "chain", ["codel(2.0, capacity=3)", "codel(9.0)", "codel(2.0, capacity=1, lifo=False)"]
-)
+@pytest.mark.parametrize("chain", ["codel(2.0, capacity=3)", "codel(9.0, capacity=1, lifo=False)"])
 class TestCoDel(Conformance):
     promises = SPECS["codel"].promises
 
@@ -38,9 +36,7 @@ class TestCoDel(Conformance):
     "chain",
     [
         "deadline(2.0, capacity=3)",
-        "deadline(5.0, slack=0.5)",
-        "deadline(9.0) | drop-on-full(2)",
-        "deadline(9.0) | drop-oldest(2)",
+        "deadline(9.0, slack=0.5) | drop-oldest(2)",
         "deadline(9.0) | priority-cancel(2)",
     ],
 )
@@ -54,7 +50,6 @@ class TestDeadline(Conformance):
         "rate(1.0, capacity=3)",
         "rate(0.3, 2.5) | drop-on-full(2)",
         "rate(5, 2, wait=True)",
-        "rate(1.5, key=key)",
         "rate(1.5, 3, key=key, wait=True)",
     ],
 )
@@ -66,8 +61,7 @@ class TestRate(Conformance):
     "chain",
     [
         "adaptive(start=1, capacity=3)",
-        "adaptive(start=3, by=gradient)",
-        "adaptive(start=2, target=0.5) | priority-cancel(4)",
+        "adaptive(start=2, by=gradient) | priority-cancel(4)",
     ],
 )
 class TestAdaptive(Conformance):
@@ -79,7 +73,6 @@ class TestAdaptive(Conformance):
     [
         "rate(2, 3) | deadline(3.0) | adaptive(start=1) | codel(3.0, capacity=3)",
         "adaptive(start=2) | rate(2, wait=True) | deadline(3.0, slack=0) | block(2)",
-        "deadline(3.0) | deadline(2.0) | adaptive(start=2) | drop-oldest(3)",
     ],
 )
 class TestChains(Conformance):

@@ -20,7 +20,7 @@ import gochan
 from gochan import Chan, open_job_queue
 from gochan.strategies import ADMIT, Block, DropOnFull, Empty, Filter, PriorityCancel, Strategy
 
-from .simulation import Call, slow_workers, twice_the_load
+from .simulation import figures
 
 
 class Peculiar:
@@ -164,22 +164,22 @@ def test_an_item_that_has_not_waited_always_goes() -> None:
     assert strategy.take(10.1) == "goes"
 
 
+NONE, FIXED, MOVING = (
+    f"deadline(1.0{slack}) | drop-on-full(200)" for slack in (", slack=0", ", slack=0.2", "")
+)
+
+
 def test_under_twice_the_load_workers_are_of_use_if_there_is_slack() -> None:
     """Without, what starts is nearly always too late."""
-    none = twice_the_load(lambda: Deadline[Call](1.0, slack=0) | DropOnFull(200))
-    fixed = twice_the_load(lambda: Deadline[Call](1.0, slack=0.2) | DropOnFull(200))
-    moving = twice_the_load(lambda: Deadline[Call](1.0) | DropOnFull(200))
-    assert none.goodput < 30
-    assert fixed.goodput > 90
-    assert moving.goodput > 87
+    assert figures("overload", NONE)["goodput"] < 30
+    assert figures("overload", FIXED)["goodput"] > 90
+    assert figures("overload", MOVING)["goodput"] > 87
 
 
 def test_when_workers_slow_down_a_moving_slack_follows() -> None:
     """One that was right before is too small now."""
-    fixed = slow_workers(lambda: Deadline[Call](1.0, slack=0.2) | DropOnFull(200))
-    moving = slow_workers(lambda: Deadline[Call](1.0) | DropOnFull(200))
-    assert fixed.goodput < 50
-    assert moving.goodput > 70
+    assert figures("slow-workers", FIXED)["goodput"] < 50
+    assert figures("slow-workers", MOVING)["goodput"] > 75
 
 
 # What is behind it

@@ -130,7 +130,7 @@ def come_back(calls: list[Call], random: Random) -> tuple[int, int]:
         again.append(Call(call.at + later, call.seconds))
         return again[-1]
 
-    simulate(gochan.strategy("drop-on-full", capacity=20), calls, retry=retry)
+    simulate(gochan.strategy("drop-on-full", capacity=20), calls, retry)
     return len(again), sum(call.refused is not None for call in again)
 
 
@@ -172,7 +172,7 @@ def test_the_estimate_of_a_full_queue_is_of_the_right_size() -> None:
     strategy = gochan.strategy("drop-on-full", capacity=20)
     random = Random(2)
     calls = steady(60, WORKERS / SECONDS * 2, random)
-    simulate(strategy, calls)
+    simulate(strategy, calls, lambda call: None)
     told = [call.refused.retry_after for call in calls if call.refused is not None]
     expected = 21 * SECONDS / WORKERS
     assert expected / 3 < min(filter(None, told[100:])) < max(filter(None, told)) < expected * 3

@@ -302,3 +302,10 @@ def test_the_rarest_rate_is_no_rate_at_all() -> None:
     strategy = Rate[int](5e-324)
     assert strategy.offer(0, 1.0) is ADMIT
     assert strategy.offer(1, 1e9) == Refuse("rate", math.inf)
+
+
+def test_a_rate_too_high_for_any_clock_lets_everything_in() -> None:
+    """And remembers nothing."""
+    strategy = Rate[int](1e300, capacity=math.inf)
+    assert all(offer_many(strategy, 100, 1000.0))
+    assert not strategy._come
