@@ -94,4 +94,4 @@ async def run_service(
 
 
 if __name__ == "__main__":
-    trio.run(run_service, *sys.argv[1:])
+    trio.run(run_service, sys.argv[1])
