@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from ._strategy import DEFAULT_CAPACITY, Strategy, Verdict
 
@@ -44,6 +44,8 @@ class Filter(Strategy[T], Generic[T]):
     Args:
         capacity: how many items may wait, first in, first out, if no order follows; 100 if
             it is not said.
+        default: the same, for a subclass whose users do not say it here, or for whom 100 is
+            not the right number. An order may still follow.
 
     Attributes:
         inner: the strategy behind it.
@@ -51,10 +53,15 @@ class Filter(Strategy[T], Generic[T]):
 
     inner: Strategy[T]
 
-    def __init__(self, *, capacity: int | float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        capacity: int | float | None = None,
+        default: int | float = DEFAULT_CAPACITY,
+    ) -> None:
         self._open = capacity is None  # whether an order may follow
         self._dropped = []
-        self._attach(Fifo(DEFAULT_CAPACITY if capacity is None else capacity))
+        self._attach(Fifo(default if capacity is None else capacity))
 
     def __or__(self, other: Strategy[T]) -> Filter[T]:
         """Put ``other`` at the end of the chain.
@@ -124,6 +131,11 @@ class Filter(Strategy[T], Generic[T]):
         """The waiting items, if the order keeps them where they can be seen."""
         return deque(item for part in self.parts() for item in part.items)
 
+    @property
+    def hands_back(self) -> bool:  # type: ignore[override]  # decided by the order
+        """Whether `close` gives items back."""
+        return self.inner.hands_back
+
     def offer(self, item: T, now: float) -> Verdict:
         return self.inner.offer(item, now)
 
@@ -142,6 +154,9 @@ class Filter(Strategy[T], Generic[T]):
 
     def remove(self, item: T) -> bool:
         return any(part.remove(item) for part in self.parts())
+
+    def spare(self) -> T | None:
+        return self.inner.spare()
 
     def take_all(self, now: float) -> Iterator[T]:
         for part in self.parts():
@@ -198,7 +213,19 @@ def by(key: Key, name: str = "key") -> Callable[[Any], Any]:
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a name or a function, not {key!r}")
     wanted = key
-    return lambda item: _look_up(item, wanted)
+
+    def find(item: Any) -> Any:
+        # Nearly always it is an attribute of the item itself.
+        if not isinstance(item, Mapping):
+            found = getattr(item, wanted, _MISSING)
+            if found is not _MISSING:
+                return found
+        return _look_up(item, wanted)
+
+    return find
+
+
+_MISSING: Final = object()
 
 
 def _look_up(item: Any, name: str) -> Any:

@@ -38,7 +38,6 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 from ._channel import Chan
 from ._choosing import check_priority
 from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
-from ._filter import overrides
 from ._jobs import KINDS, Cause, Job, Kind, running_as
 from ._pacing import OUTSIDE
 from ._plugins import installed_plugins
@@ -115,7 +114,6 @@ class JobQueue(Generic[P, R]):
     ) -> None:
         self._handler = handler
         self._strategy = strategy
-        self._hands_back = overrides(strategy, "close")
         self._token = trio.lowlevel.current_trio_token()
         self._failures = failures
         self._grace = grace
@@ -238,7 +236,7 @@ class JobQueue(Generic[P, R]):
             self._channel.close()
         finally:
             self._take_back(self._channel._take_handed_back(), "the queue was closed")
-            if self._hands_back and not len(self._strategy):
+            if self._strategy.hands_back and not len(self._strategy):
                 # Then so do those that a worker has in its hand, but has not started.
                 self._take_back(self._waiting, "the queue was closed")
             self._close_streams()

@@ -79,18 +79,21 @@ class Strategy(ABC, Generic[T]):
         capacity: how many items may wait; ``math.inf`` for any number.
         items: the waiting items, oldest first. A subclass that overrides `take` may keep
             something else there, or its items elsewhere.
+        hands_back: whether `close` gives items back. A job queue then hands back, too, what a
+            worker was given just before the close, and has not begun.
     """
 
     capacity: int | float
     items: deque[T]
+    hands_back: bool = False
     _in_use = False
+    _seconds_per_item: float | None = None  # as far as has been told
+    _last_finished = -math.inf
 
     def __init__(self, capacity: int | float) -> None:
         self.capacity = check_capacity(capacity)
         self.items = deque()
         self._dropped: list[tuple[T, str]] = []
-        self._seconds_per_item: float | None = None
-        self._last_finished = -math.inf
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, or say what else becomes of it.
@@ -143,7 +146,10 @@ class Strategy(ABC, Generic[T]):
         self._last_finished = now
 
     def close(self) -> list[T]:
-        """Give back the items that shall not be delivered after a close; none by default."""
+        """Give back the items that shall not be delivered after a close; none by default.
+
+        Set ``hands_back`` if there may be any. Nothing is offered any more after that.
+        """
         return []
 
     def remove(self, item: T) -> bool:
@@ -159,6 +165,14 @@ class Strategy(ABC, Generic[T]):
                     del self.items[index]
                     return True
         return False
+
+    def spare(self) -> T | None:
+        """Return the waiting item that can be spared best, ``None`` if it cannot tell.
+
+        A filter that has to make room for others, such as one that shares it between keys, takes
+        it out with `remove`. As it stands, this is the first of ``items``, the oldest.
+        """
+        return self.items[0] if self.items else None
 
     def take_all(self, now: float) -> Iterator[T]:
         """Give out everything that waits, for `gochan.Chan.drain`.

@@ -18,6 +18,8 @@ class PriorityCancel(Strategy[T]):
     returns those that waited.
     """
 
+    hands_back = True
+
     def close(self) -> list[T]:
         handed_back = list(self.items)
         self.items.clear()

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gochan import StrategySpec, hookimpl
+from gochan.strategies import Promise
+
+from ._fair import Fair
+from ._lifo import Lifo
+from ._priority import Priority
+
+__all__ = ["Fair", "Lifo", "Priority"]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+del _name
 
 
 @hookimpl
 def gochan_strategies() -> Iterable[StrategySpec]:
     """Offer the strategies by their names."""
-    return []
+    at_once = frozenset({Promise.BOUNDED, Promise.NEVER_WAITS})
+    yield StrategySpec("fair", Fair, "keys take turns; a filter", at_once | {Promise.NO_STARVATION})
+    yield StrategySpec("lifo", Lifo, "the newest goes first", at_once | {Promise.LIFO})
+    yield StrategySpec(
+        "priority", Priority, "the most important goes first", at_once | {Promise.PRIORITY}
+    )

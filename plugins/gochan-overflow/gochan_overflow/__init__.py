@@ -5,9 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gochan import StrategySpec, hookimpl
+from gochan.strategies import Promise
+
+from ._coalesce import Coalesce
+from ._latest import Latest
+
+__all__ = ["Coalesce", "Latest"]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+del _name
 
 
 @hookimpl
 def gochan_strategies() -> Iterable[StrategySpec]:
     """Offer the strategies by their names."""
-    return []
+    yield StrategySpec(
+        "coalesce",
+        Coalesce,
+        "at most one item of each key waits, the newest",
+        frozenset({Promise.BOUNDED, Promise.NO_STARVATION}),
+    )
+    yield StrategySpec(
+        "latest",
+        Latest,
+        "when full, a new item takes the place of the newest",
+        frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NEVER_WAITS}),
+    )

@@ -1,0 +1,52 @@
+"""Lifo: newest first."""
+
+from __future__ import annotations
+
+from typing import TypeVar, final
+
+from gochan.strategies import ADMIT, Empty, Strategy, Verdict
+
+T = TypeVar("T")
+
+
+@final
+class Lifo(Strategy[T]):
+    """Give out the newest item first; while it is full, give up the oldest one.
+
+    For requests whose callers do not wait for long: under overload the newest is answered
+    while somebody still wants the answer, and those that nobody waits for any more sink to
+    the bottom. Senders never wait. The item given up has the reason ``"oldest"``.
+
+    Source: "last in, first out" as in B. Maurer, "Fail at Scale", ACM Queue 13 (8), 2015, but
+    always, not only under overload.
+
+    Args:
+        capacity: how many items may wait, at least 1.
+
+    Raises:
+        TypeError, ValueError: ``capacity`` is no such number.
+    """
+
+    def __init__(self, capacity: int | float) -> None:
+        super().__init__(capacity)
+        if self.capacity < 1:
+            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
+
+    def offer(self, item: T, now: float) -> Verdict:
+        """Take ``item`` in, always."""
+        if len(self.items) >= self.capacity:
+            self.drop(self.items.popleft(), "oldest")
+        self.items.append(item)
+        return ADMIT
+
+    def take(self, now: float) -> T:
+        if not self.items:
+            raise Empty
+        return self.items.pop()
+
+    def remove(self, item: T) -> bool:
+        for index, waiting in enumerate(self.items):
+            if waiting is item:
+                del self.items[index]
+                return True
+        return False

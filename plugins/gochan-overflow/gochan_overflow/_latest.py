@@ -1,0 +1,39 @@
+"""Latest: a new value takes the place of the newest one that waits."""
+
+from __future__ import annotations
+
+from typing import TypeVar, final
+
+from gochan.strategies import ADMIT, Strategy, Verdict
+
+T = TypeVar("T")
+
+
+@final
+class Latest(Strategy[T]):
+    """Admit every item; while it is full, it takes the place of the newest one that waits.
+
+    With its one place it holds the latest value, for receivers who want to know how things are
+    now, not how they came to be so: a position, a price, a setting. With more places, the oldest
+    items are kept as well. Senders never wait. The item given up has the reason ``"replaced"``.
+
+    Source: ``conflate`` of Akka Streams and ``DropNewest`` of .NET's bounded channels.
+
+    Args:
+        capacity: how many items may wait, at least 1.
+
+    Raises:
+        TypeError, ValueError: ``capacity`` is no such number.
+    """
+
+    def __init__(self, capacity: int | float = 1) -> None:
+        super().__init__(capacity)
+        if self.capacity < 1:
+            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
+
+    def offer(self, item: T, now: float) -> Verdict:
+        """Take ``item`` in, always."""
+        if len(self.items) >= self.capacity:
+            self.drop(self.items.pop(), "replaced")
+        self.items.append(item)
+        return ADMIT
