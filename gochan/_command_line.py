@@ -393,7 +393,8 @@ def sim_command(
 
     GOODPUT is how many jobs were done before their caller gave up, in percent of all, or, in a
     scenario, of those that the workers could do in the bad period. P50 and P99 are the times
-    of these. WASTED were done too late. RECOVERY is how long jobs waited after the bad period.
+    of these. SHED were never worked on; WASTED were, but too late. RECOVERY is how long jobs
+    waited after the bad period.
 
     Exit status: 2 if the load or a strategy is broken.
     """  # noqa: D301  # click wants the character
@@ -402,7 +403,9 @@ def sim_command(
     if load_path is None and patience is not None:
         raise click.UsageError("--patience goes with --load; in scenarios it is 1 second")
     make = partial(installed_plugins().strategy_for_jobs, capacity=None)
-    chosen = _choose_strategies(strategies, make)
+    chosen, missing = usual_strategies(make) if not strategies else ([*strategies], "")
+    for text in strategies:
+        _check_strategy(text, make)
     if plot_path is not None:
         _check_plot(plot_path)
     try:
@@ -420,6 +423,8 @@ def sim_command(
     if plot_path is not None:
         with open(plot_path, "wb") as file:
             file.write(draw(tried))
+    if missing:
+        complain(missing)
     if as_json:
         print(as_json_list(tried))
     else:
@@ -428,19 +433,11 @@ def sim_command(
     return 0
 
 
-def _choose_strategies(texts: Sequence[str], make: Make) -> Sequence[str]:
-    """Return what to compare: what is asked for, or else what is installed of the usual ones."""
-    if not texts:
-        found, missing = usual_strategies(make)
-        if missing:
-            complain(missing)
-        return found
-    for text in texts:
-        try:
-            check_strategy(text, make)
-        except ValueError as error:
-            raise click.BadParameter(str(error), param_hint="--strategy") from None
-    return texts
+def _check_strategy(text: str, make: Make) -> None:
+    try:
+        check_strategy(text, make)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--strategy") from None
 
 
 def _check_plot(path: str) -> None:

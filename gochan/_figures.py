@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -79,7 +80,7 @@ def _goodput(bad: BadPeriod | None, jobs: Sequence[SimulatedJob], workers: int) 
 
 
 def _percentile(ordered: Sequence[float], part: float) -> float | None:
-    return ordered[int(len(ordered) * part)] if ordered else None
+    return ordered[math.ceil(len(ordered) * part) - 1] if ordered else None
 
 
 def _reasons(jobs: Iterable[SimulatedJob], fate: Fate) -> dict[str, float]:

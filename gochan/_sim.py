@@ -162,7 +162,7 @@ def as_table(series: Series, results: Sequence[Result], width: int) -> str:
     for result, *cells in zip(results, *shown.values(), strict=True):
         table.add_row(result.strategy, *cells)
     text = io.StringIO()  # rich would end the process if nobody reads what it prints
-    Console(file=text, width=width, markup=False, highlight=False).print(table)
+    Console(file=text, width=width, markup=False, emoji=False, highlight=False).print(table)
     lines = [f"{series.name}: {series.summary}", *text.getvalue().splitlines()]
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
 
