@@ -73,6 +73,9 @@ class TestAdaptive(Conformance):
     [
         "rate(2, 3) | deadline(3.0) | adaptive(start=1) | codel(3.0, capacity=3)",
         "adaptive(start=2) | rate(2, wait=True) | deadline(3.0, slack=0) | block(2)",
+        "fair | deadline(3.0) | adaptive(start=2) | codel(3.0, capacity=3)",
+        "rate(3, 3) | fair | rate(1.5) | lifo(2)",
+        "deadline(3.0) | coalesce(key)",
     ],
 )
 class TestChains(Conformance):

@@ -78,6 +78,8 @@ CHAINS: list[Any] = [
     lambda: PerKey() | Rate(100, 50),
     lambda: gochan.strategy("rate(100, 50) | adaptive(start=2) | deadline(5) | codel(1.0)"),
     lambda: gochan.strategy("deadline(1.0, slack=0.1) | adaptive(by=gradient)", capacity=9),
+    lambda: gochan.strategy("rate(100, 50) | fair(payload) | deadline(1.0) | codel(1.0)"),
+    lambda: gochan.strategy("fair(payload) | rate(100, 50) | adaptive"),
 ]
 
 
