@@ -16,7 +16,7 @@ import math
 import re
 from abc import ABC
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -135,7 +135,9 @@ class Strategy(ABC, Generic[T]):
             ran: seconds that the work took.
             ok: whether it was done rather than failed, timed out or cancelled.
         """
-        # Time without work says nothing about speed, hence not more than ``ran``.
+        if not ran and not ok:
+            return  # it never started, which says nothing about speed
+        # Nor does time without work, hence not more than ``ran``.
         gap = min(now - self._last_finished, ran)
         if self._seconds_per_item is None:
             self._seconds_per_item = gap
@@ -199,6 +201,14 @@ class Strategy(ABC, Generic[T]):
     def drop(self, item: T, reason: str) -> None:
         """Record that ``item``, already taken out, will not be delivered, and why."""
         self._dropped.append((item, reason))
+
+    @property
+    def dropped(self) -> Sequence[tuple[T, str]]:
+        """What has been given up in this chain, with the reasons, and not been reported yet.
+
+        A filter can tell from it what has left what is behind it: look before and after asking.
+        """
+        return self._dropped
 
     def _share(self, dropped: list[tuple[T, str]]) -> None:
         """Put what is given up into this list, that of the chain."""

@@ -66,6 +66,20 @@ def test_a_chain_hands_back_what_its_order_hands_back() -> None:
     assert channel.drain() == [2]
 
 
+def test_a_filter_sees_what_is_given_up_anywhere_in_the_chain() -> None:
+    """Each part shows the same, until it has been reported."""
+    drops: list[Any] = []
+    inner = Small()
+    chain = Even() | inner
+    channel = Chan[int](strategy=chain, on_drop=lambda *drop: drops.append((drop, chain.dropped)))
+    chain.offer(12, 0.0)
+    with pytest.raises(Empty):
+        chain.take(0.0)
+    assert chain.dropped == inner.dropped == inner.inner.dropped == [(12, "large")]
+    channel.send_nowait(2)
+    assert drops == [((12, "large"), [])]
+
+
 def test_its_repr_shows_the_chain() -> None:
     """From the first to the last."""
     assert repr(Even() | Small() | Block(5)) == "<Even 0/5> | <Small 0/5> | <Block 0/5>"
