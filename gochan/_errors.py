@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import trio
@@ -21,10 +21,11 @@ class ChanClosedError(trio.ClosedResourceError):
         case: in a select, the index or the name of the case; otherwise ``None``.
     """
 
+    unsent: Iterable[Any] = ()
+
     def __init__(self, message: str, value: object = None) -> None:
         super().__init__(message)
         self.value = value
-        self.unsent: Iterator[Any] = iter(())
         self.case: int | str | None = None
 
 
@@ -60,12 +61,13 @@ class Refused(Exception):
         case: in a select, the index or the name of the case; otherwise ``None``.
     """
 
+    unsent: Iterable[Any] = ()
+
     def __init__(self, reason: str, retry_after: float | None = None, value: object = None) -> None:
         super().__init__(reason, retry_after, value)
         self.reason = reason
         self.retry_after = retry_after
         self.value = value
-        self.unsent: Iterator[Any] = iter(())
         self.case: int | str | None = None
 
     def __str__(self) -> str:
