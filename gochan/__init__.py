@@ -6,10 +6,13 @@
 #   waiting     _pacing: how often an operation lets the scheduler run
 #               _waiting: how a task sleeps until somebody comes for it
 #               _choosing: the cases of a select, and how it waits
+#               _urn, _deadlines: which of very many cases comes next
 #               _strategy: what decides about waiting items, the protocol
 #   channel     _channel: send, receive, close; with _keeper, _cases, _ends
 #   select      _select: wait for the first of several cases
 #               _timers, _wait_group, _signals: more to wait for
+#               _selector: the same cases again and again; with _standing
+#               _merge: several channels as one
 #   strategies  strategies: the built-in ones
 #               _hooks, _plugins: those of others, by name
 #   queue       _jobs, _queue: workers that run jobs
@@ -36,9 +39,11 @@ from ._errors import (
 )
 from ._hooks import hookimpl
 from ._jobs import Job, Outcome, current_job
+from ._merge import MergedChan, merge
 from ._plugins import strategy
 from ._queue import JobQueue, QueueStatistics, StopReport, open_job_queue
 from ._select import default, select, select_nowait
+from ._selector import Selector
 from ._signals import open_signal_chan
 from ._stopping import cleanup, stop_on_signals
 from ._strategy import StrategySpec
@@ -55,6 +60,7 @@ __all__ = [
     "Job",
     "JobFailed",
     "JobQueue",
+    "MergedChan",
     "NameConflictError",
     "Outcome",
     "PluginError",
@@ -62,6 +68,7 @@ __all__ = [
     "QueueStatistics",
     "ReceiveChan",
     "Refused",
+    "Selector",
     "SendChan",
     "StopReport",
     "StrategySpec",
@@ -76,6 +83,7 @@ __all__ = [
     "every",
     "hookimpl",
     "lowlevel",
+    "merge",
     "open_job_queue",
     "open_signal_chan",
     "select",

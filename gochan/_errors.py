@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import trio
 
 
@@ -13,13 +15,14 @@ class ChanClosedError(trio.ClosedResourceError):
 
     Attributes:
         value: what could not be sent; ``None`` if this was a receive.
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
 
     def __init__(self, message: str, value: object = None) -> None:
         super().__init__(message)
         self.value = value
-        self.case: int | str | None = None
+        self.case: Any = None
 
 
 class ChanBrokenError(ChanClosedError, trio.BrokenResourceError):
@@ -34,12 +37,13 @@ class EndOfChannel(trio.EndOfChannel):
     """The channel is closed and its last value has been received.
 
     Attributes:
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.case: int | str | None = None
+        self.case: Any = None
 
 
 class Refused(Exception):
@@ -49,7 +53,8 @@ class Refused(Exception):
         value: the item.
         reason: why, in a word or two, such as ``"full"``.
         retry_after: seconds after which trying again makes sense, if known.
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
 
     def __init__(self, reason: str, retry_after: float | None = None, value: object = None) -> None:
@@ -57,7 +62,7 @@ class Refused(Exception):
         self.reason = reason
         self.retry_after = retry_after
         self.value = value
-        self.case: int | str | None = None
+        self.case: Any = None
 
     def __str__(self) -> str:
         hint = "" if self.retry_after is None else f"; try again in {self.retry_after:.3g} s"
