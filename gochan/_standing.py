@@ -195,8 +195,7 @@ class Standing(Chooser, Generic[L, T]):
     def _drop(self, member: Member[L, T]) -> None:
         """Forget ``member``, which may wait somewhere."""
         del self._members[member.number]
-        if self._labels.get(member.label) is member:
-            del self._labels[member.label]
+        del self._labels[member.label]
         self._urn.take_out(member)
         line, clock = member.line, member.clock
         if line is not None:

@@ -36,7 +36,6 @@ from gochan import (
 )
 from gochan._cases import ChannelCase
 from gochan._choosing import Case, chance
-from gochan._urn import OUT
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
 
 from .examples import examples
@@ -317,7 +316,7 @@ def test_what_cannot_be_added() -> None:
         selector.add(channel, "it")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="case 'it' is not a case but None"):
         selector.add(None, "it")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="case 'it' is a default, .* use select_nowait"):
+    with pytest.raises(TypeError, match=r"case 'it' is a default, .* use select_nowait"):
         selector.add(default(), "it")
     with pytest.raises(TypeError, match="unhashable"):
         selector.add(channel.on_receive(), [])
@@ -724,6 +723,34 @@ async def test_nobody_is_blocked_by_an_item_that_is_offered_no_more() -> None:
         await wait_all_tasks_blocked()
         assert sent == [3]
     assert log == [(1, 0)]
+
+
+async def test_time_goes_on_while_nobody_waits(autojump_clock: MockClock) -> None:
+    """What was held back, and is due by now, is ready when the selector looks again."""
+    slow = Chan(strategy=Slow())
+    for value in range(3):
+        slow.send_nowait(value)
+    selector = Selector[str, Any]()
+    selector.add(slow.on_receive(), "slow")
+    selector.add(Chan[int]().on_receive(), "silent")
+    for value in range(3):
+        assert selector.select_nowait() == ("slow", value)
+        for _ in range(3):
+            with pytest.raises(trio.WouldBlock):
+                selector.select_nowait()
+            selector.check()
+            await trio.sleep(0.4)
+    log = Log()
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, log.once, selector)
+        start = trio.current_time()
+        await slow.send(3)
+        await slow.send(4)
+        await trio.sleep(5)
+        assert log == [("slow", 3)]
+        await log.once(selector)
+    assert log == [("slow", 3), ("slow", 4)]
+    assert trio.current_time() == start + 5
 
 
 async def test_a_place_at_a_ticker_is_passed_on(autojump_clock: MockClock) -> None:
