@@ -209,7 +209,7 @@ class Ticker:
     # Being a clock: only the first in line has the next tick as a deadline.
 
     def _due_for(self, waiter: Waiter) -> float:
-        head = first(self._line) if self._line else waiter
+        head = first(self._line)
         if head is waiter:
             return self._next()
         head.note_follower(self)

@@ -36,6 +36,7 @@ from gochan import (
 )
 from gochan._cases import ChannelCase
 from gochan._choosing import Case, chance
+from gochan._waiting import Line
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
 
 from .examples import examples
@@ -397,6 +398,28 @@ async def test_a_strategy_that_breaks_leaves_the_case(waiting: bool, verb: str) 
     assert log[1] == (verb, None if verb == "send" else "put there")
 
 
+class Forgetful(Strategy[Any]):
+    """Gives up whatever it is asked for."""
+
+    def take(self, now: float) -> Any:
+        self.drop(super().take(now), "forgotten")
+        raise Empty
+
+
+def test_a_case_may_be_removed_while_it_is_tried() -> None:
+    """By those who are told what a strategy has given up."""
+    selector = Selector[str, Any]()
+    channel = Chan(strategy=Forgetful(3), on_drop=lambda *_: selector.remove("in"))
+    selector.add(channel.on_receive(), "in")
+    selector.add(Chan[int]().on_receive(), "silent")
+    channel.send_nowait(1)
+    with pytest.raises(trio.WouldBlock):
+        selector.select_nowait()
+    assert "in" not in selector
+    selector.check()
+    assert standers(channel) == 0
+
+
 async def test_one_task_at_a_time() -> None:
     """Another one is turned away, and the first is not disturbed."""
     channel = Chan[int]()
@@ -706,6 +729,83 @@ async def test_nobody_waits_in_vain_behind_one_who_is_away(autojump_clock: MockC
         (start + 2, 2),
         (start + 4, 4),
     ]
+
+
+async def test_who_moved_up_to_the_front_may_go_away_too(autojump_clock: MockClock) -> None:
+    """Those behind it get their alarms, though they came when it was not the first."""
+    start = trio.current_time()
+    ticker, elsewhere = every(1), Chan[int]()
+    selector = idle_selector(elsewhere.on_receive())
+    selector.add(ticker.on_tick(), "tick")
+    log, others = Log(), Log()
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, others.select, ticker.on_tick())
+        await line_up(nursery, log.once, selector)
+        await line_up(nursery, others.select, ticker.on_tick())
+        await trio.sleep(1.5)
+        elsewhere.send_nowait(0)
+        await trio.sleep(1)
+        assert others == [(0, start + 1), (0, start + 2)]
+    assert log == [(0, 0)]
+
+
+async def test_who_is_away_is_passed_by_another_selector_too(autojump_clock: MockClock) -> None:
+    """At a ticker, and where a strategy holds back."""
+    start = trio.current_time()
+    ticker, slow = every(1), Chan(strategy=Slow())
+    away = idle_selector(ticker.on_tick(), slow.on_receive())
+    log = Log()
+    selector = Selector[str, Any]()
+    selector.add(ticker.on_tick(), "tick")
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, log.once, selector)
+        await trio.sleep(1)
+        await wait_all_tasks_blocked()
+        assert log == [("tick", start + 1)]
+        slow.send_nowait("first")
+        slow.send_nowait("second")
+        assert slow.receive_nowait() == "first"
+        with pytest.raises(trio.WouldBlock):
+            away.select_nowait()
+        selector.remove("tick")
+        selector.add(slow.on_receive(), "slow")
+        await line_up(nursery, log.once, selector)
+        await trio.sleep(1)
+        await wait_all_tasks_blocked()
+    assert log[1:] == [("slow", "second")]
+
+
+async def test_who_looks_at_the_time_does_not_go_away(autojump_clock: MockClock) -> None:
+    """The place in line is kept, whatever the clock says."""
+    slow, elsewhere = Chan(strategy=Slow()), Chan[int]()
+    slow.send_nowait(0)
+    assert slow.receive_nowait() == 0
+    selector = idle_selector(slow.on_receive(), elsewhere.on_receive())
+    log = Log()
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, log.once, selector)
+        await trio.sleep(5)
+        assert standers(slow) == 1
+        elsewhere.send_nowait(1)
+        assert standers(slow) == 1
+    assert log == [(1, 1)]
+    with pytest.raises(trio.WouldBlock):
+        selector.select_nowait()
+    assert standers(slow) == 1
+
+
+async def test_selectors_leave_each_other_their_places() -> None:
+    """One that joins does not drive out those who are away."""
+    channels = [Chan[int](), Chan[int](1)]
+    selectors = [idle_selector(*(one.on_receive() for one in channels)) for _ in range(3)]
+    assert [standers(channel) for channel in channels] == [3, 3]
+    log = Log()
+    async with trio.open_nursery() as nursery:
+        for selector in selectors:
+            await line_up(nursery, log.once, selector)
+        for value in range(3):
+            channels[value % 2].send_nowait(value)
+    assert sorted(log) == [(0, 0), (0, 2), (1, 1)]
 
 
 async def test_nobody_is_blocked_by_an_item_that_is_offered_no_more() -> None:
@@ -1187,6 +1287,16 @@ def test_a_forgotten_selector_leaves_its_lines(in_cycle: bool) -> None:
     assert standers(channel) == 0
 
 
+def test_a_channel_that_a_selector_has_left_is_like_any_other() -> None:
+    """Its lines are of the plain kind again, which costs less to ask."""
+    channel = Chan[int](1)
+    with idle_selector(channel.on_receive(), channel.on_close()):
+        assert type(channel._receivers) is not Line
+    channel.send_nowait(1)
+    channel.close()
+    assert type(channel._receivers) is type(channel._watchers) is Line
+
+
 def test_a_forgotten_selector_of_another_thread_is_left_to_it() -> None:
     """For somebody may be looking at its lines there."""
     channel = Chan[int]()
@@ -1198,6 +1308,7 @@ def test_a_forgotten_selector_of_another_thread_is_left_to_it() -> None:
     thread.start()
     thread.join()
     Selector[str, int]().add(Chan[int]().on_receive(), "other")
+    assert standers(channel) == 1
     assert channel.statistics().tasks_waiting_receive == 0
     channel.check()
     with pytest.raises(trio.WouldBlock):
