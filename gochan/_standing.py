@@ -23,6 +23,9 @@
 # each of them looked at once. A draw among all in the urn, repeated while it yields one
 # that is not ready, is a fair draw among those that are.
 #
+# Two selectors that never wait, and face each other across many channels, drive each other
+# out of all of these lines. So there, and only there, silent channels do cost.
+#
 # A strategy can still say no to a case that is ready. That one is not tried again in the
 # same draw, and joins its line too.
 #
@@ -226,6 +229,8 @@ class Standing(Chooser, Generic[L, T]):
 
     def decide(self) -> tuple[L, T] | None:
         """Do what can be done now, and return its label and value; ``None`` if nothing can."""
+        if self.result is not NOTHING:
+            return self._conclude()  # there since a strategy or ``on_drop`` raised an error
         self._put_due()
         tried: set[Member[L, T]] = set()
         while (member := self._draw(tried)) is not None:

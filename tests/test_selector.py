@@ -420,6 +420,48 @@ def test_a_case_may_be_removed_while_it_is_tried() -> None:
     assert standers(channel) == 0
 
 
+class Fading(Slow):
+    """As slow; what goes out makes it give up what came in after that."""
+
+    def take(self, now: float) -> Any:
+        item = super().take(now)
+        if self.items:
+            self.drop(self.items.pop(), "faded")
+        return item
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+async def test_a_value_is_not_lost_if_on_drop_raises(
+    waiting: bool, autojump_clock: MockClock
+) -> None:
+    """Which it must not; then the value comes with the next call."""
+
+    def on_drop(value: Any, reason: str) -> None:
+        raise OSError(reason)
+
+    channel = Chan(strategy=Fading(), on_drop=on_drop)
+    for value in "abc":
+        channel.send_nowait(value)
+    with pytest.raises(OSError, match="faded"):
+        channel.receive_nowait()
+    assert channel.receive_nowait() == "a"
+    selector = Selector[str, Any]()
+    selector.add(channel.on_receive(), "in")
+    selector.add(Chan[int]().on_receive(), "silent")
+    with pytest.raises(trio.WouldBlock):
+        selector.select_nowait()
+    channel.send_nowait("d")
+    with pytest.raises(OSError, match="faded"):
+        if waiting:
+            await selector.select()
+        await trio.sleep(1)
+        selector.select_nowait()
+    assert await selector.select() == ("in", "b")
+    selector.check()
+    with pytest.raises(trio.WouldBlock):
+        selector.select_nowait()
+
+
 async def test_one_task_at_a_time() -> None:
     """Another one is turned away, and the first is not disturbed."""
     channel = Chan[int]()
