@@ -6,12 +6,15 @@
 #   waiting     _pacing: how often an operation lets the scheduler run
 #               _waiting: how a task sleeps until somebody comes for it
 #               _choosing: the cases of a select, and how it waits
+#               _urn, _deadlines: which of very many cases comes next
 #               _strategy: what decides about waiting items, the protocol
 #               _filter: what stands before another strategy
 #   channel     _channel: send, receive, close; with _keeper, _cases, _ends
 #               _batches: many values at once
 #   select      _select: wait for the first of several cases
 #               _timers, _wait_group, _signals: more to wait for
+#               _selector: the same cases again and again; with _standing
+#               _merge: several channels as one
 #   strategies  strategies: the built-in ones
 #               _hooks, _chains, _plugins: those of others, by name
 #   proof       testing: whether a strategy keeps the rules; import it yourself
@@ -47,9 +50,11 @@ from ._errors import (
 )
 from ._hooks import hookimpl
 from ._jobs import Job, Outcome, Progress, current_job
+from ._merge import MergedChan, merge
 from ._plugins import strategy
 from ._queue import JobQueue, QueueStatistics, open_job_queue
 from ._select import default, select, select_nowait
+from ._selector import Selector
 from ._signals import open_signal_chan
 from ._stop import StopReport, StuckJob
 from ._stopping import cleanup, stop_all, stop_on_signals
@@ -68,6 +73,7 @@ __all__ = [
     "Job",
     "JobFailed",
     "JobQueue",
+    "MergedChan",
     "NameConflictError",
     "Outcome",
     "PluginError",
@@ -76,6 +82,7 @@ __all__ = [
     "QueueStatistics",
     "ReceiveChan",
     "Refused",
+    "Selector",
     "SendChan",
     "StopReport",
     "StrategySpec",
@@ -92,6 +99,7 @@ __all__ = [
     "every",
     "hookimpl",
     "lowlevel",
+    "merge",
     "open_job_queue",
     "open_signal_chan",
     "select",

@@ -53,7 +53,7 @@ from trio.lowlevel import Task, enable_ki_protection
 
 from ._batches import AT_ONCE, WAKES_AT_ONCE, Batches, Unsent, check_max
 from ._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
-from ._choosing import Case, Choice
+from ._choosing import Case, Chooser
 from ._ends import ReceiveChan, SendChan
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel, Refused
 from ._keeper import Keeper
@@ -643,12 +643,12 @@ class Chan(Generic[T]):
             return TimedOffer(self, line, role, value, self._pace)
         return wait_in(task, line, role, value, self._pace)
 
-    def _join(self, choice: Choice, index: int, role: Role) -> None:
-        """Put a select into line, on behalf of its case with that index."""
+    def _join(self, chooser: Chooser, index: int, role: Role) -> None:
+        """Put a select or a selector into line, on behalf of its case with that index."""
         self._mark = 0
-        choice.join(self._line(role), index)
+        chooser.join(self._line(role), index)
         if self._keeper is not None and self._keeper.wants_alarm(role):
-            choice.follow(self, index)
+            chooser.follow(self, index)
 
     def _line(self, role: Role) -> Line:
         """Return the line of those who want to ``role``, made when it is first needed."""
@@ -682,7 +682,11 @@ class Chan(Generic[T]):
     def _due_for(self, waiter: Waiter) -> float:
         assert self._keeper is not None
         heads = [first(line) for line in (self._senders, self._receivers) if line]
-        return self._keeper.due() if waiter in heads else math.inf
+        if waiter in heads:
+            return self._keeper.due()
+        for head in heads:
+            head.note_follower(self)
+        return math.inf
 
     def _strike(self, waiter: Waiter) -> Nothing:
         assert self._keeper is not None
@@ -697,7 +701,7 @@ class Chan(Generic[T]):
     def _set_alarms(self) -> None:
         for line in (self._senders, self._receivers):
             if line:
-                first(line).set_alarm()
+                first(line).set_alarm(self)
 
     # Ending
 

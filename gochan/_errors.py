@@ -18,7 +18,8 @@ class ChanClosedError(trio.ClosedResourceError):
         value: what could not be sent; ``None`` if this was a receive.
         unsent: after `Chan.send_many`, yields ``value`` and all items after it; otherwise
             nothing.
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
 
     unsent: Iterable[Any] = ()
@@ -26,7 +27,7 @@ class ChanClosedError(trio.ClosedResourceError):
     def __init__(self, message: str, value: object = None) -> None:
         super().__init__(message)
         self.value = value
-        self.case: int | str | None = None
+        self.case: Any = None
 
 
 class ChanBrokenError(ChanClosedError, trio.BrokenResourceError):
@@ -41,12 +42,13 @@ class EndOfChannel(trio.EndOfChannel):
     """The channel is closed and its last value has been received.
 
     Attributes:
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.case: int | str | None = None
+        self.case: Any = None
 
 
 class Refused(Exception):
@@ -58,7 +60,8 @@ class Refused(Exception):
             nothing.
         reason: why, in a word or two, such as ``"full"``.
         retry_after: seconds after which trying again makes sense, if known.
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
 
     unsent: Iterable[Any] = ()
@@ -68,7 +71,7 @@ class Refused(Exception):
         self.reason = reason
         self.retry_after = retry_after
         self.value = value
-        self.case: int | str | None = None
+        self.case: Any = None
 
     def __str__(self) -> str:
         hint = "" if self.retry_after is None else f"; try again in {self.retry_after:.3g} s"

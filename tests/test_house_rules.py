@@ -270,7 +270,7 @@ ACROSS = {
 }
 
 # Modules whose tests are in the file of another, as users see both as one.
-TOGETHER = {"cases": "select", "lowlevel": "pacing"}
+TOGETHER = {"cases": "select", "lowlevel": "pacing", "standing": "selector"}
 
 
 def test_every_module_has_its_tests_and_the_other_way_round() -> None:

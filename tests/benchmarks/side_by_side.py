@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import platform
 import random
@@ -31,7 +32,7 @@ import anyio
 import trio
 import trio.testing
 
-from gochan import Chan, open_job_queue, select
+from gochan import Chan, Selector, merge, open_job_queue, select
 
 Seconds = float
 Work = Callable[[], Seconds]
@@ -61,6 +62,9 @@ GOALS = [
     Goal("select of 2, against receive", "gochan select", "gochan 0", at_most=2.5),
     Goal("empty job, against a loop by hand", "gochan jobs", "trio workers", at_most=3),
     Goal("select in 1,000 tasks, against 100", "1,000 tasks", "100 tasks", at_most=1.5),
+    Goal("selector of 1,000, against one of 2", "selector 1,000", "selector 2", at_most=2),
+    Goal("selector of 1,000, against select of 2", "selector 1,000", "gochan select"),
+    Goal("merge of 1,000, against merge of 2", "merge 1,000", "merge 2", at_most=2),
 ]
 
 
@@ -261,6 +265,50 @@ async def trio_workers(items: int) -> Seconds:
     return (perf_counter() - start) / items
 
 
+# Two producers, and a selector over both channels and many silent ones
+
+
+async def gochan_selector(width: int, items: int) -> Seconds:
+    channels = [Chan[int]() for _ in range(width)]
+
+    async def produce(channel: Chan[int]) -> None:
+        for item in range(items // 2):
+            await channel.send(item)
+
+    with Selector[int, int]() as selector:
+        for label, channel in enumerate(channels):
+            selector.add(channel.on_receive(), label)
+        # It has looked at all of them once; that is not what is measured.
+        with contextlib.suppress(trio.WouldBlock):
+            selector.select_nowait()
+        start = perf_counter()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(produce, channels[0])
+            nursery.start_soon(produce, channels[-1])
+            for _ in range(items):
+                await selector.select()
+        return (perf_counter() - start) / items
+
+
+async def gochan_merge(width: int, items: int) -> Seconds:
+    channels = [Chan[int]() for _ in range(width)]
+
+    async def produce(channel: Chan[int]) -> None:
+        for item in range(items // 2):
+            await channel.send(item)
+
+    with merge(*channels) as merged:
+        with contextlib.suppress(trio.WouldBlock):
+            merged.receive_nowait()
+        start = perf_counter()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(produce, channels[0])
+            nursery.start_soon(produce, channels[-1])
+            for _ in range(items):
+                await merged.receive()
+        return (perf_counter() - start) / items
+
+
 def on_trio(function: Callable[..., Awaitable[Seconds]], *arguments: int) -> Work:
     return partial(trio.run, function, *arguments)
 
@@ -287,6 +335,10 @@ WORK: dict[str, Work] = {
     "trio workers": on_trio(trio_workers, 5_000),
     "100 tasks": on_trio(gochan_crowd, 100, 30_000),
     "1,000 tasks": on_trio(gochan_crowd, 1_000, 30_000),
+    "selector 2": on_trio(gochan_selector, 2, 10_000),
+    "selector 1,000": on_trio(gochan_selector, 1_000, 10_000),
+    "merge 2": on_trio(gochan_merge, 2, 10_000),
+    "merge 1,000": on_trio(gochan_merge, 1_000, 10_000),
 }
 
 
