@@ -20,7 +20,7 @@
 #               _figures: what has come of it
 #   command     _command_line: what gochan accepts and prints
 #               _run: a job for each line; with _child, _display
-#               _sim: strategies under the same load; with _plot
+#               _sim: the same load for several policies; with _plot
 
 from __future__ import annotations
 

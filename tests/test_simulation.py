@@ -263,6 +263,12 @@ def test_the_strategy_is_asked_again_when_it_says() -> None:
     assert told(jobs) == [("done", 2, 3), ("done", 3, 4)]
 
 
+def test_who_waited_for_a_moment_goes_before_who_comes_at_that_moment() -> None:
+    """And is not forgotten because the moment is over."""
+    jobs = simulate(load((0, 1), (0.1, 1), (5, 1), (7, 1)), Pace(5), 2)
+    assert [job.left for job in jobs] == [0, 5, 10, 15]
+
+
 def test_a_strategy_that_names_the_past_is_asked_more_and_more_seldom() -> None:
     """As in a queue."""
 
@@ -411,7 +417,7 @@ def test_a_strategy_that_wants_to_be_asked_for_ever_is_told(
     asleep = {"take": lambda *_: raising_empty(), "next_change": lambda _, now: now + 1}
     with pytest.raises(BrokenStrategy, match="named 100 moments in a row"):
         simulate(load((0, 1)), broken(**asleep), 1)
-    jobs = simulate(load(*((0, 1) for _ in range(300))), Pace(1), 1)
+    jobs = simulate(load(*((0, 1000) for _ in range(300))), Pace(1), 300)
     assert {job.fate for job in jobs} == {"done"}
     jobs = simulate(load(*((100.0 * n, 1) for n in range(9))), Polled(3), 1)
     assert {job.fate for job in jobs} == {"done"}
