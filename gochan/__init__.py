@@ -13,14 +13,18 @@
 #               _timers, _wait_group, _signals: more to wait for
 #   strategies  strategies: the built-in ones
 #               _hooks, _chains, _plugins: those of others, by name
-#   queue       _jobs, _queue: workers that run jobs
+#   proof       testing: whether a strategy keeps the rules; import it yourself
+#   queue       _jobs: one piece of work
+#               _whereabouts, _stop: where a task is; a stop, and its report
+#               _queue: workers that run jobs
 #   stopping    _stopping: signals that stop a queue, and room to clean up
 #   simulation  _loads: jobs that come at certain moments
 #               _simulation: a queue in virtual time
 #               _figures: what has come of it
 #   command     _command_line: what gochan accepts and prints
+#               _listing: what it says about plugins
 #               _run: a job for each line; with _child, _display
-#               _sim: the same load for several policies; with _plot
+#               _sim: several of them under the same load; with _plot
 
 from __future__ import annotations
 
@@ -40,12 +44,13 @@ from ._errors import (
     UnknownStrategyError,
 )
 from ._hooks import hookimpl
-from ._jobs import Job, Outcome, current_job
+from ._jobs import Job, Outcome, Progress, current_job
 from ._plugins import strategy
-from ._queue import JobQueue, QueueStatistics, StopReport, open_job_queue
+from ._queue import JobQueue, QueueStatistics, open_job_queue
 from ._select import default, select, select_nowait
 from ._signals import open_signal_chan
-from ._stopping import cleanup, stop_on_signals
+from ._stop import StopReport, StuckJob
+from ._stopping import cleanup, stop_all, stop_on_signals
 from ._strategy import StrategySpec
 from ._timers import Ticker, after, at, every
 from ._wait_group import WaitGroup
@@ -64,12 +69,14 @@ __all__ = [
     "Outcome",
     "PluginError",
     "PluginWarning",
+    "Progress",
     "QueueStatistics",
     "ReceiveChan",
     "Refused",
     "SendChan",
     "StopReport",
     "StrategySpec",
+    "StuckJob",
     "Ticker",
     "UnknownStrategyError",
     "WaitGroup",
@@ -85,6 +92,7 @@ __all__ = [
     "open_signal_chan",
     "select",
     "select_nowait",
+    "stop_all",
     "stop_on_signals",
     "strategies",
     "strategy",

@@ -215,7 +215,8 @@ class Promise(Enum):
     LIFO = "of the items that wait, the one that came last goes first"
     PRIORITY = "an item of a higher priority goes first"
     BOUNDED = "never more items wait than the capacity"
-    NO_STARVATION = "every admitted item goes at last, whatever comes after it"
+    FAIR = "keys take turns: none goes twice while another one waits for its first time"
+    NO_STARVATION = "no admitted item waits for ever, whatever comes after it"
     LOSSLESS = "no item is dropped once it has been admitted"
     NEVER_WAITS = "a sender never waits: it is admitted or refused at once"
 
@@ -230,6 +231,10 @@ class StrategySpec:
         summary: one line for ``gochan plugins``.
         promises: what the strategy claims about itself.
         api: the version of `Strategy` that it was written for.
+
+    Raises:
+        TypeError: something is of the wrong type.
+        ValueError: the name is not of that form, or the summary is not one line.
     """
 
     name: str
@@ -245,6 +250,21 @@ class StrategySpec:
             raise TypeError(
                 f"the factory of strategy {self.name!r} is {self.factory!r}, which cannot be called"
             )
+        if not isinstance(self.summary, str):
+            raise TypeError(
+                f"the summary of strategy {self.name!r} must be a string, not {self.summary!r}"
+            )
+        if len(self.summary.splitlines()) > 1:
+            raise ValueError(
+                f"the summary of strategy {self.name!r} must be one line, not {self.summary!r}"
+            )
+        promises = frozenset(self.promises)
+        for promise in promises:
+            if not isinstance(promise, Promise):
+                raise TypeError(
+                    f"strategy {self.name!r} can only promise a Promise, not {promise!r}"
+                )
+        object.__setattr__(self, "promises", promises)
 
 
 def check_capacity(capacity: int | float) -> int | float:

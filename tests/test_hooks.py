@@ -63,7 +63,12 @@ def test_gochan_strategies_offers_what_is_built_in() -> None:
         "priority-cancel": PriorityCancel,
     }
     for spec in specs.values():
-        assert spec.promises == {Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION}
+        assert {
+            Promise.FIFO,
+            Promise.BOUNDED,
+            Promise.NO_STARVATION,
+            Promise.LOSSLESS,
+        } <= spec.promises
         assert spec.api == 1
         assert spec.summary
         assert "\n" not in spec.summary

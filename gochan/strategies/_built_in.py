@@ -10,14 +10,19 @@ from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._priority_cancel import PriorityCancel
 
-_PROMISES = frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION})
+_PROMISES = frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION, Promise.LOSSLESS})
 
 
 @hookimpl
 def gochan_strategies() -> Iterable[StrategySpec]:
     """Offer what gochan brings along."""
     yield StrategySpec("block", Block, "when full, the sender waits", _PROMISES)
-    yield StrategySpec("drop-on-full", DropOnFull, "when full, the newcomer is refused", _PROMISES)
+    yield StrategySpec(
+        "drop-on-full",
+        DropOnFull,
+        "when full, the newcomer is refused",
+        _PROMISES | {Promise.NEVER_WAITS},
+    )
     yield StrategySpec(
         "priority-cancel", PriorityCancel, "a close hands back what waits", _PROMISES
     )

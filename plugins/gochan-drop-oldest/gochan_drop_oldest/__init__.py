@@ -42,5 +42,5 @@ def gochan_strategies() -> Iterable[StrategySpec]:
         "drop-oldest",
         DropOldest,
         "when full, the oldest item makes room",
-        frozenset({Promise.FIFO, Promise.BOUNDED}),
+        frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION, Promise.NEVER_WAITS}),
     )

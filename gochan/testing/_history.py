@@ -1,0 +1,123 @@
+"""Random histories: how they are made, tried, and made shorter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final, TypeAlias, final
+
+from .._strategy import Promise
+from ._rules import Broken, Rule
+from ._trial import Deed, Subject, Trial
+
+Step: TypeAlias = tuple[Deed, int]
+
+# How often each is done, compared with others. One history has only some of them, so that
+# those whose effects hide each other are seen without each other.
+_WEIGHTS: Final[dict[Deed, int]] = {
+    "offer": 8,
+    "take": 5,
+    "pass_time": 2,
+    "pass_to_change": 2,
+    "finish": 4,
+    "insist": 2,
+    "offer_again": 1,
+    "remove": 1,
+    "remove_another": 1,
+}
+_ALWAYS: Final = {"offer", "take"}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class History:
+    """When it begins, what is done, and how it ends."""
+
+    start: float
+    steps: tuple[Step, ...]
+    ending: Step
+
+
+def histories(subject: Subject, count: int, seed: int | str) -> Iterator[History]:
+    """Return histories that are the same for the same seed; the first ones are short."""
+    capacity = subject.make().capacity
+    for number in range(count):
+        dice = Random(f"{seed}/{number}")
+        yield _history(dice, 2 + 60 * number // count, capacity, subject.promises)
+
+
+def _history(
+    dice: Random, length: int, capacity: int | float, promises: frozenset[Promise]
+) -> History:
+    deeds = [deed for deed in _WEIGHTS if deed in _ALWAYS or dice.random() < 0.6]
+    drawn = dice.choices(deeds, [_WEIGHTS[deed] for deed in deeds], k=length)
+    if dice.random() < 0.3:
+        drawn.insert(dice.randrange(length // 2, length + 1), "close")
+    if 4 < capacity <= 1000 and dice.random() < 0.1:  # or else it would never be full
+        drawn[:0] = ["offer"] * (int(capacity) + 1)
+    ending: Deed = dice.choice(("run_out", "run_out", "drain"))
+    if Promise.NO_STARVATION in promises and dice.random() < 0.1:
+        ending = "starve"
+    return History(
+        dice.choice((0.0, 1e6, -5.0, 0.125)),
+        tuple((deed, dice.randrange(1000)) for deed in drawn),
+        (ending, dice.randrange(1000)),
+    )
+
+
+def try_out(subject: Subject, history: History) -> Broken | None:
+    """Return what was broken in a history, if anything was."""
+    try:
+        trial = Trial(subject, history.start)
+        for deed, number in (*history.steps, history.ending):
+            trial.step(deed, number)
+    except Broken as broken:
+        return broken
+    return None
+
+
+def find(
+    subject: Subject, count: int, seed: int | str, only: frozenset[Rule | Promise] | None = None
+) -> Broken | None:
+    """Return what is broken in one of so many histories, at its shortest.
+
+    Args:
+        subject: what is tested.
+        count: how many histories.
+        seed: which ones.
+        only: the rules and promises that matter; all if it is ``None``.
+    """
+    for history in histories(subject, count, seed):
+        broken = try_out(subject, history)
+        if broken is not None and (only is None or broken.rule in only):
+            return _shortest(subject, history, broken)
+    return None
+
+
+def _shortest(subject: Subject, history: History, broken: Broken) -> Broken:
+    """Leave out whatever can be left out, many steps at once, then few, then one."""
+    history, broken = _better(subject, history, replace(history, start=0.0), broken)
+    history, broken = _better(subject, history, replace(history, ending=("run_out", 0)), broken)
+    size = len(history.steps)
+    while size:
+        size = math.ceil(size / 2) if size > 1 else 0
+        begin = 0
+        while size and begin < len(history.steps):
+            fewer = history.steps[:begin] + history.steps[begin + size :]
+            shorter, broken = _better(subject, history, replace(history, steps=fewer), broken)
+            if shorter is history:
+                begin += size
+            history = shorter
+    return broken
+
+
+def _better(
+    subject: Subject, history: History, simpler: History, broken: Broken
+) -> tuple[History, Broken]:
+    """Return the simpler history if the same rule breaks, or else the one there was."""
+    other = try_out(subject, simpler)
+    if other is not None and other.rule is broken.rule:
+        return simpler, other
+    return history, broken

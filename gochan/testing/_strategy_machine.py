@@ -1,0 +1,167 @@
+"""The third door: a state machine for hypothesis, to which authors can add rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+from typing import Any
+
+from hypothesis import Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.strategies import integers, sampled_from
+
+from .._strategy import Promise, Strategy
+from ._items import any_item
+from ._trial import Deed, Subject, Trial
+
+_numbers = integers(0, 999)
+
+
+class StrategyMachine(RuleBasedStateMachine):
+    """A state machine around a strategy; subclass, override `factory`, and add rules.
+
+    ::
+
+        class DropOldestMachine(StrategyMachine):
+            promises = frozenset({Promise.FIFO, Promise.BOUNDED})
+
+            def factory(self):
+                return DropOldest(3)
+
+            @invariant()
+            def the_newest_waits(self):
+                ...
+
+        TestDropOldest = DropOldestMachine.TestCase
+
+    It asks the same questions as `check_strategy`, but hypothesis chooses them. It needs
+    hypothesis.
+
+    Attributes:
+        promises: what the strategy claims about itself.
+    """
+
+    promises: Iterable[Promise] = frozenset()
+    _trial: Trial | None = None
+    _ending: Deed = "run_out"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.TestCase.settings = settings(
+            cls.TestCase.settings,
+            report_multiple_bugs=False,  # the first thing that is wrong explains the others
+            phases=[phase for phase in Phase if phase is not Phase.explain],  # the message does
+        )
+
+    def factory(self) -> Strategy[Any]:
+        """Override this: return a fresh strategy."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method factory")
+
+    def items(self, dice: Random) -> Any:
+        """Make an item to offer; override it if the strategy wants to know more about items."""
+        return any_item(dice)
+
+    @property
+    def strategies(self) -> tuple[Strategy[Any], Strategy[Any]]:
+        """The strategy, and another one to which the same has happened.
+
+        A rule of yours that changes something must do so to both.
+        """
+        trial = self._started
+        return trial.witness.strategy, trial.twin.strategy
+
+    @property
+    def waiting(self) -> list[Any]:
+        """The items that wait in the first strategy, in the order in which they came."""
+        return [entry.item for entry in self._started.witness.books.waiting]
+
+    @property
+    def now(self) -> float:
+        """The time, in seconds."""
+        return self._started.witness.now
+
+    @property
+    def _started(self) -> Trial:
+        assert self._trial is not None, "the machine has yet to be run"
+        return self._trial
+
+    @initialize(
+        start=sampled_from((0.0, 1e6, -5.0)),
+        ending=sampled_from(("run_out", "drain", "starve")),
+        number=_numbers,
+    )
+    def begin(self, start: float, ending: Deed, number: int) -> None:
+        """Make fresh strategies; say when that is, and what happens in the end."""
+        own_items = type(self).items is not StrategyMachine.items
+        promises = frozenset(self.promises)
+        self._trial = Trial(
+            Subject(self.factory, promises, self.items if own_items else any_item), start
+        )
+        if ending != "starve" or Promise.NO_STARVATION in promises:
+            self._ending = ending
+        self._number = number
+
+    @property
+    def _open(self) -> bool:
+        return not self._started.witness.closed
+
+    @precondition(lambda self: self._open)
+    @rule(number=_numbers)
+    def offer(self, number: int) -> None:
+        """Offer a new item."""
+        self._started.step("offer", number)
+
+    @precondition(lambda self: self._open)
+    @rule(number=_numbers)
+    def offer_again(self, number: int) -> None:
+        """Offer an object once more; channels do that, queues do not."""
+        self._started.step("offer_again", number)
+
+    @precondition(lambda self: self._started.witness.line)
+    @rule(number=_numbers)
+    def insist(self, number: int) -> None:
+        """Offer an item that was told to wait."""
+        self._started.step("insist", number)
+
+    @rule()
+    def take(self) -> None:
+        """Take an item."""
+        self._started.step("take")
+
+    @precondition(lambda self: self._started.witness.running)
+    @rule(number=_numbers)
+    def finish(self, number: int) -> None:
+        """Report that one of those taken has been worked on, or was not."""
+        self._started.step("finish", number)
+
+    @precondition(lambda self: self.waiting)
+    @rule(number=_numbers)
+    def remove(self, number: int) -> None:
+        """Remove an item that waits."""
+        self._started.step("remove", number)
+
+    @rule(number=_numbers)
+    def remove_another(self, number: int) -> None:
+        """Remove an item that does not wait."""
+        self._started.step("remove_another", number)
+
+    @rule(number=_numbers)
+    def pass_time(self, number: int) -> None:
+        """Let time go on."""
+        self._started.step("pass_time", number)
+
+    @rule()
+    def pass_to_change(self) -> None:
+        """Let time go on to the moment of the next change."""
+        self._started.step("pass_to_change")
+
+    @precondition(lambda self: self._open)
+    @rule()
+    def close(self) -> None:
+        """Close the channel; nothing is offered after that."""
+        self._started.step("close")
+
+    def teardown(self) -> None:
+        """Bring the history to its end, unless something is wrong already."""
+        if self._trial is not None:
+            self._trial.step(self._ending, self._number)

@@ -1,0 +1,125 @@
+"""A trial: one history of a strategy, beside a second instance and a third."""
+
+# Theory of operation
+# -------------------
+# Two instances are asked the same, step by step, each by a witness of its own; their
+# answers have to agree. A third one is asked nothing, and has to stay empty. So chance, a
+# clock, the addresses of objects, and whatever instances share come to light.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal, TypeAlias, final
+
+from .._strategy import Promise, Strategy
+from ._items import any_item
+from ._rules import Broken, Rule
+from ._witness import Witness
+
+Deed: TypeAlias = Literal[
+    "offer",
+    "offer_again",
+    "insist",
+    "take",
+    "finish",
+    "remove",
+    "remove_another",
+    "pass_time",
+    "pass_to_change",
+    "close",
+    "run_out",
+    "drain",
+    "starve",
+]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is tested: how to make a strategy, its promises, and the items it is offered."""
+
+    factory: Callable[[], Strategy[Any]]
+    promises: frozenset[Promise] = frozenset()
+    items: Callable[[Random], Any] = any_item
+
+    def __post_init__(self) -> None:
+        for promise in self.promises:
+            if not isinstance(promise, Promise):
+                raise TypeError(f"promises are members of Promise, such as FIFO, not {promise!r}")
+        for name, value in (("factory", self.factory), ("items", self.items)):
+            if not callable(value) or isinstance(value, Strategy):
+                raise TypeError(
+                    f"{name} must be a function that makes one, such as a lambda, not {value!r}"
+                )
+
+    def make(self) -> Strategy[Any]:
+        """Return a fresh strategy, as a channel would use it."""
+        strategy = self.factory()
+        if not isinstance(strategy, Strategy):
+            raise TypeError(f"factory has to return a strategy, not {strategy!r}")
+        if not hasattr(strategy, "_dropped"):
+            name = type(strategy).__name__
+            raise TypeError(f"{name}.__init__ must call super().__init__(...)")
+        return strategy
+
+
+@final
+class Trial:
+    """Tries one subject, step by step, from ``start`` on."""
+
+    def __init__(self, subject: Subject, start: float = 0.0) -> None:
+        strategies = [subject.make() for _ in range(3)]
+        self.witness, self.twin, self._idle = (
+            Witness(strategy, subject.promises, subject.items, start) for strategy in strategies
+        )
+        self._broken = False
+        if len({*map(id, strategies)}) < 3 or any(one._in_use for one in strategies):
+            self.witness.books.fail(
+                Rule.OWN_STATE, "The factory returned what it had returned before, not a fresh one"
+            )
+        for strategy in strategies:
+            strategy._in_use = True
+
+    def step(self, deed: Deed, number: int = 0) -> None:
+        """Do one thing.
+
+        Raises:
+            Broken: the strategy broke a rule or a promise.
+        """
+        if self._broken:
+            return
+        try:
+            getattr(self.witness, deed)(number)
+            self._compare_idle()
+            getattr(self.twin, deed)(number)
+            self._compare_twin()
+        except Broken:
+            self._broken = True
+            raise
+
+    def _compare_idle(self) -> None:
+        idle = self._idle.strategy
+        if len(idle) or idle._dropped:
+            self.witness.books.fail(
+                Rule.OWN_STATE,
+                f"A second instance, which was asked nothing, now has {len(idle)} waiting, and "
+                f"has dropped {len(idle._dropped)}",
+            )
+
+    def _compare_twin(self) -> None:
+        one, other = self.witness.answers, self.twin.answers
+        if one == other:
+            return
+        names = ("what was asked last", "len", "capacity", "retry_after", "next_change")
+        differences = [
+            f"{name} was {mine!r} and {yours!r}"
+            for name, mine, yours in zip(names, one, other, strict=False)
+            if mine != yours
+        ]
+        self.witness.books.fail(
+            Rule.SAME_ANSWERS,
+            f"Two fresh instances were asked the same, and {'; '.join(differences)}. Chance, "
+            "clocks, addresses of objects and what instances share have no place in a strategy",
+        )

@@ -1,0 +1,501 @@
+"""A witness: asks one strategy what a channel or queue would ask, and checks every answer."""
+
+# Theory of operation
+# -------------------
+# The witness is the model of all tests of strategies. Each step asks the strategy one
+# thing, and compares the answer with the books, which know what has become of every item:
+# turned away, waiting, taken, finished, dropped, removed, handed back. The first answer
+# that cannot be right raises `Broken`, with the rule, and with everything that was asked
+# until then. There is no second one, since after that the books are worth nothing.
+#
+# If the length is not what it has to be, either an item was lost or the length is wrong.
+# Which one it is shows when everything is taken out, so that is done before the verdict.
+#
+# Time alone may change an answer only at a moment that `Strategy.next_change` had named,
+# since nobody asks before. So a "not now" is kept, with the moment, until something happens.
+#
+# Invariants (``Witness.check`` asserts them)
+# -------------------------------------------
+# 1. The books are right about themselves.
+# 2. ``running`` has entries that were taken; ``line`` has some that were turned away.
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any, Final, NoReturn, final
+
+from .._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, check_capacity
+from ._books import Books
+from ._items import Touched, any_item, rival
+from ._promises import OF_ORDER, Entry, Turns
+from ._rules import Rule
+
+# How often in a row the time may be moved on without anything coming out.
+_PATIENCE: Final = 1000
+
+
+@final
+class Witness:
+    """Asks one strategy, step by step."""
+
+    def __init__(
+        self,
+        strategy: Strategy[Any],
+        promises: frozenset[Promise] = frozenset(),
+        items: Callable[[Random], Any] = any_item,
+        start: float = 0.0,
+    ) -> None:
+        self.strategy = strategy
+        self.books = Books(strategy, start)
+        self.running: list[Entry] = []
+        self.line: list[Entry] = []  # those who were told to wait
+        self.closed = False
+        self.answers: tuple[Any, ...] = ()  # to compare with those of another
+        self._promises = promises
+        self._items = items
+        self._turns = Turns()
+        self._counting = True  # whether the length is compared
+        self._not_before: dict[str, float] = {}  # questions answered "not now", and until when
+
+    @property
+    def now(self) -> float:
+        """The time, in seconds."""
+        return self.books.now
+
+    # Steps. The number chooses among what there is.
+
+    def offer(self, number: int) -> None:
+        """Offer a new item."""
+        if not self.closed:
+            self._offer(self.books.enter(self._items(Random(number))))
+
+    def offer_again(self, number: int) -> None:
+        """Offer an object once more; channels do that, queues do not."""
+        entries = self.books.entries()
+        if entries and not self.closed:
+            self._offer(self.books.enter(entries[number % len(entries)].item))
+
+    def insist(self, number: int) -> None:
+        """Offer an item that was told to wait."""
+        if self.line and not self.closed:
+            self._offer(self.line[number % len(self.line)])
+
+    def take(self, number: int = 0) -> bool:
+        """Take an item; return whether there was one to take now."""
+        try:
+            item = self._ask("take", self.now)
+        except Empty:
+            self.books.say("take() raised Empty")
+            self._collect_drops()
+            self._not_now("take")
+            self._look()
+            return False
+        told = f"take() gave {self.books.describe(item)}"
+        self.books.say(told)
+        self.books.recognize(item, "gave out")
+        self._collect_drops()
+        entry = self.books.recognize(item, "gave out")
+        self._check_time("take", told)
+        self._check_order(item)
+        if Promise.LIFO in self._promises:
+            entry = next(e for e in reversed(self.books.waiting) if e.item is item)
+        self.books.leave(entry, "taken")
+        entry.taken_at = self.now
+        self.running.append(entry)
+        self._turns.next(item.key if Promise.FAIR in self._promises else None)
+        self._look()
+        return True
+
+    def finish(self, number: int) -> None:
+        """Report that one of those taken has been worked on, or was not."""
+        if not self.running:
+            return
+        entry = self.running.pop(number % len(self.running))
+        ok, started = number % 3 > 0, number % 7 > 0
+        waited, ran = entry.taken_at - entry.waits_since, self.now - entry.taken_at
+        if not (ok or started):
+            ran = 0.0
+        entry.state = "finished"
+        self.books.say(f"finished({entry}, waited={waited:.4g}, ran={ran:.4g}, ok={ok})")
+        self._ask("finished", entry.item, self.now, waited=waited, ran=ran, ok=ok)
+        self._not_before.clear()
+        self._collect_drops()
+        self._look()
+
+    def remove(self, number: int) -> None:
+        """Remove an item that waits: nobody wants it any more."""
+        if self.books.waiting:
+            self._remove(self.books.waiting[number % len(self.books.waiting)])
+
+    def remove_another(self, number: int) -> None:
+        """Remove an item that does not wait; it has to be told from those that do."""
+        others = [entry for entry in self.books.entries() if not self.books.waits(entry.item)]
+        if others and number % 4:
+            self._remove(others[number % len(others)])
+        else:
+            self._remove(self.books.enter(self._items(Random(number))))
+
+    def pass_time(self, number: int) -> None:
+        """Let time go on."""
+        self._go_to(self.now + (0.001, 0.1, 1.0, 10.0, 1000.0)[number % 5])
+
+    def pass_to_change(self, number: int = 0) -> None:
+        """Let time go on to the moment of the next change."""
+        if self._change_to_come():
+            self._go_to(self._next_change() or 0.0)
+
+    def close(self, number: int = 0) -> None:
+        """Close the channel; nothing is offered after that."""
+        if self.closed:
+            return
+        self.closed = True
+        self.line.clear()
+        handed_back = self._ask("close")
+        self._not_before.clear()
+        if not isinstance(handed_back, list):
+            self.books.fail(Rule.CLOSE, f"close() returned {handed_back!r}, which is not a list")
+        names = ", ".join(map(self.books.describe, handed_back))
+        self.books.say(f"close() handed back [{names}]")
+        for item in handed_back:
+            self.books.leave(self.books.recognize(item, "handed back"), "handed back")
+        self._collect_drops()
+        if self._counting and self._length() > len(self.books.waiting):
+            self.books.fail(
+                Rule.CLOSE,
+                f"It handed back {len(handed_back)}, so {len(self.books.waiting)} should be left, "
+                f"but its length is {self._length()}",
+            )
+        self._look()
+
+    # Endings
+
+    def drain(self, number: int = 0) -> None:
+        """Close and take everything back, as `gochan.Chan.drain` does."""
+        self.close()
+        for item in self._take_all():
+            self.books.say(f"take_all() gave {self.books.describe(item)}")
+            self.books.leave(self.books.recognize(item, "gave out"), "taken")
+            self._collect_drops()
+        self._collect_drops()
+        if self.books.waiting:
+            if not self._length():
+                self._lost()
+            left = self.books.names(self.books.waiting)
+            self.books.fail(Rule.TAKE_ALL, f"take_all() has come to its end and left {left}")
+        self._look(timely=False)
+
+    def run_out(self, number: int = 0) -> None:
+        """Take until nothing and nobody is left; the work ends, and time goes on."""
+        working_first, patience = number % 2, _PATIENCE
+        while True:
+            if not self.strategy.capacity:
+                self.line.clear()  # they wait for receivers, not for the strategy
+            if self.take():
+                patience = _PATIENCE
+            elif self._let_in():
+                pass
+            elif self.running and (working_first or not self._change_to_come()):
+                self.finish(number)
+                number += 1
+            elif not (self.books.waiting or self.line or self.running):
+                break
+            elif patience and self._change_to_come():
+                self.pass_to_change()
+                patience -= 1
+            else:
+                self._stuck()
+        for seconds in (0.0, 1000.0):  # nothing comes after the end
+            self._go_to(self.now + seconds)
+            self.take()
+
+    def _let_in(self) -> bool:
+        """Whether the first of those who wait does not have to wait any more."""
+        waiting = len(self.line)
+        self.insist(0)
+        return len(self.line) < waiting
+
+    def starve(self, number: int = 0) -> None:
+        """Let rivals come for as long as what waits now is waiting; then run out."""
+        old = [] if self.closed else list(self.books.waiting)
+        dice, seconds, asked = Random(number), 0.01, len(self.books.log)
+        for turn in range(200 + 20 * len(old)):
+            old = [entry for entry in old if entry.state == "waiting"]
+            if not old:
+                break
+            if self._items is any_item:
+                self._offer(self.books.enter(rival(dice, turn, new_key=number % 2 > 0)))
+            else:
+                self._offer(self.books.enter(self._items(dice)))
+            self.line.clear()
+            if not self.take() and not self.running:
+                self.pass_to_change()
+            while self.running:
+                self.finish(1)
+            self._go_to(self.now + seconds)
+            seconds *= 1.05
+        if old:
+            self.books.log[asked + 20 :] = ["... and so on"]
+            self.books.fail(
+                Promise.NO_STARVATION,
+                f"After {self.now - old[0].waits_since:.4g} seconds, in which {self._turns.gone} "
+                f"others have gone, {self.books.names(old)} still waited",
+            )
+        self.run_out(number)
+
+    # Asking
+
+    def _ask(self, question: str, *args: Any, **options: Any) -> Any:
+        """Return the answer; there has to be one, but for Empty from `Strategy.take`."""
+        try:
+            return getattr(self.strategy, question)(*args, **options)
+        except Exception as error:
+            if question == "take" and isinstance(error, Empty):
+                raise
+            self._raised(question, error)
+
+    def _take_all(self) -> Iterator[Any]:
+        try:
+            yield from self.strategy.take_all(self.now)
+        except Exception as error:
+            self._raised("take_all", error)
+
+    def _length(self) -> int:
+        try:
+            return len(self.strategy)
+        except Exception as error:
+            self._raised("len", error)
+
+    def _raised(self, question: str, error: Exception) -> NoReturn:
+        if isinstance(error, Touched):
+            self.books.fail(
+                Rule.ANY_ITEM,
+                f"{question} took an item and {error}. Items may be equal, or may not allow "
+                "that: tell them apart with 'is', or by their places",
+                error,
+            )
+        told = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
+        if question == "take" and not self.books.waiting:
+            self.books.fail(Rule.EMPTY, f"Nothing waits, and take raised {told}", error)
+        self.books.fail(Rule.NO_ERRORS, f"{question} raised {told}", error)
+
+    def _offer(self, entry: Entry) -> None:
+        asked = f"offer {entry.number}"
+        shown = self.books.present(entry)
+        verdict = self._ask("offer", entry.item, self.now)
+        told = f"offer({shown}) said {verdict!r}"
+        self.books.say(told)
+        if entry in self.line and verdict is not WAIT:
+            self.line.remove(entry)
+            self._check_time(asked, told)
+        self._not_before.clear()
+        if verdict is ADMIT:
+            self.books.admit(entry, self._turns.gone)
+            self._collect_drops()
+            self._look()
+            self._check_bound()
+            return
+        entry.state = "turned away"
+        if verdict is WAIT:
+            self._wait(entry, asked)
+        else:
+            self._check_refusal(entry, verdict)
+        self._collect_drops()
+        self._look(entry)
+
+    def _wait(self, entry: Entry, asked: str) -> None:
+        if Promise.NEVER_WAITS in self._promises:
+            self.books.fail(Promise.NEVER_WAITS, f"offer({entry}) said WAIT")
+        if entry not in self.line:
+            self.line.append(entry)
+        self._not_now(asked)
+
+    def _check_refusal(self, entry: Entry, verdict: Any) -> None:
+        if not isinstance(verdict, Refuse):
+            self.books.fail(Rule.VERDICT, f"offer({entry}) returned {verdict!r}")
+        if not _is_reason(verdict.reason):
+            self.books.fail(
+                Rule.VERDICT,
+                f"It refused {entry} with the reason {verdict.reason!r}; that has to be a str, "
+                "and not empty",
+            )
+        if verdict.retry_after is not None and not _is_wait(verdict.retry_after):
+            self.books.fail(
+                Rule.VERDICT,
+                f"It refused {entry} with retry_after={verdict.retry_after!r}; that has to be "
+                "None, or in seconds, finite and >= 0",
+            )
+
+    def _check_bound(self) -> None:
+        if Promise.BOUNDED in self._promises and self._length() > self.strategy.capacity:
+            self.books.fail(
+                Promise.BOUNDED,
+                f"{self._length()} wait, though its capacity is {self.strategy.capacity}",
+            )
+
+    def _remove(self, entry: Entry) -> None:
+        waits, before = self.books.waits(entry.item), self._length()
+        removed = self._ask("remove", entry.item)
+        self.books.say(f"remove({self.books.present(entry)}) said {removed!r}")
+        if type(removed) is not bool:
+            self.books.fail(Rule.REMOVE, f"remove returned {removed!r}")
+        if removed and not waits:
+            self.books.fail(Rule.REMOVE, f"remove said True to {entry}, which was not waiting")
+        if removed:
+            self.books.leave(self.books.recognize(entry.item, "removed"), "removed")
+            self._not_before.clear()
+        before -= self._collect_drops()
+        if self._counting and self._length() != before - removed:
+            self.books.fail(
+                Rule.REMOVE,
+                f"remove said {removed} to {entry}, and its length went from {before} to "
+                f"{self._length()}",
+            )
+        self._look()
+
+    # Looking after each step
+
+    def _look(self, turned_away: Entry | None = None, *, timely: bool = True) -> None:
+        """Ask everything that changes nothing."""
+        length, expected = self._length(), len(self.books.waiting)
+        if self._counting and length != expected:
+            if turned_away and length > expected:
+                self.books.fail(
+                    Rule.TURNED_AWAY,
+                    f"It did not admit {turned_away}, yet its length went from {expected} to "
+                    f"{length}",
+                )
+            self._wrong_length(length)
+        if self._counting and bool(self.strategy) != bool(expected):
+            self.books.fail(
+                Rule.LENGTH, f"bool() of it is {bool(self.strategy)}, though {expected} wait"
+            )
+        capacity = self.strategy.capacity
+        try:
+            check_capacity(capacity)
+        except (TypeError, ValueError) as error:
+            self.books.fail(Rule.NUMBERS, f"Its {error}", error)
+        retry_after = self._ask("retry_after", self.now)
+        if not _is_wait(retry_after):
+            self.books.fail(
+                Rule.NUMBERS,
+                f"retry_after said {retry_after!r}; that has to be in seconds, finite and >= 0",
+            )
+        change = self._next_change() if timely else None
+        self.answers = (self.books.log[-1], length, capacity, retry_after, change)
+
+    def _wrong_length(self, length: int) -> NoReturn:
+        """Say whether an item is lost or only the length is wrong: take everything out."""
+        expected, asked = len(self.books.waiting), len(self.books.log)
+        self._counting = False
+        self.line.clear()
+        self.run_out()
+        del self.books.log[asked:]
+        self.books.fail(Rule.LENGTH, f"Its length is {length}, though {expected} wait")
+
+    def _collect_drops(self) -> int:
+        """Note what has been dropped; return how many."""
+        drops = self.strategy._dropped.copy()
+        self.strategy._dropped.clear()
+        for item, reason in drops:
+            name = self.books.describe(item)
+            self.books.say(f"  and dropped {name}: {reason!r}")
+            if not self.books.waits(item):
+                self.books.fail(Rule.DROPS, f"It dropped {name}, which was not waiting")
+            self.books.leave(self.books.recognize(item, "dropped"), "dropped")
+            if not _is_reason(reason):
+                self.books.fail(
+                    Rule.DROPS,
+                    f"It dropped {name} with the reason {reason!r}; that has to be a str, "
+                    "and not empty",
+                )
+            if Promise.LOSSLESS in self._promises:
+                self.books.fail(Promise.LOSSLESS, f"It dropped {name}, which it had admitted")
+            self._not_before.clear()
+        return len(drops)
+
+    def _check_order(self, item: Any) -> None:
+        for promise in OF_ORDER if self.books.certain else ():
+            if promise in self._promises and (
+                wrong := OF_ORDER[promise](self.books.waiting, item, self._turns)
+            ):
+                self.books.fail(promise, f"It gave out {self.books.describe(item)}, {wrong}")
+
+    # What time changes
+
+    def _go_to(self, moment: float) -> None:
+        self.books.now = moment
+        self.answers = (moment,)
+
+    def _next_change(self) -> float | None:
+        change = self._ask("next_change", self.now)
+        if change is None:
+            return None
+        if type(change) is bool or not isinstance(change, (int, float)) or math.isnan(change):
+            self.books.fail(Rule.TIME, f"next_change said {change!r}, which is no moment")
+        if change <= self.now:
+            self.books.fail(
+                Rule.TIME,
+                f"At {self.now:.12g}, next_change said {change:.12g}, which is not in the future",
+            )
+        return change
+
+    def _change_to_come(self) -> bool:
+        change = self._next_change()
+        return change is not None and change < math.inf
+
+    def _not_now(self, question: str) -> None:
+        """Note that the answer was "not now", and until when it has to stay like that."""
+        change = self._next_change()
+        self._not_before[question] = math.inf if change is None else change
+
+    def _check_time(self, question: str, told: str) -> None:
+        until = self._not_before.get(question, -math.inf)
+        if self.now < until - 1e-6 * max(1.0, abs(self.now)):
+            said = "nothing" if until == math.inf else f"{until:.12g}"
+            self.books.fail(
+                Rule.TIME,
+                f"At {self.now:.12g}, {told}, not what it had said before. Only time has passed, "
+                f"and next_change had named {said}, so nobody would have asked by now",
+            )
+        self._not_before.clear()
+
+    # What is wrong at the end
+
+    def _lost(self) -> NoReturn:
+        it = "it" if len(self.books.waiting) == 1 else "them"
+        self.books.fail(
+            Rule.NOTHING_LOST,
+            f"It has admitted {self.books.names(self.books.waiting)}, and is empty now, but has "
+            f"not given out, dropped or handed back {it}",
+        )
+
+    def _stuck(self) -> NoReturn:
+        if self.books.waiting and not self._length():
+            self._lost()
+        named = self._next_change()
+        why = "next_change names one moment after the other"
+        if not self._change_to_come():
+            why = f"next_change says {named!r}"
+        waiting = self.books.waiting or self.line[:1]
+        self.books.fail(
+            Rule.NOTHING_HELD,
+            f"All that had come out has been finished, take raises Empty, and {why}; so "
+            f"{self.books.names(waiting)} will wait for ever",
+        )
+
+    def check(self) -> None:
+        """Assert the invariants at the top of this file. For tests."""
+        self.books.check()
+        assert {entry.state for entry in self.running} <= {"taken"}
+        assert {entry.state for entry in self.line} <= {"turned away"}
+
+
+def _is_reason(reason: Any) -> bool:
+    return isinstance(reason, str) and bool(reason.strip())
+
+
+def _is_wait(seconds: Any) -> bool:
+    number = isinstance(seconds, (int, float)) and type(seconds) is not bool
+    return number and 0 <= seconds < math.inf
