@@ -307,15 +307,6 @@ def test_the_patience_of_a_recorded_load_can_be_said(gochan: Call, tmp_path: Pat
     assert json.loads(gochan(*arguments, "--patience", "2").out)[0]["answered"] == 1
 
 
-def test_chains_can_be_compared(gochan: Call, tmp_path: Path) -> None:
-    """With everything that a recorded job has."""
-    path = tmp_path / "load"
-    path.write_text('{"arrival": 0, "service": 3, "key": "a", "payload": {"tenant": 1}}\n')
-    (tmp_path / "chained.py").write_text(PLUGIN)
-    ended = gochan("sim", "--load", path, "--strategy", "drop-oldest(3)", "--json")
-    assert json.loads(ended.out)[0]["answered"] == 1
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
