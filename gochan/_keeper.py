@@ -66,7 +66,6 @@ class Keeper(Generic[T]):
         "_front",
         "_handed_back",
         "_picky",
-        "_simple",
         "_time",
         "_times_offer",
         "_times_take",
@@ -102,11 +101,9 @@ class Keeper(Generic[T]):
         self.timed = overrides(strategy, "next_change")
         # Whether it may let in a later sender, but not the first one.
         self._picky = overrides(strategy, "offer")
-        # Whether nobody but those who come need ask it, as long as nobody waits.
-        self._simple = not self.timed
         # Whether the moment may matter to it; finding out costs as much as all else here.
-        self._times_offer = self._picky
-        self._times_take = overrides(strategy, "take")
+        self._times_offer = self.timed or self._picky
+        self._times_take = self.timed or overrides(strategy, "take")
         # Whether what it holds can be counted without asking it.
         self._counts = not overrides(strategy, "__len__") and not isinstance(strategy, Filter)
         # When it was asked last: in one operation always at the same moment, or it could say
@@ -126,7 +123,7 @@ class Keeper(Generic[T]):
             if channel._closed:
                 raise channel._closed_error(value)
             try:
-                if self._simple and not channel._senders and not channel._receivers:
+                if not channel._senders and not channel._receivers:
                     admitted = self._submit_alone(channel, value)
                 else:
                     channel._check_thread(channel._receivers, channel._senders)
@@ -180,7 +177,7 @@ class Keeper(Generic[T]):
 
     def fetch(self, channel: Chan[T]) -> T | Nothing:
         """Receive now; return `NOTHING` if that is not possible."""
-        if self._simple and not (channel._senders or channel._receivers or self._front):
+        if not (channel._senders or channel._receivers or self._front):
             # What follows, when nobody waits and nothing is given up.
             if self._times_take:
                 self._look_at_clock()

@@ -264,6 +264,7 @@ ACROSS = {
     "house_rules",
     "law",  # random programs around a queue, whose counts must add up
     "matching",  # selects that meet selects
+    "plugin_chains",  # strategies of several plugins in one chain
     "programs",  # whole programs
     "third_party",  # plugins of others, installed for real
     "properties",  # random programs, beside a model
