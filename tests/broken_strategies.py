@@ -404,6 +404,14 @@ class Oversleeps(Slow):
     late = 5.0
 
 
+@sin(Rule.TIME, "so nobody would have asked by now")
+class LetsSendersOversleep(Slow):
+    late = 5.0
+
+    def take(self, now: float) -> Any:
+        return Strategy.take(self, now)
+
+
 # Numbers and errors
 
 

@@ -345,6 +345,25 @@ def test_a_plugin_is_what_a_third_party_could_have_written(plugin: Path) -> None
                     assert not [alias.name for alias in node.names if alias.name[0] == "_"], path
 
 
+@needs_checkout
+def test_a_plugin_with_strategies_holds_them_to_the_rules() -> None:
+    """With the kit that gochan brings along for everybody, in tests/test_conformance.py."""
+    with_strategies = {
+        plugin
+        for plugin in PLUGINS
+        for path in (plugin / plugin.name.replace("-", "_")).rglob("*.py")
+        for node in ast.walk(parse(path))
+        if "gochan.strategies" in imported(node, path)
+    }
+    assert with_strategies
+    for plugin in with_strategies:
+        conformance = plugin / "tests" / "test_conformance.py"
+        assert conformance.exists(), plugin.name
+        assert "gochan.testing" in {
+            name for node in ast.walk(parse(conformance)) for name in imported(node, conformance)
+        }
+
+
 def requirements() -> Iterator[tuple[Path, Requirement]]:
     """Return what any of the projects here needs, but for the projects themselves."""
     for path in [ROOT / "pyproject.toml", *(plugin / "pyproject.toml" for plugin in PLUGINS)]:

@@ -93,11 +93,8 @@ class StrategyMachine(RuleBasedStateMachine):
     )
     def begin(self, start: float, ending: Deed, number: int, first: list[int]) -> None:
         """Make fresh strategies, say when that is and what the end will be, offer a few items."""
-        own_items = type(self).items is not StrategyMachine.items
         promises = frozenset(self.promises)
-        self._trial = Trial(
-            Subject(self.factory, promises, self.items if own_items else any_item), start
-        )
+        self._trial = Trial(Subject(self.factory, promises, self.items), start)
         if ending != "starve" or Promise.NO_STARVATION in promises:
             self._ending = ending
         self._number = number

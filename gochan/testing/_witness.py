@@ -28,7 +28,7 @@ from typing import Any, Final, NoReturn, final
 
 from .._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, check_capacity
 from ._books import Books
-from ._items import Touched, any_item, rival
+from ._items import Item, Touched, any_item, rival
 from ._promises import OF_ORDER, Entry, Turns
 from ._rules import Rule
 
@@ -242,10 +242,10 @@ class Witness:
             old = [entry for entry in old if entry.state == "waiting"]
             if not old:
                 break
-            if self._items is any_item:
-                self._offer(self.books.enter(rival(dice, turn, new_key=number % 2 > 0)))
-            else:
-                self._offer(self.books.enter(self._items(dice)))
+            item = self._items(dice)
+            if isinstance(item, Item):
+                item = rival(dice, turn, new_key=number % 2 > 0)
+            self._offer(self.books.enter(item))
             self.line.clear()
             if not self.take() and not self.running:
                 self.pass_to_change()
