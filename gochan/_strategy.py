@@ -180,10 +180,12 @@ class Strategy(ABC, Generic[T]):
     def take_all(self, now: float) -> Iterator[T]:
         """Give out everything that waits, for `gochan.Chan.drain`.
 
-        As it stands, this asks `take`, at later and later moments. Override it if `take` keeps
-        items back for another reason than time.
+        As it stands, this asks `take`, at later and later moments, until a thousand of them in
+        a row have brought nothing. Override it if `take` keeps items back for another reason
+        than time.
         """
-        while len(self):
+        in_vain = 0
+        while len(self) and in_vain < 1000:
             try:
                 item = self.take(now)
             except Empty:
@@ -191,7 +193,9 @@ class Strategy(ABC, Generic[T]):
                 if change is None or not now < change < math.inf:
                     return
                 now = change
+                in_vain += 1
             else:
+                in_vain = 0
                 yield item
 
     def __len__(self) -> int:

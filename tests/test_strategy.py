@@ -102,6 +102,25 @@ def test_dropping_only_records() -> None:
     assert strategy.dropped == [(0, "too old")]
 
 
+def test_taking_all_gives_up_in_the_end() -> None:
+    """A strategy that names later and later moments, and gives nothing, must not hang a drain."""
+
+    class Later(Strategy[int]):
+        asked = 0
+
+        def take(self, now: float) -> int:
+            self.asked += 1
+            raise Empty
+
+        def next_change(self, now: float) -> float:
+            return now + 1
+
+    later = Later(3)
+    later.offer(1, 0.0)
+    assert list(later.take_all(0.0)) == []
+    assert later.asked == 1000
+
+
 def test_length_is_the_number_of_waiting_items() -> None:
     """It follows ``items``, whoever changes that."""
     strategy = filled(3)
