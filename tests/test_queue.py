@@ -1784,6 +1784,26 @@ async def test_a_strategy_that_breaks_while_the_workers_come_up_is_heard(
             await trio.sleep_forever()
 
 
+async def test_a_strategy_that_breaks_twice_with_the_same_error_is_named_once(
+    autojump_clock: MockClock,
+) -> None:
+    """Here when a job has ended, and when the queue is closed because of that."""
+    error = ZeroDivisionError()
+
+    class Broken(Strategy[Any]):
+        def finished(self, *_: Any, **__: Any) -> None:
+            raise error
+
+        def close(self) -> list[Any]:
+            raise error
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with open_audited(strategy=Broken(9)) as queue:
+            await queue.submit(sleep(1))
+    assert caught.value is error
+    assert len(error.__notes__) == 1
+
+
 @pytest.mark.parametrize("how", ["submit", "submit_nowait"])
 async def test_whoever_submits_to_a_strategy_that_breaks_is_told(
     how: str, autojump_clock: MockClock
