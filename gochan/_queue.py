@@ -395,9 +395,6 @@ class JobQueue(Generic[P, R]):
         self._enter_phase("drain", stop)
         try:
             await stop.wait(self.join if stop.finish == "queued" else self._rest, stop.drain_end)
-        except trio.Cancelled:
-            self._abandon("the queue was cancelled")
-            raise
         finally:
             with trio.CancelScope(shield=True):
                 self._halt.close()

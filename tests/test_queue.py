@@ -1687,11 +1687,13 @@ async def test_a_hook_that_raises_at_the_very_end_is_heard_too(autojump_clock: M
         if job.cause == "handed_back":
             raise ZeroDivisionError
 
-    with trio.CancelScope() as scope, pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError), trio.CancelScope() as scope:
         async with open_job_queue(perform, on_end=fail_to_hook) as queue:
-            jobs = [queue.submit_nowait(sleep(1)) for _ in range(3)]
+            jobs = [queue.submit_nowait(sleep(1))]
+            await wait_all_tasks_blocked()
+            jobs += [queue.submit_nowait(sleep(1)) for _ in range(2)]
             scope.cancel()
-    assert kinds(*jobs) == ["handed_back"] * 3
+    assert kinds(*jobs) == ["cancelled", "handed_back", "handed_back"]
 
 
 async def test_a_hook_that_turns_out_to_be_async_is_an_error(autojump_clock: MockClock) -> None:
