@@ -106,6 +106,12 @@ class JobQueue(Generic[P, R]):
         self._handler_name = name_of(handler)
         self._strategy = strategy
         self._hands_back = type(strategy).close is not Strategy.close
+        # Whether its answers can change because a job has ended, and not only because of what
+        # waits; the time to ask again for nothing can be saved.
+        self._learns = any(
+            getattr(type(strategy), question) is not getattr(Strategy, question)
+            for question in ("offer", "take", "next_change", "finished")
+        )
         self._thread = get_ident()
         self._failures = failures
         self._grace = grace
@@ -713,7 +719,8 @@ class JobQueue(Generic[P, R]):
                 ran=outcome.ran,
                 ok=outcome.kind == "done",
             )
-            self._channel._ask_again()
+            if self._learns:
+                self._channel._ask_again()
         except BaseException as error:
             self._blame_strategy(error)
 
