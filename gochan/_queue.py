@@ -33,7 +33,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterab
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from threading import get_ident
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, TypeVar, final
 from weakref import WeakSet
 
 import trio
@@ -51,8 +51,6 @@ from ._strategy import Strategy
 
 P = TypeVar("P")
 R = TypeVar("R")
-
-Hook: TypeAlias = Callable[[Job[P, R]], object]
 
 # How many jobs may wait if nobody says, and how many ended ones are kept until somebody
 # first asks for the results.
@@ -99,8 +97,8 @@ class JobQueue(Generic[P, R]):
         strategy: Strategy[Job[P, R]],
         failures: Literal["raise", "collect"],
         grace: float,
-        on_start: Hook[P, R] | None,
-        on_end: Hook[P, R] | None,
+        on_start: Callable[[Job[P, R]], object] | None,
+        on_end: Callable[[Job[P, R]], object] | None,
     ) -> None:
         self._handler = handler
         self._handler_name = name_of(handler)
@@ -485,7 +483,7 @@ class JobQueue(Generic[P, R]):
             error.add_note(f"raised by the strategy of a job queue, {name}; no further job starts")
         self._break(error, f"the strategy, {name}, raised {error!r}")
 
-    def _call(self, name: str, hook: Hook[P, R], job: Job[P, R]) -> None:
+    def _call(self, name: str, hook: Callable[[Job[P, R]], object], job: Job[P, R]) -> None:
         """Call one of the user's hooks; if it raises, end the queue."""
         try:
             result = hook(job)
@@ -791,8 +789,8 @@ async def open_job_queue(
     capacity: int | float | None = None,
     failures: Literal["raise", "collect"] = "raise",
     grace: float = 5.0,
-    on_start: Hook[P, R] | None = None,
-    on_end: Hook[P, R] | None = None,
+    on_start: Callable[[Job[P, R]], object] | None = None,
+    on_end: Callable[[Job[P, R]], object] | None = None,
 ) -> AsyncIterator[JobQueue[P, R]]:
     """Open a job queue, and on the way out wait until all its jobs have ended.
 
