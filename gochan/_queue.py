@@ -33,7 +33,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterab
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from threading import get_ident
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, TypeVar, final
 from weakref import WeakSet
 
 import trio
@@ -42,6 +42,7 @@ from trio.lowlevel import ParkingLot, Task, disable_ki_protection, enable_ki_pro
 from ._channel import Chan
 from ._choosing import check_priority
 from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
+from ._filter import overrides
 from ._jobs import CURRENT, KINDS, Cause, Job, Kind, name_of
 from ._pacing import OUTSIDE
 from ._plugins import installed_plugins
@@ -51,8 +52,6 @@ from ._strategy import Strategy
 
 P = TypeVar("P")
 R = TypeVar("R")
-
-Hook: TypeAlias = Callable[[Job[P, R]], object]
 
 # How many jobs that have ended are kept until somebody first asks for the results.
 EARLY_RESULTS: Final = 1000
@@ -97,12 +96,18 @@ class JobQueue(Generic[P, R]):
         strategy: Strategy[Job[P, R]],
         failures: Literal["raise", "collect"],
         grace: float,
-        on_start: Hook[P, R] | None,
-        on_end: Hook[P, R] | None,
+        on_start: Callable[[Job[P, R]], object] | None,
+        on_end: Callable[[Job[P, R]], object] | None,
     ) -> None:
         self._handler = handler
         self._handler_name = name_of(handler)
         self._strategy = strategy
+        # Whether its answers can change because a job has ended, and not only because of what
+        # waits; the time to ask again for nothing can be saved.
+        self._learns = any(
+            overrides(strategy, question)
+            for question in ("offer", "take", "next_change", "finished")
+        )
         self._thread = get_ident()
         self._failures = failures
         self._grace = grace
@@ -392,9 +397,6 @@ class JobQueue(Generic[P, R]):
         self._enter_phase("drain", stop)
         try:
             await stop.wait(self.join if stop.finish == "queued" else self._rest, stop.drain_end)
-        except trio.Cancelled:
-            self._abandon("the queue was cancelled")
-            raise
         finally:
             with trio.CancelScope(shield=True):
                 self._halt.close()
@@ -479,7 +481,7 @@ class JobQueue(Generic[P, R]):
             error.add_note(f"raised by the strategy of a job queue, {name}; no further job starts")
         self._break(error, f"the strategy, {name}, raised {error!r}")
 
-    def _call(self, name: str, hook: Hook[P, R], job: Job[P, R]) -> None:
+    def _call(self, name: str, hook: Callable[[Job[P, R]], object], job: Job[P, R]) -> None:
         """Call one of the user's hooks; if it raises, end the queue."""
         try:
             result = hook(job)
@@ -713,7 +715,8 @@ class JobQueue(Generic[P, R]):
                 ran=outcome.ran,
                 ok=outcome.kind == "done",
             )
-            self._channel._ask_again()
+            if self._learns:
+                self._channel._ask_again()
         except BaseException as error:
             self._blame_strategy(error)
 
@@ -784,8 +787,8 @@ async def open_job_queue(
     capacity: int | float | None = None,
     failures: Literal["raise", "collect"] = "raise",
     grace: float = 5.0,
-    on_start: Hook[P, R] | None = None,
-    on_end: Hook[P, R] | None = None,
+    on_start: Callable[[Job[P, R]], object] | None = None,
+    on_end: Callable[[Job[P, R]], object] | None = None,
 ) -> AsyncIterator[JobQueue[P, R]]:
     """Open a job queue, and on the way out wait until all its jobs have ended.
 

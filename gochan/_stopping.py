@@ -64,7 +64,6 @@ async def stop_all(
             has been touched.
     """
     _check_queues("stop_all", queues)
-    check_plan(drain, grace, finish)
     for queue in queues:
         queue.stop_soon(drain=drain, grace=grace, finish=finish)
     if not queues:

@@ -1687,11 +1687,13 @@ async def test_a_hook_that_raises_at_the_very_end_is_heard_too(autojump_clock: M
         if job.cause == "handed_back":
             raise ZeroDivisionError
 
-    with trio.CancelScope() as scope, pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError), trio.CancelScope() as scope:
         async with open_job_queue(perform, on_end=fail_to_hook) as queue:
-            jobs = [queue.submit_nowait(sleep(1)) for _ in range(3)]
+            jobs = [queue.submit_nowait(sleep(1))]
+            await wait_all_tasks_blocked()
+            jobs += [queue.submit_nowait(sleep(1)) for _ in range(2)]
             scope.cancel()
-    assert kinds(*jobs) == ["handed_back"] * 3
+    assert kinds(*jobs) == ["cancelled", "handed_back", "handed_back"]
 
 
 async def test_a_hook_that_turns_out_to_be_async_is_an_error(autojump_clock: MockClock) -> None:
@@ -1782,6 +1784,26 @@ async def test_a_strategy_that_breaks_while_the_workers_come_up_is_heard(
     with pytest.raises(ZeroDivisionError):
         async with open_audited(strategy=broken("next_change", 0), workers=3):
             await trio.sleep_forever()
+
+
+async def test_a_strategy_that_breaks_twice_with_the_same_error_is_named_once(
+    autojump_clock: MockClock,
+) -> None:
+    """Here when a job has ended, and when the queue is closed because of that."""
+    error = ZeroDivisionError()
+
+    class Broken(Strategy[Any]):
+        def finished(self, *_: Any, **__: Any) -> None:
+            raise error
+
+        def close(self) -> list[Any]:
+            raise error
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with open_audited(strategy=Broken(9)) as queue:
+            await queue.submit(sleep(1))
+    assert caught.value is error
+    assert len(error.__notes__) == 1
 
 
 @pytest.mark.parametrize("how", ["submit", "submit_nowait"])

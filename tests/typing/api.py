@@ -17,10 +17,12 @@ from gochan import (
     JobQueue,
     MergedChan,
     Outcome,
+    Progress,
     ReceiveChan,
     Selector,
     SendChan,
     StopReport,
+    StuckJob,
     WaitGroup,
     after,
     at,
@@ -31,6 +33,7 @@ from gochan import (
     open_signal_chan,
     select,
     select_nowait,
+    stop_all,
     stop_on_signals,
 )
 from gochan.strategies import ADMIT, WAIT, Block, Refuse, Strategy, Verdict
@@ -187,9 +190,28 @@ async def queues() -> None:
         assert_type(results, AsyncIterator[Job[str, int]])
         async for ended in results:
             assert_type(ended, Job[str, int])
-        async with stop_on_signals(queue):
-            assert_type(await queue.stop(finish="queued"), StopReport)
+        async with stop_on_signals(queue, queue) as stop:
+            assert_type(await stop.wait(), tuple[StopReport, ...])
+            report = await queue.stop(finish="queued")
+            assert_type(report, StopReport)
+            assert_type(report.stuck, tuple[StuckJob, ...])
+            assert_type(queue.report, StopReport | None)
+        assert_type(await stop_all(queue, drain=1), tuple[StopReport, ...])
+        queue.stop_soon(grace=0)
+        assert_type(queue.running(), tuple[Job[str, int], ...])
+        assert_type(job.progressed, Progress | None)
+        job.progress("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await queue.submit(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def queues_with_hooks() -> None:
+    def see(job: Job[str, int]) -> None: ...
+
+    def see_other(job: Job[int, int]) -> None: ...
+
+    async with open_job_queue(length, on_start=see, on_end=print) as queue:
+        assert_type(queue, JobQueue[str, int])
+    open_job_queue(length, on_end=see_other)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
 
 
 async def queues_with_an_instance() -> None:
