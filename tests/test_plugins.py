@@ -230,9 +230,6 @@ def test_an_unknown_name_suggests_the_nearest(plug: Plug) -> None:
         gochan.strategy("newest-frist", capacity=1)
     text = str(caught.value)
     assert text.startswith("there is no strategy named 'newest-frist'; known are: ")
-    known = text.partition("known are: ")[2].partition(". ")[0].split(", ")
-    assert known == sorted(known)
-    assert {"block", "priority-cancel", "newest-first"} <= {*known}
     assert text.endswith(". Did you mean 'newest-first'?")
     assert isinstance(caught.value, LookupError)
     assert isinstance(caught.value, PluginError)
