@@ -11,33 +11,22 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from contextlib import ExitStack, redirect_stdout, suppress
 from functools import partial
 from typing import Any, BinaryIO
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from ._display import STDERR, STDOUT
 from ._errors import PluginError
+from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
 from ._loads import SCENARIOS, LoadError
 from ._plot import check_picture, draw
-from ._plugins import PluginInfo, Plugins, installed_plugins
+from ._plugins import Plugins, installed_plugins
 from ._run import BROKEN_PIPE, Options, run
-from ._sim import (
-    Make,
-    as_json_list,
-    as_table,
-    check_strategy,
-    compare,
-    invented,
-    recorded,
-    usual_strategies,
-)
+from ._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
 from ._simulation import BrokenStrategy
+from ._strategy import Strategy
 
 
 def command_line(arguments: Sequence[str]) -> int:
@@ -226,14 +215,7 @@ def run_command(
     command, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads the output any more,
     128 + N after another signal N that ends the run.
     """  # noqa: D301  # click wants the character
-    try:
-        chosen = installed_plugins().strategy_for_jobs(strategy, capacity)
-    except (PluginError, TypeError, ValueError) as error:
-        raise click.BadParameter(str(error), param_hint="--strategy") from None
-    except (Exception, SystemExit) as error:
-        raise click.BadParameter(
-            f"{strategy!r} cannot be made: {error!r}", param_hint="--strategy"
-        ) from None
+    chosen = _make_strategy(strategy, capacity)
     if "{}" not in command[0] and shutil.which(command[0]) is None:
         complain(f"{command[0]}: command not found")
         return 127
@@ -251,6 +233,18 @@ def run_command(
                 raise
             complain(f"strategy {strategy!r} is broken: {error!r}")
             return 2
+
+
+def _make_strategy(text: str, capacity: int | None = None) -> Strategy[Any]:
+    """Make the strategy that an option asks for."""
+    try:
+        with redirect_stdout(sys.stderr):  # a plugin may print
+            return installed_plugins().strategy_for_jobs(text, capacity)
+    except (PluginError, TypeError, ValueError) as error:
+        why = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    except Exception as error:
+        why = f"{text!r} cannot be made: {error!r}"
+    raise click.BadParameter(why, param_hint="--strategy")
 
 
 def _open_input(path: str, option: str) -> BinaryIO:
@@ -277,47 +271,38 @@ def _open_left_over(path: str) -> BinaryIO:
 
 
 @root.command(name="plugins", short_help="List strategies and the plugins that offer them.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
-def plugins_command(as_json: bool) -> int:
+@click.argument("names", metavar="[STRATEGY]...", nargs=-1)
+@click.option("--strategies", is_flag=True, help="List each strategy, with its options.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead.")
+@click.option("--trace", is_flag=True, help="Tell on standard error how plugins are loaded.")
+def plugins_command(names: tuple[str, ...], strategies: bool, as_json: bool, trace: bool) -> int:
     """List strategies and the plugins that offer them.
+
+    With the name of a STRATEGY, say all about that one.
 
     Exit status: 1 if a plugin is broken, or two offer a strategy of the same name.
     """
-    plugins = installed_plugins()
-    rows = [_describe_plugin(info, plugins) for info in plugins]
+    with redirect_stdout(sys.stderr):  # a plugin may print
+        plugins = Plugins(trace=_tell) if trace else installed_plugins()
+    try:
+        rows = strategy_rows(plugins, names) if names or strategies else plugin_rows(plugins)
+    except PluginError as error:
+        raise click.BadParameter(str(error), param_hint="STRATEGY") from None
     if as_json:
         print(json.dumps(rows, indent=2))
+    elif names or strategies:
+        print("\n".join(strategy_texts(rows, in_full=bool(names))))
     else:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("name", "distribution", "version", "status"):
-            table.add_column(name.upper(), no_wrap=True)
-        table.add_column("STRATEGIES", overflow="fold")
-        for row in rows:
-            table.add_row(
-                row["name"],
-                row["distribution"],
-                row["version"],
-                row["status"],
-                ", ".join(row["strategies"]),
-            )
-        text = io.StringIO()  # rich would end the process if nobody reads what it prints
-        Console(file=text, width=shutil.get_terminal_size().columns).print(table)
-        print(text.getvalue(), end="")
-        for row in rows:
-            if row["problem"]:
-                print(f"{row['name']}: {row['problem']}")
-    return int(any(row["problem"] for row in rows))
+        print(plugin_table(plugins), end="")
+    found = problems(plugins)
+    if not as_json:
+        for problem in found:
+            print(problem)
+    return int(bool(found))
 
 
-def _describe_plugin(info: PluginInfo, plugins: Plugins) -> dict[str, Any]:
-    """Return what is listed about a plugin."""
-    row = asdict(info)
-    row["strategies"] = list(info.strategies)
-    for name, offers in plugins.clashes().items():
-        others = [other.title for other in offers if other is not info]
-        if info in offers:
-            row["problem"] = f"strategy {name!r} is also offered by {', '.join(others)}"
-    return row
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 @root.command(
@@ -402,10 +387,10 @@ def sim_command(
         raise click.UsageError("--load goes with neither --scenario nor --seeds")
     if load_path is None and patience is not None:
         raise click.UsageError("--patience goes with --load; in scenarios it is 1 second")
+    for text in strategies:
+        _make_strategy(text)
     make = partial(installed_plugins().strategy_for_jobs, capacity=None)
     chosen, missing = usual_strategies(make) if not strategies else ([*strategies], "")
-    for text in strategies:
-        _check_strategy(text, make)
     if plot_path is not None:
         _check_plot(plot_path)
     try:
@@ -431,13 +416,6 @@ def sim_command(
         width = shutil.get_terminal_size().columns
         print("\n".join(as_table(*one, width) for one in tried), end="")
     return 0
-
-
-def _check_strategy(text: str, make: Make) -> None:
-    try:
-        check_strategy(text, make)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--strategy") from None
 
 
 def _check_plot(path: str) -> None:

@@ -109,16 +109,6 @@ def usual_strategies(make: Make) -> tuple[list[str], str]:
     )
 
 
-def check_strategy(text: str, make: Make) -> None:
-    """Raise `ValueError` unless such a strategy can be made."""
-    try:
-        make(text)
-    except (PluginError, TypeError, ValueError) as error:
-        raise ValueError(str(error)) from None
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"{text!r} cannot be made: {error!r}") from None
-
-
 def compare(series: Series, strategies: Iterable[str], make: Make, workers: int) -> list[Result]:
     """Let each strategy deal with each of the loads.
 

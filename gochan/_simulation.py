@@ -144,7 +144,8 @@ class Simulation:
             self._arrive(job)
         while self._line and self._step(math.inf):
             pass
-        self._close()
+        if not self._line:
+            self._close()
         while self._step(math.inf):
             pass
 

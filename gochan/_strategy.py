@@ -170,9 +170,12 @@ class Strategy(ABC, Generic[T]):
         """Return the waiting item that can be spared best, ``None`` if it cannot tell.
 
         A filter that has to make room for others, such as one that shares it between keys, takes
-        it out with `remove`. As it stands, this is the first of ``items``, the oldest.
+        it out with `remove`. As it stands, this is the first of ``items``, the oldest, but only if
+        `take` is not overridden, or `remove` is, too.
         """
-        return self.items[0] if self.items else None
+        mine = type(self)
+        removes = mine.take is Strategy.take or mine.remove is not Strategy.remove
+        return self.items[0] if self.items and removes else None
 
     def take_all(self, now: float) -> Iterator[T]:
         """Give out everything that waits, for `gochan.Chan.drain`.
@@ -255,6 +258,10 @@ class StrategySpec:
         summary: one line for ``gochan plugins``.
         promises: what the strategy claims about itself.
         api: the version of `Strategy` that it was written for.
+
+    Raises:
+        TypeError: something is of the wrong type.
+        ValueError: the name is not of that form, or the summary is not one line.
     """
 
     name: str
@@ -270,6 +277,21 @@ class StrategySpec:
             raise TypeError(
                 f"the factory of strategy {self.name!r} is {self.factory!r}, which cannot be called"
             )
+        if not isinstance(self.summary, str):
+            raise TypeError(
+                f"the summary of strategy {self.name!r} must be a string, not {self.summary!r}"
+            )
+        if len(self.summary.splitlines()) > 1:
+            raise ValueError(
+                f"the summary of strategy {self.name!r} must be one line, not {self.summary!r}"
+            )
+        promises = frozenset(self.promises)
+        for promise in promises:
+            if not isinstance(promise, Promise):
+                raise TypeError(
+                    f"strategy {self.name!r} can only promise a Promise, not {promise!r}"
+                )
+        object.__setattr__(self, "promises", promises)
 
 
 def check_capacity(capacity: int | float) -> int | float:

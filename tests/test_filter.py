@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
 
 from gochan import Chan
 from gochan.strategies import Block, Empty, Filter, PriorityCancel, Refuse, Strategy, Verdict, by
@@ -134,6 +135,25 @@ def test_a_strategy_that_was_not_set_up_is_told() -> None:
 
     with pytest.raises(TypeError, match=r"Hasty.__init__ must call super"):
         Even() | Hasty()
+
+
+async def test_a_chain_follows_the_clock_if_any_part_does(autojump_clock: Any) -> None:
+    """Whoever waits is woken when that part says so."""
+
+    class Later(Strategy[int]):
+        def take(self, now: float) -> int:
+            if now < 5:
+                raise Empty
+            return super().take(now)
+
+        def next_change(self, now: float) -> float | None:
+            return 5.0 if now < 5 else None
+
+    channel = Chan[int](strategy=Even() | Small() | Later(3))
+    channel.send_nowait(2)
+    with trio.fail_after(10):
+        assert await channel.receive() == 2
+    assert trio.current_time() == 5
 
 
 class Keyed(Filter[int]):

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
@@ -263,6 +264,12 @@ def test_the_strategy_is_asked_again_when_it_says() -> None:
     assert told(jobs) == [("done", 2, 3), ("done", 3, 4)]
 
 
+def test_who_waited_for_a_moment_goes_before_who_comes_at_that_moment() -> None:
+    """And is not forgotten because the moment is over."""
+    jobs = simulate(load((0, 1), (0.1, 1), (5, 1), (7, 1)), Pace(5), 2)
+    assert [job.left for job in jobs] == [0, 5, 10, 15]
+
+
 def test_a_strategy_that_names_the_past_is_asked_more_and_more_seldom() -> None:
     """As in a queue."""
 
@@ -319,6 +326,9 @@ def test_what_is_never_given_out_is_left() -> None:
     class Miser(Strategy[Any]):
         def take(self, now: float) -> Any:
             raise Empty
+
+        def close(self) -> Any:
+            raise AssertionError("a queue does not close while somebody stands in line")
 
     jobs = simulate(load((0, 1), (1, 1), (2, 1)), Miser(2), 1)
     assert [job.fate for job in jobs] == ["waiting", "waiting", "in line"]
@@ -411,7 +421,7 @@ def test_a_strategy_that_wants_to_be_asked_for_ever_is_told(
     asleep = {"take": lambda *_: raising_empty(), "next_change": lambda _, now: now + 1}
     with pytest.raises(BrokenStrategy, match="named 100 moments in a row"):
         simulate(load((0, 1)), broken(**asleep), 1)
-    jobs = simulate(load(*((0, 1) for _ in range(300))), Pace(1), 1)
+    jobs = simulate(load(*((0, 1000) for _ in range(300))), Pace(1), 300)
     assert {job.fate for job in jobs} == {"done"}
     jobs = simulate(load(*((100.0 * n, 1) for n in range(9))), Polled(3), 1)
     assert {job.fate for job in jobs} == {"done"}
@@ -546,6 +556,14 @@ async def in_a_queue(load: Load, strategy: Strategy[Any], workers: int) -> list[
     return [fates[number] for number in range(len(load.arrivals))]
 
 
+def compare_with_queue(load: Load, make: Callable[[], Strategy[Any]], workers: int) -> None:
+    clock = MockClock(autojump_threshold=0)
+    real = trio.run(in_a_queue, load, make(), workers, clock=clock)
+    for made_up, true in zip(simulated(load, make(), workers), real, strict=True):
+        assert made_up[:2] == true[:2]
+        assert made_up[2:] == pytest.approx(true[2:], abs=1e-6)
+
+
 @every_strategy
 @examples(25)
 @given(seed=seeds, workers=st.integers(1, 4))
@@ -553,12 +571,40 @@ def test_a_real_queue_does_the_same(
     make: Callable[[], Strategy[Any]], seed: int, workers: int
 ) -> None:
     """To every job, at the same moment, for the same reason."""
-    chosen = random_load(seed)
-    clock = MockClock(autojump_threshold=0)
-    real = trio.run(in_a_queue, chosen, make(), workers, clock=clock)
-    for made_up, true in zip(simulated(chosen, make(), workers), real, strict=True):
-        assert made_up[:2] == true[:2]
-        assert made_up[2:] == pytest.approx(true[2:], abs=1e-6)
+    compare_with_queue(random_load(seed), make, workers)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "drop-oldest(3)",
+        "lifo(3)",
+        "priority(3)",
+        "priority(4, ageing=1)",
+        "fair | lifo(2)",
+        "latest(2)",
+        "coalesce(key)",
+        "coalesce(key, debounce=0.4, max_wait=1)",
+        "codel(1.5)",
+        "codel(1.5, capacity=3, lifo=False)",
+        "deadline(1.5) | block(4)",
+        "rate(2, burst=3) | drop-oldest(2)",
+        "rate(2, wait=True) | block(3)",
+        "adaptive(start=2, target=0.5) | codel(2.0)",
+        "rate(4) | fair | deadline(1.5) | adaptive(start=2) | lifo(3)",
+    ],
+)
+@examples(15)
+@given(seed=seeds, workers=st.integers(1, 4))
+def test_a_real_queue_does_the_same_with_the_strategies_of_plugins(
+    text: str, seed: int, workers: int
+) -> None:
+    """Those that are installed."""
+    try:
+        gochan.strategy(text)
+    except gochan.UnknownStrategyError as error:
+        pytest.skip(str(error).partition(";")[0])
+    compare_with_queue(random_load(seed), partial(gochan.strategy, text), workers)
 
 
 def test_a_real_queue_does_the_same_in_a_scenario() -> None:
@@ -566,8 +612,4 @@ def test_a_real_queue_does_the_same_in_a_scenario() -> None:
     chosen = SCENARIOS[0].load(0)
     chosen = Load(chosen.arrivals[200:1200], chosen.bad)
     for text in ("drop-on-full(20)", "block(200)"):
-        clock = MockClock(autojump_threshold=0)
-        real = trio.run(in_a_queue, chosen, gochan.strategy(text), 4, clock=clock)
-        made_up = simulated(chosen, gochan.strategy(text), 4)
-        assert [one[:2] for one in made_up] == [one[:2] for one in real]
-        assert [one.ended for one in made_up] == pytest.approx([one.ended for one in real])
+        compare_with_queue(chosen, partial(gochan.strategy, text), 4)

@@ -15,8 +15,10 @@ from gochan import (
     ChanStatistics,
     Job,
     JobQueue,
+    MergedChan,
     Outcome,
     ReceiveChan,
+    Selector,
     SendChan,
     StopReport,
     WaitGroup,
@@ -24,6 +26,7 @@ from gochan import (
     at,
     default,
     every,
+    merge,
     open_job_queue,
     open_signal_chan,
     select,
@@ -118,6 +121,43 @@ async def a_select_by_name(numbers: Chan[int]) -> None:
     many = [numbers.on_receive() for _ in range(9)]
     assert_type(await select(*many), tuple[int | str, Any])
     await select(numbers)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+async def selectors(numbers: Chan[int], words: Chan[str], group: WaitGroup) -> None:
+    with Selector[str, int]() as selector:
+        assert_type(selector, Selector[str, int])
+        selector.add(numbers.on_receive(), "number")
+        selector.add(words.on_receive(), "word")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        selector.add(numbers.on_receive(), 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert_type(selector.remove("number"), bool)
+        assert_type(await selector.select(), tuple[str, int])
+        assert_type(selector.select_nowait(), tuple[str, int])
+        async for label, value in selector:
+            assert_type(label, str)
+            assert_type(value, int)
+    several = Selector[Chan[int], int | str | None](name="several")
+    several.add(numbers.on_receive(), numbers)
+    several.add(words.receiver.on_receive(), numbers)
+    several.add(group.on_done(), numbers)
+    async for client, something in several:
+        assert_type(client, Chan[int])
+        assert_type(something, int | str | None)
+    Selector[list[int], int]()  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
+
+
+async def merging(numbers: Chan[int], words: ReceiveChan[str]) -> None:
+    merged = merge(numbers, numbers.receiver)
+    assert_type(merged, MergedChan[int])
+    assert_type(await merged.receive(), int)
+    assert_type(merged.receive_nowait(), int)
+    async for number in merged:
+        assert_type(number, int)
+    of_trio: trio.abc.ReceiveChannel[int] = merged
+    await of_trio.aclose()
+    both: MergedChan[int | str] = merge(numbers, words)
+    async with both:
+        assert_type(await both.receive(), int | str)
+    merge(numbers.sender)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def others(group: WaitGroup) -> None:

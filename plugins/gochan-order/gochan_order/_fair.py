@@ -94,10 +94,11 @@ class Fair(Filter[T]):
             queue = self._queues.get(key)
         except TypeError as error:
             raise TypeError(f"Fair needs keys that can be hashed: {error}") from None
-        longest = None
+        longest = spared = None
         if self._waiting >= self._capacity:
             longest = self._longest()
-            if (0 if queue is None else queue.waiting) + 1 >= longest.waiting:
+            spared = longest.strategy.spare()
+            if spared is None or (0 if queue is None else queue.waiting) + 1 >= longest.waiting:
                 return Refuse("full", self.retry_after(now))
         if queue is None:
             queue = self._queues[key] = _Queue(key, self.another())
@@ -107,8 +108,10 @@ class Fair(Filter[T]):
             self._count(queue)
         if verdict is WAIT:
             return Refuse("full", queue.strategy.retry_after(now))
-        if longest is not None and self._waiting > self._capacity:
-            self._share_out(longest)
+        if longest is not None and spared is not None and self._waiting > self._capacity:
+            if longest.strategy.remove(spared):
+                self.drop(spared, "fair share")
+            self._count(longest)
         return verdict
 
     def take(self, now: float) -> T:
@@ -170,12 +173,6 @@ class Fair(Filter[T]):
     def _longest(self) -> _Queue[T]:
         """Return the queue in which most items wait; of several, the one that had its turn last."""
         return max(reversed(self._turns), key=lambda queue: queue.waiting)
-
-    def _share_out(self, queue: _Queue[T]) -> None:
-        spared = queue.strategy.spare()
-        if spared is not None and queue.strategy.remove(spared):
-            self.drop(spared, "fair share")
-            self._count(queue)
 
     def _remember(self, item: T, queue: _Queue[T]) -> None:
         before = self._in_work.get(id(item))
