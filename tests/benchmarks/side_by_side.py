@@ -54,6 +54,8 @@ GOALS = [
     Goal("capacity 100, against asyncio.Queue", "gochan 100", "asyncio 100", at_least=1),
     Goal("capacity 100, against anyio on trio", "gochan 100", "anyio 100"),
     Goal("capacity 100, against aiochan", "gochan 100", "aiochan 100"),
+    Goal("batches, sent 1,000 at once", "batches 1,000", "gochan 100", at_least=5),
+    Goal("batches, sent 100 at once", "batches 100", "gochan 100"),
     Goal("capacity 0, against trio", "gochan 0", "trio 0", at_least=2),
     Goal("capacity 0, against anyio on trio", "gochan 0", "anyio 0"),
     Goal("capacity 0, against aiochan", "gochan 0", "aiochan 0"),
@@ -83,6 +85,23 @@ async def gochan_pair(capacity: int, items: int) -> Seconds:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(produce)
         async for _ in channel:
+            pass
+    return (perf_counter() - start) / items
+
+
+async def gochan_batches(sent_at_once: int, items: int) -> Seconds:
+    channel = Chan[int](100)
+    chunks = [[*range(start, start + sent_at_once)] for start in range(0, items, sent_at_once)]
+
+    async def produce() -> None:
+        with channel:
+            for chunk in chunks:
+                await channel.send_many(chunk)
+
+    start = perf_counter()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(produce)
+        async for _ in channel.batches(100):
             pass
     return (perf_counter() - start) / items
 
@@ -319,6 +338,8 @@ def on_asyncio(function: Callable[..., Awaitable[Seconds]], *arguments: int) -> 
 
 WORK: dict[str, Work] = {
     "gochan 100": on_trio(gochan_pair, 100, 50_000),
+    "batches 1,000": on_trio(gochan_batches, 1000, 200_000),
+    "batches 100": on_trio(gochan_batches, 100, 200_000),
     "trio 100": on_trio(trio_pair, 100, 10_000),
     "asyncio 100": on_asyncio(asyncio_pair, 100, 50_000),
     "anyio 100": on_trio(anyio_pair, 100, 5_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from typing import Any, Literal, assert_type
 
@@ -9,6 +10,7 @@ import trio
 
 import gochan
 from gochan import (
+    Batches,
     Case,
     Chan,
     ChanClosedError,
@@ -19,10 +21,12 @@ from gochan import (
     Outcome,
     Progress,
     ReceiveChan,
+    Refused,
     Selector,
     SendChan,
     StopReport,
     StuckJob,
+    Unsent,
     WaitGroup,
     after,
     at,
@@ -76,6 +80,30 @@ async def ends(numbers: Chan[int]) -> None:
         assert_type(number, int)
     await trio.aclose_forcefully(of_trio_1)
     await trio.aclose_forcefully(of_trio_2)
+
+
+async def many(numbers: Chan[int]) -> None:
+    await numbers.send_many([1, 2])
+    await numbers.sender.send_many(n for n in (True, False))
+    await numbers.send_many(["one"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    unsent = Unsent([1, 2])
+    assert_type(unsent, Unsent[int])
+    assert_type(next(unsent), int)
+    await numbers.send_many(unsent)
+    assert_type(await numbers.receive_many(math.inf), list[int])
+    assert_type(await numbers.receiver.receive_many(2), list[int])
+    assert_type(numbers.receive_many_nowait(2), list[int])
+    batches = numbers.batches(2, linger=0.5)
+    assert_type(batches, Batches[int])
+    assert_type(batches.pending, list[int])
+    async for batch in batches:
+        assert_type(batch, list[int])
+    wider: Batches[object] = numbers.receiver.batches(2)
+    assert wider
+    try:
+        await numbers.send_many([1])
+    except (ChanClosedError, Refused) as error:
+        await numbers.send_many(error.unsent)
 
 
 def cases(numbers: Chan[int]) -> None:
