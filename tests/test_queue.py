@@ -1324,8 +1324,8 @@ async def test_a_close_that_only_listens_hands_nothing_back(autojump_clock: Mock
         def close(self) -> list[Any]:
             return []
 
-    for strategy in (Listening(9), Filter[Any]() | Listening(9)):
-        async with open_audited(workers=2, strategy=strategy) as queue:
+    for listening in (Listening(9), Filter[Any]() | Listening(9)):
+        async with open_audited(workers=2, strategy=listening) as queue:
             jobs = [queue.submit_nowait(sleep(1)) for _ in range(2)]
             queue.close()
         assert kinds(*jobs) == ["done"] * 2
