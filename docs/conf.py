@@ -18,10 +18,11 @@ default_role = "py:obj"
 
 # Names of other projects, and type variables, are not looked up.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(trio|pluggy|collections|types|typing|asyncio|contextvars|builtins)\b.*"),
+    (r"py:.*", r"(trio|pluggy|collections|types|typing|asyncio|contextvars|builtins|random)\b.*"),
     (
         r"py:.*",
-        r"(T|T_co|T_contra|P|R|[A-H]|Any|deque|Label|Strategy|Role|Kind|Cause|State|Phase|Finish)",
+        r"(T|T_co|T_contra|L|P|R|[A-H]|Any|deque|Hook|Key|Label|Source|Strategy|Role|Kind|Cause|State|Phase"
+        r"|Finish)",
     ),
-    (r"py:.*", r"gochan\.(strategies\.)?_.*"),
+    (r"py:.*", r"gochan\.((strategies|testing)\.)?_.*"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from ._choosing import Case, Choice, check_priority
+from ._choosing import Case, Chooser, check_priority
 from ._errors import EndOfChannel
 from ._waiting import Role
 
@@ -26,8 +26,8 @@ class ChannelCase(Case[T]):
         self.priority = priority
         self._channel = channel
 
-    def _join(self, choice: Choice, index: int) -> None:
-        self._channel._join(choice, index, self.role)
+    def _join(self, chooser: Chooser, index: int) -> None:
+        self._channel._join(chooser, index, self.role)
 
 
 @final
@@ -64,6 +64,9 @@ class ReceiveCase(ChannelCase[T]):
         value: T = self._channel.receive_nowait()
         return value
 
+    def _lasts(self, value: Any) -> bool:
+        return True
+
 
 @final
 class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
@@ -86,6 +89,10 @@ class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
 
     def _conclude(self, result: Any, *, mild: bool) -> tuple[T | None, bool]:
         return (None, False) if mild else (result, True)
+
+    def _lasts(self, value: Any) -> bool:
+        ok: bool = value[1]
+        return ok
 
 
 @final

@@ -18,6 +18,9 @@
 # to be looked at: receivers that wait, a close, a strategy, a buffer that does not
 # exist yet. Receiving takes straight from the buffer unless senders wait.
 #
+# ``_give_many`` and ``_take_many`` do in one step what would otherwise be one step for each
+# value, so that a value costs little more than a move from list to list (see _batches.py).
+#
 # A strategy may take the place of the buffer. Then ``_buffer`` stays empty, the mark
 # stays 0, and ``_settle`` lets waiting tasks and strategy meet until neither can do
 # anything for the other. ``Chan(20)`` is ``Chan(strategy=Block(20))`` on the fast path.
@@ -40,7 +43,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVar, final
@@ -48,15 +51,17 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, NoReturn, TypeVa
 import trio
 from trio.lowlevel import Task, enable_ki_protection
 
+from ._batches import AT_ONCE, WAKES_AT_ONCE, Batches, Unsent, check_max
 from ._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
-from ._choosing import Case, Choice
+from ._choosing import Case, Chooser
 from ._ends import ReceiveChan, SendChan
-from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel
+from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel, Refused
 from ._keeper import Keeper
 from ._pacing import UNPACED, checkpoint
 from ._strategy import Strategy, check_capacity
 from ._waiting import (
     NOTHING,
+    BulkOffer,
     Line,
     Nothing,
     Role,
@@ -234,6 +239,52 @@ class Chan(Generic[T]):
         elif not self._give(value):
             raise trio.WouldBlock
 
+    @enable_ki_protection
+    async def send_many(self, items: Iterable[T]) -> None:
+        """Send all ``items``, one after the other, waiting whenever there is no room.
+
+        That is as if each were sent by `send`, but much faster. If it is cancelled in the
+        middle, or ends with an error, the first part of the items has been sent, each of them
+        once, and the others have not. To learn which those are, pass an `Unsent`; then it
+        yields exactly them.
+
+        Args:
+            items: any iterable. It is read only as far as its items can be sent; so if the
+                wait for room is cancelled, one item has been read and not sent, and only an
+                `Unsent` keeps it. What it raises is raised here, when all items
+                before have been sent.
+
+        Raises:
+            ChanClosedError: the channel is closed, or was closed before everything was sent.
+                The first item that was not sent is in ``value``, and ``unsent`` is an
+                `Unsent` that yields all of them, that one included.
+            ChanBrokenError: the same, because the receiving end was closed.
+            Refused: the strategy turned the item in ``value`` away, and nothing after it
+                was tried; ``unsent`` is as above.
+            TypeError: ``items`` is not iterable.
+        """
+        unsent = items if isinstance(items, Unsent) else Unsent(items)
+        held: list[T] = []  # taken out, and not sent yet
+        await self._keep_pace()
+        try:
+            while unsent._fill(held, 1):
+                task = await self._keep_pace()
+                try:
+                    unsent._fill(held, self._room(ahead=unsent._at_hand), self._pace.due)
+                finally:
+                    self._give_many(held)
+                if len(held) > 1:
+                    await BulkOffer(self._line("send"), held, self._pace)
+                elif held:
+                    await self._wait(task, "send", held[0])
+                    held.clear()
+        except BaseException as error:
+            # Not if the iterable raised it, or ``on_drop``.
+            if held and isinstance(error, (ChanClosedError, Refused)) and error.value is held[0]:
+                error.unsent = unsent
+            unsent._put_back(held)
+            raise
+
     # Receiving
 
     @enable_ki_protection
@@ -287,6 +338,70 @@ class Chan(Generic[T]):
             return await self.receive(), True
         except EndOfChannel:
             return None, False
+
+    @enable_ki_protection
+    async def receive_many(self, max: int | float) -> list[T]:  # noqa: A002  # as users say
+        """Receive what there is now, in order; if that is nothing, wait for a value first.
+
+        If it is cancelled, nothing has been received. What was handed over is returned even
+        if a cancellation comes before the task runs again.
+
+        Args:
+            max: how many values to receive at most, ``math.inf`` for any number. They are
+                received without letting other tasks run.
+
+        Returns:
+            At least one value.
+
+        Raises:
+            EndOfChannel: the channel is closed and everything has been received.
+            ChanClosedError: the receiving end was closed.
+            TypeError: ``max`` is neither an ``int`` nor ``math.inf``.
+            ValueError: ``max`` is less than 1.
+        """
+        size = check_max(max)
+        task = await self._keep_pace()
+        values: list[T] = []
+        self._take_many(values, size)
+        if not values:
+            values.append(await self._wait(task, "receive"))
+            self._take_many(values, size)
+        return values
+
+    @enable_ki_protection
+    def receive_many_nowait(self, max: int | float) -> list[T]:  # noqa: A002  # as users say
+        """Receive what there is now, in order; at least one value and at most ``max``.
+
+        Raises:
+            trio.WouldBlock: there is none.
+            EndOfChannel: the channel is closed and everything has been received.
+            ChanClosedError: the receiving end was closed.
+            TypeError: ``max`` is neither an ``int`` nor ``math.inf``.
+            ValueError: ``max`` is less than 1.
+        """
+        values: list[T] = []
+        self._take_many(values, check_max(max))
+        if not values:
+            raise trio.WouldBlock
+        return values
+
+    def batches(self, max: int | float, linger: float = 0.0) -> Batches[T]:  # noqa: A002
+        """Iterate over the values in lists, until the channel is closed and drained.
+
+        Each turn waits for a value, then goes on receiving until there are ``max``, or the
+        first one is ``linger`` seconds old, or the channel ends. If a turn is cancelled, the
+        next one goes on with what had come by then; see `Batches`.
+
+        Args:
+            max: how many values a list has at most, ``math.inf`` for any number.
+            linger: how many seconds the first value may wait for others. With 0, a list is
+                what there is, as from `receive_many`.
+
+        Raises:
+            TypeError: ``max`` or ``linger`` is not a number.
+            ValueError: ``max`` is less than 1, or ``linger`` is negative or NaN.
+        """
+        return Batches(self, max, linger)
 
     def __aiter__(self) -> Chan[T]:
         return self
@@ -436,11 +551,11 @@ class Chan(Generic[T]):
             return True
         return False
 
-    def _store(self, value: T) -> None:
+    def _store(self, *values: T) -> None:
         """Append to the buffer, from here on by way of the mark."""
         if self._buffer is _NO_BUFFER:
             self._buffer = deque()
-        self._buffer.append(value)
+        self._buffer += values
         self._peak = self._mark = max(self._peak, len(self._buffer))
 
     def _take(self) -> T | Nothing:
@@ -458,7 +573,65 @@ class Chan(Generic[T]):
             raise self._end()
         return NOTHING
 
+    def _give_many(self, values: list[T]) -> None:
+        """Send as many of ``values`` now as possible; those that were sent are taken out."""
+        if self._closed:
+            raise self._closed_error(values[0])
+        if self._keeper is not None:
+            self._keeper.submit_many(self, values)
+            return
+        while self._receivers and values:
+            first(self._receivers).serve(self._receivers, values[0])
+            del values[0]
+        room = int(min(self._capacity - len(self._buffer), len(values)))
+        if room:
+            self._store(*values[:room])
+            del values[:room]
+
+    def _room(self, *, ahead: bool) -> int:
+        """Return how many values `_give_many` should be given: what it can send in short time.
+
+        More, if that costs nothing, so that they wait in line with the first one, ``ahead``.
+        """
+        if self._closed or self._keeper is not None:
+            return 1
+        if self._receivers:
+            return min(len(self._receivers), WAKES_AT_ONCE)
+        return AT_ONCE if ahead else int(min(self._capacity - len(self._buffer), AT_ONCE))
+
+    def _take_many(self, values: list[T], size: int) -> None:
+        """Receive into ``values`` what there is now, until it has that size."""
+        if self._keeper is not None:
+            self._keeper.fetch_many(self, values, size)
+            return
+        buffer, senders = self._buffer, self._senders
+        self._check_thread(senders)
+        missing = size - len(values)
+        if len(buffer) <= missing:
+            values += buffer
+            buffer.clear()
+        else:
+            values += [buffer.popleft() for _ in range(missing)]
+        while senders and len(values) < size:
+            values += first(senders).serve_many(senders, size - len(values))
+        while senders and len(buffer) < self._capacity:
+            buffer += first(senders).serve_many(senders, int(self._capacity) - len(buffer))
+        if self._closed and not values:
+            raise self._end()
+
     # Waiting
+
+    async def _keep_pace(self) -> Task:
+        """Look for cancellation, let the scheduler run if it is time; return the running task."""
+        task: Task | None = self._pace.here.get("task")
+        if (
+            task is None
+            or perf_counter() >= self._pace.due
+            or task._cancel_status.effectively_cancelled
+        ):
+            self._pace = await checkpoint()
+            task = self._pace.here["task"]
+        return task
 
     def _wait(self, task: Task, role: Role, value: Any = None) -> Awaitable[Any]:
         """Put ``task``, the running one, into line, and return what it has to await."""
@@ -470,12 +643,12 @@ class Chan(Generic[T]):
             return TimedOffer(self, line, role, value, self._pace)
         return wait_in(task, line, role, value, self._pace)
 
-    def _join(self, choice: Choice, index: int, role: Role) -> None:
-        """Put a select into line, on behalf of its case with that index."""
+    def _join(self, chooser: Chooser, index: int, role: Role) -> None:
+        """Put a select or a selector into line, on behalf of its case with that index."""
         self._mark = 0
-        choice.join(self._line(role), index)
+        chooser.join(self._line(role), index)
         if self._keeper is not None and self._keeper.wants_alarm(role):
-            choice.follow(self, index)
+            chooser.follow(self, index)
 
     def _line(self, role: Role) -> Line:
         """Return the line of those who want to ``role``, made when it is first needed."""
@@ -509,7 +682,11 @@ class Chan(Generic[T]):
     def _due_for(self, waiter: Waiter) -> float:
         assert self._keeper is not None
         heads = [first(line) for line in (self._senders, self._receivers) if line]
-        return self._keeper.due() if waiter in heads else math.inf
+        if waiter in heads:
+            return self._keeper.due()
+        for head in heads:
+            head.note_follower(self)
+        return math.inf
 
     def _strike(self, waiter: Waiter) -> Nothing:
         assert self._keeper is not None
@@ -524,7 +701,7 @@ class Chan(Generic[T]):
     def _set_alarms(self) -> None:
         for line in (self._senders, self._receivers):
             if line:
-                first(line).set_alarm()
+                first(line).set_alarm(self)
 
     # Ending
 

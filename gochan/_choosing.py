@@ -16,11 +16,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from random import Random
 from threading import get_ident
-from typing import Any, Final, Generic, TypeVar, final
+from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 import trio
 from trio.lowlevel import Task
@@ -70,8 +71,8 @@ class Case(Generic[T_co]):
         """Do it now; raise `trio.WouldBlock`, with nothing done, if it cannot be."""
         raise trio.WouldBlock  # pragma: no cover  # one that is never ready is never tried
 
-    def _join(self, choice: Choice, index: int) -> None:
-        """Wait for it, as case number ``index`` of ``choice``."""
+    def _join(self, chooser: Chooser, index: int) -> None:
+        """Wait for it, as case number ``index`` of ``chooser``."""
 
     # The errors that are a value of this case, and not raised.
     _mild: tuple[type[BaseException], ...] = ()
@@ -80,6 +81,16 @@ class Case(Generic[T_co]):
         """Turn what a waiting select was woken with, or a mild error, into the value."""
         return result  # type: ignore[no-any-return]  # whoever woke it has seen to that
 
+    # In a selector, where a case outlives a wait.
+
+    def _from_now(self) -> Case[T_co]:
+        """Return the case that means from now on what this one means to a new select."""
+        return self
+
+    def _lasts(self, value: Any) -> bool:
+        """Whether it may happen once more, after its value has been ``value``."""
+        return False
+
 
 # The indices under which most selects stand in a line, made once.
 _ALONE: Final = tuple((index,) for index in range(100))
@@ -87,7 +98,13 @@ _ALONE: Final = tuple((index,) for index in range(100))
 NEVER: Final = Case[Any](0)
 
 
-def draw(cases: Sequence[Case[object]], among: Sequence[int]) -> int:
+class HasPriority(Protocol):
+    """A case, or what stands for one."""
+
+    priority: int
+
+
+def draw(cases: Sequence[HasPriority] | Mapping[int, HasPriority], among: Sequence[int]) -> int:
     """Return one index of ``among``: of the highest priority, otherwise at random."""
     if len(among) == 1:
         return among[0]
@@ -96,8 +113,22 @@ def draw(cases: Sequence[Case[object]], among: Sequence[int]) -> int:
     return best[int(chance.random() * len(best))]
 
 
+class Chooser(TimedWaiter):
+    """Waits in the lines of several cases: in those of a select, or of a selector."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def join(self, line: Line, index: int) -> None:
+        """Wait in ``line`` on behalf of the case with that index."""
+
+    @abstractmethod
+    def follow(self, clock: Clock, index: int) -> None:
+        """Let ``clock`` wake this on behalf of the case with that index."""
+
+
 @final
-class Choice(TimedWaiter):
+class Choice(Chooser):
     """The wait of a select, in all the lines of its cases.
 
     Awaiting it returns the index of the case that was served. If the wait is
@@ -136,7 +167,6 @@ class Choice(TimedWaiter):
         return choice
 
     def join(self, line: Line, index: int) -> None:
-        """Wait in ``line`` on behalf of the case with that index."""
         here = _ALONE[index] if index < len(_ALONE) else (index,)
         if self in line:
             line[self] += here
@@ -147,7 +177,6 @@ class Choice(TimedWaiter):
             self._lines.append(line)
 
     def follow(self, clock: Clock, index: int) -> None:
-        """Let ``clock`` wake this select on behalf of the case with that index."""
         self._clocks[index] = clock
 
     def __await__(self) -> Generator[Any, Any, int]:

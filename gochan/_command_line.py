@@ -1,4 +1,4 @@
-"""The command line: what ``gochan run`` and ``gochan plugins`` accept and print."""
+"""The command line: what ``gochan run``, ``plugins`` and ``sim`` accept and print."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import asdict
+from contextlib import ExitStack, redirect_stdout, suppress
+from functools import partial
 from typing import Any, BinaryIO
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from ._display import STDERR, STDOUT
 from ._errors import PluginError
-from ._plugins import PluginInfo, Plugins, installed_plugins
+from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
+from ._loads import SCENARIOS, LoadError
+from ._plot import check_picture, draw
+from ._plugins import Plugins, installed_plugins
 from ._run import BROKEN_PIPE, Options, run
+from ._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
+from ._simulation import BrokenStrategy
+from ._strategy import Strategy
 
 
 def command_line(arguments: Sequence[str]) -> int:
@@ -195,7 +198,7 @@ def run_command(
     capacity: int | None,
     **others: Any,
 ) -> int:
-    r"""Run COMMAND once for each line of input, a number of them at a time.
+    """Run COMMAND once for each line of input, a number of them at a time.
 
     The line takes the place of each {} in the command, or comes last if there is none. It
     is one argument: no shell looks at it. Empty lines are passed over. What a command
@@ -211,20 +214,13 @@ def run_command(
     Exit status: 0 if every line was done, 1 if not, 2 for bad input, 127 if there is no such
     command, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads the output any more,
     128 + N after another signal N that ends the run.
-    """
-    try:
-        chosen = installed_plugins().strategy_for_jobs(strategy, capacity)
-    except (PluginError, TypeError, ValueError) as error:
-        raise click.BadParameter(str(error), param_hint="--strategy") from None
-    except (Exception, SystemExit) as error:
-        raise click.BadParameter(
-            f"{strategy!r} cannot be made: {error!r}", param_hint="--strategy"
-        ) from None
+    """  # noqa: D301  # click wants the character
+    chosen = _make_strategy(strategy, capacity)
     if "{}" not in command[0] and shutil.which(command[0]) is None:
         complain(f"{command[0]}: command not found")
         return 127
     with ExitStack() as files:
-        lines = files.enter_context(_open_input(input_path))
+        lines = files.enter_context(_open_input(input_path, "--input"))
         if left_over_path is not None:
             files.enter_context(_open_left_over(left_over_path))
         options = Options(
@@ -239,16 +235,28 @@ def run_command(
             return 2
 
 
-def _open_input(path: str) -> BinaryIO:
+def _make_strategy(text: str, capacity: int | None = None) -> Strategy[Any]:
+    """Make the strategy that an option asks for."""
+    try:
+        with redirect_stdout(sys.stderr):  # a plugin may print
+            return installed_plugins().strategy_for_jobs(text, capacity)
+    except (PluginError, TypeError, ValueError) as error:
+        why = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    except Exception as error:
+        why = f"{text!r} cannot be made: {error!r}"
+    raise click.BadParameter(why, param_hint="--strategy")
+
+
+def _open_input(path: str, option: str) -> BinaryIO:
     """Open what the lines are read from."""
     if path == "-":
         if sys.stdin is None:
-            raise click.UsageError("standard input is closed; name a file with --input")
+            raise click.UsageError(f"standard input is closed; name a file with {option}")
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
     try:
         file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller closes it
     except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--input") from None
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint=option) from None
     return file
 
 
@@ -263,44 +271,157 @@ def _open_left_over(path: str) -> BinaryIO:
 
 
 @root.command(name="plugins", short_help="List strategies and the plugins that offer them.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
-def plugins_command(as_json: bool) -> int:
+@click.argument("names", metavar="[STRATEGY]...", nargs=-1)
+@click.option("--strategies", is_flag=True, help="List each strategy, with its options.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead.")
+@click.option("--trace", is_flag=True, help="Tell on standard error how plugins are loaded.")
+def plugins_command(names: tuple[str, ...], strategies: bool, as_json: bool, trace: bool) -> int:
     """List strategies and the plugins that offer them.
+
+    With the name of a STRATEGY, say all about that one.
 
     Exit status: 1 if a plugin is broken, or two offer a strategy of the same name.
     """
-    plugins = installed_plugins()
-    rows = [_describe_plugin(info, plugins) for info in plugins]
+    with redirect_stdout(sys.stderr):  # a plugin may print
+        plugins = Plugins(trace=_tell) if trace else installed_plugins()
+    try:
+        rows = strategy_rows(plugins, names) if names or strategies else plugin_rows(plugins)
+    except PluginError as error:
+        raise click.BadParameter(str(error), param_hint="STRATEGY") from None
     if as_json:
         print(json.dumps(rows, indent=2))
+    elif names or strategies:
+        print("\n".join(strategy_texts(rows, in_full=bool(names))))
     else:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("name", "distribution", "version", "status"):
-            table.add_column(name.upper(), no_wrap=True)
-        table.add_column("STRATEGIES", overflow="fold")
-        for row in rows:
-            table.add_row(
-                row["name"],
-                row["distribution"],
-                row["version"],
-                row["status"],
-                ", ".join(row["strategies"]),
-            )
-        text = io.StringIO()  # rich would end the process if nobody reads what it prints
-        Console(file=text, width=shutil.get_terminal_size().columns).print(table)
-        print(text.getvalue(), end="")
-        for row in rows:
-            if row["problem"]:
-                print(f"{row['name']}: {row['problem']}")
-    return int(any(row["problem"] for row in rows))
+        print(plugin_table(plugins), end="")
+    found = problems(plugins)
+    if not as_json:
+        for problem in found:
+            print(problem)
+    return int(bool(found))
 
 
-def _describe_plugin(info: PluginInfo, plugins: Plugins) -> dict[str, Any]:
-    """Return what is listed about a plugin."""
-    row = asdict(info)
-    row["strategies"] = list(info.strategies)
-    for name, offers in plugins.clashes().items():
-        others = [other.title for other in offers if other is not info]
-        if info in offers:
-            row["problem"] = f"strategy {name!r} is also offered by {', '.join(others)}"
-    return row
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+@root.command(
+    name="sim",
+    context_settings={"show_default": True},
+    short_help="Compare strategies under the same load, in virtual time.",
+)
+@click.option(
+    "--scenario",
+    "scenarios",
+    type=click.Choice([scenario.name for scenario in SCENARIOS]),
+    multiple=True,
+    show_default="all",
+    help="A load made up by chance.",
+)
+@click.option(
+    "--load",
+    "load_path",
+    metavar="FILE",
+    help="A recorded load, a JSON object per line; - is standard input.",
+)
+@click.option(
+    "-w",
+    "--workers",
+    type=click.IntRange(min=1),
+    default=4,
+    help="How many jobs run at the same time.",
+)
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    metavar="NAME",
+    show_default="a list that shows what there is",
+    help="One to compare, such as 'codel(1.0)'; see 'gochan plugins'.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    show_default="8",
+    help="Over how many loads of each scenario to take the means.",
+)
+@click.option(
+    "--patience",
+    type=Seconds(min=0, min_open=True),
+    show_default="for ever",
+    help="How long callers of a recorded load want their answer, if it does not say so.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of tables.")
+@click.option("--plot", "plot_path", metavar="FILE", help="Draw what happens over time, as SVG.")
+def sim_command(
+    scenarios: tuple[str, ...],
+    load_path: str | None,
+    workers: int,
+    strategies: tuple[str, ...],
+    seeds: int | None,
+    patience: float | None,
+    as_json: bool,
+    plot_path: str | None,
+) -> int:
+    """Compare strategies under the same load, in virtual time.
+
+    Each strategy is the one that a queue would use. Without options, this shows what
+    becomes of 4 workers that get twice the work they can do, and of those that become
+    five times slower, if callers give up after a second.
+
+    \b
+      gochan sim --scenario overload --strategy 'drop-on-full(20)' --strategy 'codel(1.0)'
+      gochan sim --load yesterday.jsonl --workers 8 --patience 2
+
+    A line of a recorded load is a JSON object with "arrival" and "service", in seconds, and
+    perhaps "patience", "key", "priority" and "payload".
+
+    GOODPUT is how many jobs were done before their caller gave up, in percent of all, or, in a
+    scenario, of those that the workers could do in the bad period. P50 and P99 are the times
+    of these. SHED were never worked on; WASTED were, but too late. RECOVERY is how long jobs
+    waited after the bad period.
+
+    Exit status: 2 if the load or a strategy is broken.
+    """  # noqa: D301  # click wants the character
+    if load_path is not None and (scenarios or seeds is not None):
+        raise click.UsageError("--load goes with neither --scenario nor --seeds")
+    if load_path is None and patience is not None:
+        raise click.UsageError("--patience goes with --load; in scenarios it is 1 second")
+    for text in strategies:
+        _make_strategy(text)
+    make = partial(installed_plugins().strategy_for_jobs, capacity=None)
+    chosen, missing = usual_strategies(make) if not strategies else ([*strategies], "")
+    if plot_path is not None:
+        _check_plot(plot_path)
+    try:
+        if load_path is None:
+            wanted = [one for one in SCENARIOS if not scenarios or one.name in scenarios]
+            series = [invented(scenario, seeds or 8, workers) for scenario in wanted]
+        else:
+            with _open_input(load_path, "--load") as file:
+                series = [recorded(file.read(), load_path, patience, workers)]
+        results = [compare(one, chosen, make, workers) for one in series]
+    except (LoadError, BrokenStrategy) as error:
+        complain(str(error))
+        return 2
+    tried = [*zip(series, results, strict=True)]
+    if plot_path is not None:
+        with open(plot_path, "wb") as file:
+            file.write(draw(tried))
+    if missing:
+        complain(missing)
+    if as_json:
+        print(as_json_list(tried))
+    else:
+        width = shutil.get_terminal_size().columns
+        print("\n".join(as_table(*one, width) for one in tried), end="")
+    return 0
+
+
+def _check_plot(path: str) -> None:
+    try:
+        check_picture(path)
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--plot") from None
+    except (ValueError, ModuleNotFoundError) as error:
+        raise click.BadParameter(str(error), param_hint="--plot") from None

@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from threading import Lock
-from typing import BinaryIO, Final, final
+from typing import BinaryIO, Final, Protocol, final
 
 from rich import box
 from rich.console import Console, Group
@@ -27,6 +27,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ._jobs import Progress
 from ._queue import QueueStatistics
 
 STDOUT: Final = 1
@@ -38,6 +39,17 @@ _PATIENCE: Final = 1.0
 
 # How many of the running commands the live view names.
 _NAMED: Final = 8
+
+
+class Running(Protocol):
+    """What is shown of a job that runs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def age(self) -> float: ...
+    @property
+    def progressed(self) -> Progress | None: ...
 
 
 class Display(ABC):
@@ -53,9 +65,9 @@ class Display(ABC):
 
     @abstractmethod
     def update(
-        self, counts: QueueStatistics, lines: int, running: Iterable[tuple[str, float]]
+        self, counts: QueueStatistics, lines: int, running: Iterable[Running], phase: str = ""
     ) -> None:
-        """Show how things stand: the counts, how many lines were read, what runs since when."""
+        """Show how things stand: the counts, how many lines were read, what runs, any stop."""
 
     @abstractmethod
     def show(self, output: BinaryIO, descriptor: int) -> None:
@@ -99,7 +111,7 @@ class PlainDisplay(Display):
         self.say(describe(kind, seconds, command, why))
 
     def update(
-        self, counts: QueueStatistics, lines: int, running: Iterable[tuple[str, float]]
+        self, counts: QueueStatistics, lines: int, running: Iterable[Running], phase: str = ""
     ) -> None:
         pass
 
@@ -151,7 +163,7 @@ class LiveDisplay(Display):
             self.say(describe(kind, seconds, command, why))
 
     def update(
-        self, counts: QueueStatistics, lines: int, running: Iterable[tuple[str, float]]
+        self, counts: QueueStatistics, lines: int, running: Iterable[Running], phase: str = ""
     ) -> None:
         ended = counts.submitted - counts.waiting - counts.running
         bar = Table.grid(padding=(0, 1))
@@ -159,11 +171,13 @@ class LiveDisplay(Display):
             ProgressBar(total=max(lines, 1), completed=ended, width=40),
             f"{ended}/{lines} lines",
             f"{counts.running} running, {counts.failed + counts.timed_out} failed",
+            *([phase] if phase else []),
         )
         commands = Table.grid(padding=(0, 1))
-        for command, seconds in list(running)[:_NAMED]:
-            text = Text(printable(command), overflow="ellipsis", no_wrap=True)
-            commands.add_row(f"{seconds:6.1f} s", text)
+        for job in list(running)[:_NAMED]:
+            progress = "" if job.progressed is None else f"[{job.progressed}] "
+            text = Text(progress + printable(job.name), overflow="ellipsis", no_wrap=True)
+            commands.add_row(f"{job.age:6.1f} s", text)
         if not self._closed:
             self._view = Group(commands, bar)
             if self._lock.acquire(blocking=False):

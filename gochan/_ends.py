@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 import trio
@@ -13,6 +13,7 @@ from ._choosing import Case
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from ._batches import Batches
     from ._channel import Chan, ChanStatistics
 
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -82,6 +83,10 @@ class SendChan(End, trio.abc.SendChannel[T_contra]):
         """See `Chan.send_nowait`."""
         self._channel.send_nowait(value)
 
+    async def send_many(self, items: Iterable[T_contra]) -> None:
+        """See `Chan.send_many`."""
+        await self._channel.send_many(items)
+
     def on_send(self, value: T_contra, *, priority: int = 0) -> Case[None]:
         """See `Chan.on_send`."""
         return self._channel.on_send(value, priority=priority)
@@ -130,6 +135,18 @@ class ReceiveChan(End, trio.abc.ReceiveChannel[T_co]):
     async def receive_ok(self) -> tuple[T_co, Literal[True]] | tuple[None, Literal[False]]:
         """See `Chan.receive_ok`."""
         return await self._channel.receive_ok()
+
+    async def receive_many(self, max: int | float) -> list[T_co]:  # noqa: A002
+        """See `Chan.receive_many`."""
+        return await self._channel.receive_many(max)
+
+    def receive_many_nowait(self, max: int | float) -> list[T_co]:  # noqa: A002
+        """See `Chan.receive_many_nowait`."""
+        return self._channel.receive_many_nowait(max)
+
+    def batches(self, max: int | float, linger: float = 0.0) -> Batches[T_co]:  # noqa: A002
+        """See `Chan.batches`."""
+        return self._channel.batches(max, linger)
 
     def __aiter__(self) -> ReceiveChan[T_co]:
         return self

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import trio
 
 
@@ -13,13 +16,18 @@ class ChanClosedError(trio.ClosedResourceError):
 
     Attributes:
         value: what could not be sent; ``None`` if this was a receive.
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        unsent: after `Chan.send_many`, yields ``value`` and all items after it; otherwise
+            nothing.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
+
+    unsent: Iterable[Any] = ()
 
     def __init__(self, message: str, value: object = None) -> None:
         super().__init__(message)
         self.value = value
-        self.case: int | str | None = None
+        self.case: Any = None
 
 
 class ChanBrokenError(ChanClosedError, trio.BrokenResourceError):
@@ -34,12 +42,13 @@ class EndOfChannel(trio.EndOfChannel):
     """The channel is closed and its last value has been received.
 
     Attributes:
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.case: int | str | None = None
+        self.case: Any = None
 
 
 class Refused(Exception):
@@ -47,17 +56,22 @@ class Refused(Exception):
 
     Attributes:
         value: the item.
+        unsent: after `Chan.send_many`, yields the item and all those after it; otherwise
+            nothing.
         reason: why, in a word or two, such as ``"full"``.
         retry_after: seconds after which trying again makes sense, if known.
-        case: in a select, the index or the name of the case; otherwise ``None``.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
     """
+
+    unsent: Iterable[Any] = ()
 
     def __init__(self, reason: str, retry_after: float | None = None, value: object = None) -> None:
         super().__init__(reason, retry_after, value)
         self.reason = reason
         self.retry_after = retry_after
         self.value = value
-        self.case: int | str | None = None
+        self.case: Any = None
 
     def __str__(self) -> str:
         hint = "" if self.retry_after is None else f"; try again in {self.retry_after:.3g} s"

@@ -7,6 +7,8 @@
 # only remembers why it shall end early. The first cause stays: a cancel that comes
 # while a stop already interrupts the job changes nothing any more.
 #
+# What a handler says about its progress is kept, and otherwise changes nothing.
+#
 # Invariants (``Job.check`` asserts them)
 # ---------------------------------------
 # 1. A job has an outcome if and only if it has ended.
@@ -14,9 +16,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, final
@@ -68,6 +70,27 @@ class Outcome(Generic[R]):
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come, as its handler said last. As a string ``"3/10"``, or ``"3"``."""
+
+    done: float
+    """How much is done, in whatever unit the handler counts."""
+    total: float | None = None
+    """How much there is to do; ``None`` if that is not known."""
+
+    @property
+    def fraction(self) -> float | None:
+        """The share that is done, from 0 to 1; ``None`` if the total is not known."""
+        if self.total is None:
+            return None
+        return min(1.0, self.done / self.total) if self.total else 1.0
+
+    def __str__(self) -> str:
+        return f"{self.done}" if self.total is None else f"{self.done}/{self.total}"
+
+
+@final
 class Job(Generic[P, R]):
     """One piece of work in a job queue; made by `JobQueue.submit`.
 
@@ -83,7 +106,9 @@ class Job(Generic[P, R]):
         "__weakref__",
         "_cause",
         "_ended",
+        "_name",
         "_outcome",
+        "_progress",
         "_queue",
         "_reason",
         "_scope",
@@ -117,6 +142,27 @@ class Job(Generic[P, R]):
         self._reason = ""
         self._outcome: Outcome[R] | None = None
         self._ended: trio.Event | None = None  # made when somebody waits
+        self._name: str | None = None
+        self._progress: Progress | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in displays and reports; may be set, for instance by its handler.
+
+        By default its number and its handler, such as ``"job 3 (fetch)"``.
+
+        Raises:
+            TypeError: it is set to something that is not a ``str``.
+        """
+        if self._name is None:
+            return f"job {self.id} ({self._queue._handler_name})"
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"name must be a str, not {name!r}")
+        self._name = name
 
     @property
     def state(self) -> State:
@@ -144,6 +190,44 @@ class Job(Generic[P, R]):
             if self._queue._cancelled:
                 return "cancelled"
         return self._cause
+
+    @property
+    def age(self) -> float:
+        """Seconds since its start; 0 before that, and after its end how long it ran."""
+        if self._outcome is not None:
+            return self._outcome.ran
+        return 0.0 if self._started is None else trio.current_time() - self._started
+
+    def progress(self, done: float, total: float | None = None) -> None:
+        """Say how far the job has come, for displays; called by its handler.
+
+        ::
+
+            for number, page in enumerate(pages, start=1):
+                await convert(page)
+                current_job().progress(number, len(pages))
+
+        It may be called from the handler's threads as well. A job that is not running takes
+        no notice.
+
+        Args:
+            done: how much is done, not negative, in whatever unit.
+            total: how much there is to do, in the same unit; ``None`` if that is not known.
+
+        Raises:
+            TypeError: an amount is not a number.
+            ValueError: an amount is negative, infinite or NaN.
+        """
+        _check_amount("done", done)
+        if total is not None:
+            _check_amount("total", total)
+        if self._scope is not None:
+            self._progress = Progress(done, total)
+
+    @property
+    def progressed(self) -> Progress | None:
+        """What its handler said last about its progress; ``None`` if it has said nothing."""
+        return self._progress
 
     def cancel(self, reason: str = "") -> None:
         """End the job early: ``cancelled``. No other job is touched.
@@ -196,10 +280,14 @@ class Job(Generic[P, R]):
             self._scope.cancel(reason=reason or cause)
 
     def _end(
-        self, kind: Kind, reason: str, value: R | None, error: BaseException | None
+        self,
+        now: float,
+        kind: Kind,
+        reason: str,
+        value: R | None,
+        error: BaseException | None,
     ) -> Outcome[R]:
         """End, and wake whoever waits for that."""
-        now = trio.current_time()
         started = now if self._started is None else self._started
         self._outcome = Outcome(
             kind, value, error, reason, waited=started - self._submitted, ran=now - started
@@ -220,7 +308,23 @@ class Job(Generic[P, R]):
         assert (self.state == "running") == (self._scope is not None)
 
 
-_current: ContextVar[Job[Any, Any]] = ContextVar("gochan job")
+def _check_amount(name: str, amount: float) -> None:
+    """Raise unless ``amount`` is a number of things that there may be."""
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)):
+        raise TypeError(f"{name} must be a number, not {amount!r}")
+    if not 0 <= amount < math.inf:
+        raise ValueError(f"{name} must be >= 0 and finite, not {amount!r}")
+
+
+def name_of(handler: object) -> str:
+    """Return what a handler is called."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return str(getattr(handler, "__name__", type(handler).__name__))
+
+
+# The job whose handler is running; set by its queue.
+CURRENT: Final[ContextVar[Job[Any, Any]]] = ContextVar("gochan job")
 
 
 def current_job() -> Job[Any, Any]:
@@ -230,16 +334,6 @@ def current_job() -> Job[Any, Any]:
         RuntimeError: called from elsewhere.
     """
     try:
-        return _current.get()
+        return CURRENT.get()
     except LookupError:
         raise RuntimeError("current_job() works only inside a job's handler") from None
-
-
-@contextmanager
-def running_as(job: Job[Any, Any]) -> Iterator[None]:
-    """Make ``job`` the current one inside the block."""
-    token = _current.set(job)
-    try:
-        yield
-    finally:
-        _current.reset(token)

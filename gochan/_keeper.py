@@ -9,6 +9,10 @@
 # mind since it was asked last, so it is settled before anything else, and the first in
 # each line has an alarm for the moment at which it says that it may change again.
 #
+# Alarms are also set in the middle of things, where nothing may be raised. So what the
+# strategy raises when it is asked for its next change is kept, and whoever is first in
+# line is woken to raise it.
+#
 # Whoever leaves a line uncalled may have blocked others whose items are let in more easily,
 # or may have been about to look at what time has brought. So those who are first now have
 # their alarms set at once.
@@ -38,8 +42,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
 import trio
 
-from ._errors import Refused
-from ._filter import overrides
+from ._errors import ChanClosedError, EndOfChannel, Refused
+from ._filter import Filter, overrides
 from ._pacing import OUTSIDE
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy
 from ._waiting import NOTHING, Nothing, Role, first
@@ -58,10 +62,14 @@ class Keeper(Generic[T]):
     """Asks one strategy on behalf of one channel."""
 
     __slots__ = (
+        "_counts",
         "_front",
         "_handed_back",
         "_picky",
         "_time",
+        "_times_offer",
+        "_times_take",
+        "_trouble",
         "_unasked",
         "on_admit",
         "strategy",
@@ -93,9 +101,15 @@ class Keeper(Generic[T]):
         self.timed = overrides(strategy, "next_change")
         # Whether it may let in a later sender, but not the first one.
         self._picky = overrides(strategy, "offer")
+        # Whether the moment may matter to it; finding out costs as much as all else here.
+        self._times_offer = self.timed or self._picky
+        self._times_take = self.timed or overrides(strategy, "take")
+        # Whether what it holds can be counted without asking it.
+        self._counts = not overrides(strategy, "__len__") and not isinstance(strategy, Filter)
         # When it was asked last: in one operation always at the same moment, or it could say
         # "not yet" a moment before the change, and "no change to come" a moment after.
         self._time = 0.0
+        self._trouble: Exception | None = None  # what next_change has raised
         self._unasked = False  # whether those who are first now have yet to look
 
     def __len__(self) -> int:
@@ -108,13 +122,43 @@ class Keeper(Generic[T]):
         while True:
             if channel._closed:
                 raise channel._closed_error(value)
-            channel._check_thread(channel._receivers, channel._senders)
             try:
-                admitted = self._submit(channel, value)
+                if not channel._senders and not channel._receivers:
+                    admitted = self._submit_alone(channel, value)
+                else:
+                    channel._check_thread(channel._receivers, channel._senders)
+                    admitted = self._submit(channel, value)
             finally:
-                reported = self._report(channel)
+                reported = bool(self.strategy._dropped) and self._report(channel)
             if admitted or not reported:
                 return admitted
+
+    def _submit_alone(self, channel: Chan[T], value: T) -> bool:
+        """Do so when nobody waits: the strategy alone decides."""
+        if self._times_offer:
+            self._look_at_clock()
+        if not self._offer(value):
+            return False
+        used = len(self.strategy.items) if self._counts else len(self)
+        if used > channel._peak:
+            channel._peak = used
+        return True
+
+    def submit_many(self, channel: Chan[T], values: list[T]) -> None:
+        """Send as many of ``values`` now as possible; those that were sent are taken out."""
+        going_on = True
+        while going_on and values:
+            if channel._closed:
+                raise channel._closed_error(values[0])
+            channel._check_thread(channel._receivers, channel._senders)
+            going_on = False
+            try:
+                if self._submit(channel, values[0]):
+                    del values[0]
+                    going_on = True
+            finally:
+                # Last, so that what is raised here leaves no doubt about what was sent.
+                going_on |= self._report(channel)
 
     def _submit(self, channel: Chan[T], value: T) -> bool:
         self._look_at_clock()
@@ -133,6 +177,18 @@ class Keeper(Generic[T]):
 
     def fetch(self, channel: Chan[T]) -> T | Nothing:
         """Receive now; return `NOTHING` if that is not possible."""
+        if not (channel._senders or channel._receivers or self._front):
+            # What follows, when nobody waits and nothing is given up.
+            if self._times_take:
+                self._look_at_clock()
+            try:
+                value: T | Nothing = self.strategy.take(self._time)
+            except Empty:
+                pass
+            else:
+                if not self.strategy._dropped:
+                    return value
+                self._front.append(value)  # type: ignore[arg-type]
         while True:
             channel._check_thread(channel._receivers, channel._senders)
             value = self._fetch(channel)
@@ -148,6 +204,28 @@ class Keeper(Generic[T]):
                 raise channel._end()
             if not reported:
                 return NOTHING
+
+    def fetch_many(self, channel: Chan[T], values: list[T], size: int) -> None:
+        """Receive into ``values`` what there is now, until it has that size.
+
+        If the strategy or ``on_drop`` fails, all of them are put back, in front.
+        """
+        # What ``on_drop`` sends meanwhile is not there now; it might go on for ever.
+        there = max(1, len(self) + len(channel._senders))
+        try:
+            for _ in range(min(size - len(values), there)):
+                value = self.fetch(channel)
+                if value is NOTHING:
+                    break
+                values.append(value)
+        except BaseException as error:
+            ended = isinstance(error, (ChanClosedError, EndOfChannel))
+            if values and ended and channel._closed and not len(self):
+                return  # whoever comes next will meet it
+            self._front.extendleft(reversed(values))
+            values.clear()
+            self._settle(channel)
+            raise
 
     def _fetch(self, channel: Chan[T]) -> T | Nothing:
         self._look_at_clock()
@@ -168,6 +246,9 @@ class Keeper(Generic[T]):
 
     def strike(self, channel: Chan[T]) -> None:
         """Do what time allows by now, or what the strategy has learnt since it was asked."""
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            raise trouble
         if channel._senders or channel._receivers:
             self._look_at_clock()
         self._settle(channel)
@@ -264,7 +345,11 @@ class Keeper(Generic[T]):
         if self._unasked:
             return -math.inf
         # From the moment when it was asked: the change may be due by now.
-        change = self.strategy.next_change(self._time)
+        try:
+            change = self.strategy.next_change(self._time)
+        except Exception as error:
+            self._trouble = error
+            return -math.inf
         if change is None:
             return math.inf
         if change > self._time:

@@ -14,7 +14,9 @@
 #
 # A job that fails never breaks its worker. What shall reach the user, the first failure
 # or something worse than an Exception, is kept, the queue is ended, and the error is
-# raised where the queue was opened.
+# raised where the queue was opened. The same becomes of what the strategy raises, and
+# the user's hooks, whoever was asking: their code is never called in the middle of a
+# change to the books, and nothing that it raises gets any further than ``_break``.
 #
 # Invariants (``audit`` asserts them)
 # -----------------------------------
@@ -24,32 +26,32 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from threading import get_ident
+from typing import Any, Final, Generic, Literal, TypeVar, final
 from weakref import WeakSet
 
 import trio
-from trio.lowlevel import disable_ki_protection, enable_ki_protection
+from trio.lowlevel import ParkingLot, Task, disable_ki_protection, enable_ki_protection
 
 from ._channel import Chan
 from ._choosing import check_priority
 from ._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
-from ._jobs import KINDS, Cause, Job, Kind, running_as
+from ._filter import overrides
+from ._jobs import CURRENT, KINDS, Cause, Job, Kind, name_of
 from ._pacing import OUTSIDE
 from ._plugins import installed_plugins
 from ._select import select
+from ._stop import Finish, Phase, Stop, StopReport, check_plan, check_seconds
 from ._strategy import Strategy
-from ._wait_group import WaitGroup
 
 P = TypeVar("P")
 R = TypeVar("R")
-
-Phase: TypeAlias = Literal["run", "quiet", "drain", "cancel", "release", "report"]
-Finish: TypeAlias = Literal["running", "queued"]
 
 # How many jobs that have ended are kept until somebody first asks for the results.
 EARLY_RESULTS: Final = 1000
@@ -85,23 +87,6 @@ class QueueStatistics:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class StopReport:
-    """What a stop brought about."""
-
-    done: tuple[Job[Any, Any], ...]
-    """The jobs that ended by themselves while the queue was stopping."""
-    interrupted: tuple[Job[Any, Any], ...]
-    """The jobs that were cancelled because their time was up."""
-    handed_back: tuple[Job[Any, Any], ...]
-    """The jobs that never ran."""
-    stuck: tuple[Job[Any, Any], ...]
-    """The jobs that ignored their cancellation and still run."""
-    seconds: dict[str, float]
-    """How long each phase took."""
-
-
-@final
 class JobQueue(Generic[P, R]):
     """Runs jobs on a number of workers; made by `open_job_queue`."""
 
@@ -111,12 +96,23 @@ class JobQueue(Generic[P, R]):
         strategy: Strategy[Job[P, R]],
         failures: Literal["raise", "collect"],
         grace: float,
+        on_start: Callable[[Job[P, R]], object] | None,
+        on_end: Callable[[Job[P, R]], object] | None,
     ) -> None:
         self._handler = handler
+        self._handler_name = name_of(handler)
         self._strategy = strategy
-        self._token = trio.lowlevel.current_trio_token()
+        # Whether its answers can change because a job has ended, and not only because of what
+        # waits; the time to ask again for nothing can be saved.
+        self._learns = any(
+            overrides(strategy, question)
+            for question in ("offer", "take", "next_change", "finished")
+        )
+        self._thread = get_ident()
         self._failures = failures
         self._grace = grace
+        self._on_start = on_start
+        self._on_end = on_end
         self._nursery: trio.Nursery
         self._channel = Chan[Job[P, R]](strategy=strategy, on_drop=self._drop, name="jobs")
         self._channel._watch_admissions(self._enter)
@@ -125,7 +121,10 @@ class JobQueue(Generic[P, R]):
         self._workers = 0
         self._opened = trio.current_time()
         self._phase: Phase = "run"
-        self._stopping: _Stop | None = None
+        self._phase_watchers: list[Callable[[], object]] = []
+        self._stopping: Stop | None = None
+        self._report: StopReport | None = None
+        self._reported = trio.Event()
         self._over = False  # whether the block of open_job_queue has been left
         self._body = trio.CancelScope()
         self._cleanups: WeakSet[trio.CancelScope] = WeakSet()
@@ -133,11 +132,11 @@ class JobQueue(Generic[P, R]):
         # The ledger
         self._submitted = 0
         self._waiting: dict[Job[P, R], None] = {}
-        self._running: dict[Job[P, R], None] = {}
+        self._running: dict[Job[P, R], Task] = {}  # each with the task of its worker
         self._ended: Counter[Kind] = Counter()
-        self._busy = WaitGroup()  # of jobs that wait or run
-        self._entering = WaitGroup()  # of submits under way
-        self._at_work = WaitGroup()  # of jobs that run
+        self._entering = 0  # how many submits are under way
+        self._awaiting_idleness = ParkingLot()  # those who wait until nothing waits or runs
+        self._awaiting_rest = ParkingLot()  # those who wait until nothing runs
         self._worked = 0  # how many jobs have run to an end, and how long in all
         self._worked_seconds = 0.0
         self._early_results: deque[Job[P, R]] | None = deque(maxlen=EARLY_RESULTS)
@@ -172,14 +171,18 @@ class JobQueue(Generic[P, R]):
         Both of the first two have the payload in their attribute ``value``.
         """
         job = self._make(payload, timeout, priority, key)
-        self._entering.add()
+        self._entering += 1
         try:
             await self._channel.send(job)
         except (Refused, ChanClosedError) as error:
             raise self._turned_away(job, error) from None
+        except Exception as error:
+            self._blame_strategy(error)
+            raise
         finally:
-            self._entering.done()
-            self._close_streams()
+            self._entering -= 1
+            if self._idle:
+                self._note_idleness()
         return job
 
     @enable_ki_protection
@@ -199,8 +202,13 @@ class JobQueue(Generic[P, R]):
         job = self._make(payload, timeout, priority, key)
         try:
             self._channel.send_nowait(job)
+        except trio.WouldBlock:
+            raise
         except (Refused, ChanClosedError) as error:
             raise self._turned_away(job, error) from None
+        except Exception as error:
+            self._blame_strategy(error)
+            raise
         return job
 
     def try_submit(
@@ -232,24 +240,25 @@ class JobQueue(Generic[P, R]):
         """Accept no more jobs. Those that wait still run, unless the strategy hands them back."""
         if self._channel.closed:
             return
-        try:
-            self._channel.close()
-        finally:
-            self._take_back(self._channel._take_handed_back(), "the queue was closed")
-            if self._strategy.hands_back and not len(self._strategy):
-                # Then so do those that a worker has in its hand, but has not started.
-                self._take_back(self._waiting, "the queue was closed")
-            self._close_streams()
+        self._check_run()
+        self._ask(self._close)
+        if self._idle:
+            self._note_idleness()
+
+    def _close(self) -> None:
+        self._channel.close()
+        self._take_back(self._channel._take_handed_back(), "the queue was closed")
+        if self._strategy.hands_back and not len(self._strategy):
+            # Then so do those that a worker has in its hand, but has not started.
+            self._take_back(self._waiting, "the queue was closed")
 
     # Waiting
 
     async def join(self) -> None:
         """Wait until no job waits or runs, those included that running jobs submit."""
-        while True:
-            await self._busy.wait()
-            await self._entering.wait()
-            if not (self._busy.count or self._entering.count):
-                return
+        await trio.lowlevel.checkpoint()
+        while not self._idle:
+            await self._awaiting_idleness.park()
 
     @enable_ki_protection
     def results(self) -> AsyncIterator[Job[P, R]]:
@@ -265,7 +274,8 @@ class JobQueue(Generic[P, R]):
                 stream.send_nowait(job)
             self._early_results = None
         self._streams.add(stream)
-        self._close_streams()
+        if self._idle:
+            self._note_idleness()
         return stream.receiver
 
     # Stopping
@@ -274,6 +284,23 @@ class JobQueue(Generic[P, R]):
     def phase(self) -> Phase:
         """``run``, or the phase of the stop that is under way or over; see `stop`."""
         return self._phase
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the current phase of a stop may still last; ``None`` if none is under way."""
+        if self._stopping is None or self._report is not None:
+            return None
+        return self._stopping.seconds_left()
+
+    @property
+    def _finishes_queued(self) -> bool:
+        """Whether a stop is under way that lets jobs start which wait."""
+        return self._stopping is not None and self._stopping.finish == "queued"
+
+    @property
+    def report(self) -> StopReport | None:
+        """What the stop brought about; ``None`` until it is over."""
+        return self._report
 
     async def stop(
         self,
@@ -289,7 +316,8 @@ class JobQueue(Generic[P, R]):
         ``interrupted``. ``release``: those that never ran are handed back. ``report``.
 
         This returns in time even if a job ignores its cancellation; it is then listed as
-        stuck. Calling it again can only speed it up. If the call is cancelled, the stop goes on.
+        stuck. Calling it again can only speed it up. If the call is cancelled, the stop goes
+        on. A job that calls this waits for itself; `stop_soon` is better there.
 
         Args:
             drain: how many seconds running jobs may go on.
@@ -298,34 +326,53 @@ class JobQueue(Generic[P, R]):
 
         Raises:
             TypeError, ValueError: an argument is of the wrong type, or out of range.
+            RuntimeError: called from another thread.
         """
-        drain, grace = _check_seconds("drain", drain), _check_seconds("grace", grace)
-        if finish not in ("running", "queued"):
-            raise ValueError(f'finish must be "running" or "queued", not {finish!r}')
-        stop = self._begin_stop(drain, grace, finish)
-        await stop.reported.wait()
-        assert stop.report is not None
-        return stop.report
+        self.stop_soon(drain=drain, grace=grace, finish=finish)
+        return await self._stopped()
 
     @enable_ki_protection
-    def _begin_stop(self, drain: float, grace: float, finish: Finish) -> _Stop:
-        """Begin to stop, or hasten the stop that is under way."""
+    def stop_soon(
+        self,
+        *,
+        drain: float = 20.0,
+        grace: float = 5.0,
+        finish: Finish = "running",
+    ) -> None:
+        """Begin to stop, or hasten the stop that is under way, and do not wait for its end.
+
+        Otherwise the same as `stop`; for hooks, handlers and signals.
+        """
+        drain, grace, finish = check_plan(drain, grace, finish)
         self._check_run()
         if self._stopping is None:
-            self._stopping = _Stop(drain, grace, finish, self._cleanups)
-            self._phase = "quiet"
-            self.close()
-            if self._over:
-                self._report_stop(self._stopping)
-            else:
-                self._nursery.start_soon(self._stop_in_phases, self._stopping)
+            self._begin_stop(Stop(drain, grace, finish, self._cleanups))
         else:
             self._stopping.hasten(drain, grace)
-            if finish == "running" and self._stopping.finish == "queued":
-                self._release("the queue was stopped")
-        if finish == "running":
+            if finish == "running":
+                self._halt.close()
+                if self._stopping.finish == "queued":
+                    self._release("the queue was stopped")
+
+    def _begin_stop(self, stop: Stop) -> None:
+        self._stopping = stop
+        self._phase = "quiet"
+        if stop.finish == "running":
             self._halt.close()
-        return self._stopping
+        self.close()
+        self._tell_watchers()
+        if self._over:
+            self._report_stop(stop)
+        else:
+            # If even the last worker has gone, so will the block, and report.
+            with suppress(RuntimeError):
+                self._nursery.start_soon(self._stop_in_phases, stop)
+
+    async def _stopped(self) -> StopReport:
+        """Wait until the queue was stopped, and return the report."""
+        await self._reported.wait()
+        assert self._report is not None
+        return self._report
 
     def _open_cleanup(self) -> trio.CancelScope:
         """Return a scope in which a job can clean up; a stop may bring its end forward."""
@@ -340,36 +387,57 @@ class JobQueue(Generic[P, R]):
     @enable_ki_protection
     def hasten(self) -> None:
         """Go on to the next phase of the stop that is under way; otherwise do nothing."""
+        self._check_run()
         if self._stopping is not None:
             self._stopping.skip()
 
     @enable_ki_protection
-    async def _stop_in_phases(self, stop: _Stop) -> None:
-        group = self._busy if stop.finish == "queued" else self._at_work
+    async def _stop_in_phases(self, stop: Stop) -> None:
+        """Stop, in time also if jobs take no notice, or the queue is cancelled meanwhile."""
         self._enter_phase("drain", stop)
-        await stop.wait(group, stop.drain_end)
-        self._halt.close()
-        if self._running:
-            self._enter_phase("cancel", stop)
-            stop.end_by(trio.current_time() + stop.grace)
-            self._interrupt("interrupted", "the queue was stopped")
-            await stop.wait(self._at_work, stop.hard_end)
-        self._enter_phase("release", stop)
-        stop.end_by(trio.current_time())
-        self._release("the queue was stopped")
-        for _ in range(_LAST_STEPS):
-            if self._running:
-                await trio.lowlevel.checkpoint()
-        self._report_stop(stop)
+        try:
+            await stop.wait(self.join if stop.finish == "queued" else self._rest, stop.drain_end)
+        finally:
+            with trio.CancelScope(shield=True):
+                self._halt.close()
+                if self._running:
+                    stop.end_by(trio.current_time() + stop.grace)
+                    self._enter_phase("cancel", stop)
+                    self._interrupt("interrupted", "the queue was stopped")
+                    await stop.wait(self._rest, stop.hard_end)
+                self._enter_phase("release", stop)
+                stop.end_by(trio.current_time())
+                self._release("the queue was stopped")
+                for _ in range(_LAST_STEPS):
+                    if self._running:
+                        await trio.lowlevel.checkpoint()
+                self._report_stop(stop)
 
-    def _report_stop(self, stop: _Stop) -> None:
-        if stop.report is None:
-            self._enter_phase("report", stop)
-            stop.finish_with(tuple(self._running))
+    async def _rest(self) -> None:
+        """Wait until no job runs."""
+        while self._running:
+            await self._awaiting_rest.park()
 
-    def _enter_phase(self, phase: Phase, stop: _Stop) -> None:
+    def _report_stop(self, stop: Stop) -> None:
+        if self._report is None:
+            stop.note(self._phase)
+            self._report = stop.report(self._running)
+            self._phase = "report"
+            self._reported.set()
+            self._tell_watchers()
+
+    def _enter_phase(self, phase: Phase, stop: Stop) -> None:
         stop.note(self._phase)
         self._phase = phase
+        self._tell_watchers()
+
+    def _tell_watchers(self) -> None:
+        """Tell whoever watches the phases that another one has begun."""
+        for watcher in [*self._phase_watchers]:
+            try:
+                watcher()
+            except BaseException as error:
+                self._break(error, f"what was told of the phases of a stop raised {error!r}")
 
     def _interrupt(self, cause: Cause, reason: str) -> None:
         """Cancel every job that runs."""
@@ -378,7 +446,7 @@ class JobQueue(Generic[P, R]):
 
     def _release(self, reason: str) -> None:
         """Hand back every job that waits, also those in a worker's hand."""
-        self._attempt(self._channel.drain)
+        self._ask(self._channel.drain)
         self._take_back(self._waiting, reason)
 
     def _take_back(
@@ -393,18 +461,45 @@ class JobQueue(Generic[P, R]):
     def _abandon(self, reason: str) -> None:
         """End everything: nobody is interested any more."""
         self._halt.close()
-        self._attempt(self.close)
+        self.close()
         self._release(reason)
         self._interrupt("cancelled", reason)
 
-    def _attempt(self, ask: Callable[[], object]) -> None:
-        """Ask the strategy for something at the end; if it is broken, say so and go on."""
+    # What the user's code does
+
+    def _ask(self, question: Callable[..., object], *arguments: object) -> None:
+        """Do something that asks the strategy; if that raises, end the queue instead."""
         try:
-            ask()
-        except Exception as error:
-            if self._error is None:
-                self._error = error
-                self._body.cancel()
+            question(*arguments)
+        except BaseException as error:
+            self._blame_strategy(error)
+
+    def _blame_strategy(self, error: BaseException) -> None:
+        """End the queue because its strategy is broken."""
+        name = type(self._strategy).__qualname__
+        if self._error is not error:
+            error.add_note(f"raised by the strategy of a job queue, {name}; no further job starts")
+        self._break(error, f"the strategy, {name}, raised {error!r}")
+
+    def _call(self, name: str, hook: Callable[[Job[P, R]], object], job: Job[P, R]) -> None:
+        """Call one of the user's hooks; if it raises, end the queue."""
+        try:
+            result = hook(job)
+            if inspect.iscoroutine(result):
+                result.close()  # lest Python complains, too, that it was never awaited
+                raise TypeError(f"{name} must be a plain function, not an async one: {hook!r}")
+        except BaseException as error:
+            error.add_note(f"raised by {name} of a job queue, called with {job!r}")
+            self._break(error, f"{name} raised {error!r}")
+
+    def _break(self, error: BaseException, reason: str) -> None:
+        """End everything, the block of `open_job_queue` included, because of ``error``."""
+        first = self._error is None
+        if first or (isinstance(self._error, Exception) and not isinstance(error, Exception)):
+            self._error = error
+        if first:
+            self._body.cancel()  # before a submit that waits there sees a closed channel
+            self._abandon(reason)
 
     # Workers
 
@@ -428,6 +523,7 @@ class JobQueue(Generic[P, R]):
 
     @enable_ki_protection
     async def _work(self) -> None:
+        task = trio.lowlevel.current_task()
         cases = (
             self._halt.on_close(priority=2),
             self._leave.on_receive(priority=1),
@@ -437,29 +533,39 @@ class JobQueue(Generic[P, R]):
             try:
                 match await select(*cases):
                     case 2, job:
-                        await self._run(job)
+                        pass
                     case _:
                         return
             except EndOfChannel:
                 return
-            except Exception as error:  # the strategy is broken
-                self._break(error, f"{self._strategy!r} raised {error!r}")
+            except Exception as error:
+                self._blame_strategy(error)
                 return
+            await self._run(job, task)
 
-    async def _run(self, job: Job[P, R]) -> None:
+    async def _run(self, job: Job[P, R], task: Task) -> None:
         """Run one job to its end, whatever its handler does."""
         if self._halt.closed:
             self._take_back([job], "the queue was stopped")
-        elif trio.current_effective_deadline() == -math.inf:
+        elif self._cancelled:
             self._take_back([job], "the queue was cancelled")
         if job._outcome is not None:
-            self._tell_strategy(job)
+            self._tell_strategy(job, trio.current_time())
             return
-        scope = self._start(job)
+        scope = self._start(job, task)
+        if self._on_start is not None:
+            self._call("on_start", self._on_start, job)
+            if job._cause is not None:  # it was cancelled there
+                self._end(job, *self._why(job))
+                return
         value: R | None = None
         try:
-            with scope, running_as(job):
-                value = await self._handle(job.payload)
+            with scope:
+                token = CURRENT.set(job)
+                try:
+                    value = await self._handle(job.payload)
+                finally:
+                    CURRENT.reset(token)
         except BaseException as error:
             if not self._end_raised(job, error):
                 raise
@@ -501,27 +607,20 @@ class JobQueue(Generic[P, R]):
             self._break(raised, message)
         return True
 
-    def _break(self, error: BaseException, reason: str) -> None:
-        """End everything, the block of `open_job_queue` included, because of ``error``."""
-        self._error = error
-        self._body.cancel()  # first, or a submit that waits there would see a closed channel
-        self._abandon(reason)
-
     # The ledger
 
     def _make(self, payload: P, timeout: float | None, priority: int, key: Hashable) -> Job[P, R]:
         self._check_run()
-        if timeout is not None and not _check_seconds("timeout", timeout) > 0:
+        if timeout is not None and not check_seconds("timeout", timeout) > 0:
             raise ValueError(f"timeout must be > 0 or None, not {timeout!r}")
         check_priority(priority)
         return Job(self, payload, timeout, priority, key)
 
     def _check_run(self) -> None:
         """Raise `RuntimeError` unless called in the run of the queue."""
-        with suppress(RuntimeError):
-            if trio.lowlevel.current_trio_token() is self._token:
-                return
-        raise RuntimeError(OUTSIDE)
+        # A run keeps to its thread, and a thread has one run at a time.
+        if get_ident() != self._thread:
+            raise RuntimeError(OUTSIDE)
 
     @property
     def _cancelled(self) -> bool:
@@ -534,7 +633,6 @@ class JobQueue(Generic[P, R]):
         self._submitted += 1
         job.id = self._submitted
         self._waiting[job] = None
-        self._busy.add()
 
     def _turned_away(
         self, job: Job[P, R], error: Refused | ChanClosedError
@@ -547,10 +645,9 @@ class JobQueue(Generic[P, R]):
             return Refused(error.reason, error.retry_after, job.payload)
         return ChanClosedError(f"{self!r} accepts no more jobs", job.payload)
 
-    def _start(self, job: Job[P, R]) -> trio.CancelScope:
+    def _start(self, job: Job[P, R], task: Task) -> trio.CancelScope:
         del self._waiting[job]
-        self._running[job] = None
-        self._at_work.add()
+        self._running[job] = task
         return job._start()
 
     def _drop(self, job: Job[P, R], reason: str) -> None:
@@ -564,7 +661,6 @@ class JobQueue(Generic[P, R]):
             job._interrupt("cancelled", reason)
         else:
             self._end(job, "cancelled", reason)
-            self._channel._discard(job)
 
     def _end(
         self,
@@ -576,49 +672,75 @@ class JobQueue(Generic[P, R]):
         error: BaseException | None = None,
     ) -> None:
         """Give a job its outcome, once, and tell whoever wants to know."""
-        outcome = job._end(kind, reason, value, error)
+        now = trio.current_time()
+        outcome = job._end(now, kind, reason, value, error)
         self._ended[kind] += 1
         ran = job in self._running
         if ran:
             del self._running[job]
             self._worked += 1
             self._worked_seconds += outcome.ran
-            self._at_work.done()
-            self._busy.done()
-        elif job in self._waiting:
-            del self._waiting[job]
-            self._busy.done()
+        else:
+            self._waiting.pop(job, None)  # one that was refused never waited
         if self._stopping is not None:
             self._stopping.ended.append(job)
         if self._early_results is not None:
             self._early_results.append(job)
-        for stream in self._streams:
-            if not stream.closed:
-                stream.send_nowait(job)
-        self._close_streams()
-        if ran:  # told last, since it may raise
-            self._tell_strategy(job)
+        if self._streams:
+            for stream in self._streams:
+                if not stream.closed:
+                    stream.send_nowait(job)
+        if not self._running:
+            if self._awaiting_rest:
+                self._awaiting_rest.unpark_all()
+            if self._idle:
+                self._note_idleness()
+        # From here on the books are right, so the user's code can have its say.
+        if ran:
+            self._tell_strategy(job, now)
+        elif kind == "cancelled":
+            self._ask(self._channel._discard, job)
+        if self._on_end is not None:
+            self._call("on_end", self._on_end, job)
 
-    def _tell_strategy(self, job: Job[P, R]) -> None:
+    def _tell_strategy(self, job: Job[P, R], now: float) -> None:
         """Tell the strategy that a job which it gave out has ended."""
         outcome = job._outcome
         assert outcome is not None
-        self._strategy.finished(
-            job,
-            trio.current_time(),
-            waited=outcome.waited,
-            ran=outcome.ran,
-            ok=outcome.kind == "done",
-        )
-        self._channel._ask_again()
+        try:
+            self._strategy.finished(
+                job,
+                now,
+                waited=outcome.waited,
+                ran=outcome.ran,
+                ok=outcome.kind == "done",
+            )
+            if self._learns:
+                self._channel._ask_again()
+        except BaseException as error:
+            self._blame_strategy(error)
 
-    def _close_streams(self) -> None:
-        # One that is being refused has yet to be told, and then comes among the results.
-        if self._channel.closed and not (self._busy.count or self._entering.count):
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing runs, waits, or is about to be submitted."""
+        return not (self._running or self._waiting or self._entering)
+
+    def _note_idleness(self) -> None:
+        """Tell those who wait for it; and if it is for good, there are no more results."""
+        if self._awaiting_idleness:
+            self._awaiting_idleness.unpark_all()
+        if self._channel.closed:
             for stream in self._streams:
                 stream.close()
 
     # Looking
+
+    def running(self) -> tuple[Job[P, R], ...]:
+        """Return the jobs that run at this moment, in the order in which they started.
+
+        Each knows its `Job.name`, its `Job.age` and how far it has come, `Job.progressed`.
+        """
+        return tuple(self._running)
 
     def statistics(self) -> QueueStatistics:
         """Return the counts of jobs, and how fast they go, at this moment."""
@@ -645,8 +767,6 @@ class JobQueue(Generic[P, R]):
         assert counts.submitted == counts.waiting + counts.running + ended, counts
         assert all(job.state == "waiting" for job in self._waiting), counts
         assert all(job.state == "running" for job in self._running), counts
-        assert self._busy.count == counts.waiting + counts.running, counts
-        assert self._at_work.count == counts.running, counts
         waiting = [job for job in self._strategy.items if job.state != "ended"]
         assert all(job in self._waiting for job in waiting), counts
         return counts
@@ -658,76 +778,6 @@ class JobQueue(Generic[P, R]):
         )
 
 
-@final
-class _Stop:
-    """A stop under way: its deadlines, and what has come of it so far."""
-
-    def __init__(
-        self, drain: float, grace: float, finish: Finish, cleanups: WeakSet[trio.CancelScope]
-    ) -> None:
-        self._since = trio.current_time()
-        self.drain_end = self._since + drain
-        self.hard_end = self.drain_end + grace
-        self.grace = grace
-        self.finish: Finish = finish
-        self.ended: list[Job[Any, Any]] = []
-        self.report: StopReport | None = None
-        self.reported = trio.Event()
-        self.draining = True  # or about to
-        self._cleanups = cleanups
-        self._scope = trio.CancelScope()  # of the phase that waits
-        self._seconds: dict[str, float] = {}
-
-    def hasten(self, drain: float, grace: float) -> None:
-        """Bring the deadlines forward, if these are earlier."""
-        now = trio.current_time()
-        self.drain_end = min(self.drain_end, now + drain)
-        self.grace = min(self.grace, grace)
-        if self.draining:
-            self._scope.deadline = min(self._scope.deadline, self.drain_end)
-        self.end_by(now + drain + grace)
-
-    def end_by(self, moment: float) -> None:
-        """Bring the hard deadline forward, and with it the end of all cleaning up."""
-        self.hard_end = min(self.hard_end, moment)
-        for scope in self._cleanups:
-            scope.deadline = min(scope.deadline, self.hard_end)
-        self._scope.deadline = min(self._scope.deadline, self.hard_end)
-
-    async def wait(self, group: WaitGroup, deadline: float) -> None:
-        """Let a phase last until nothing is left in ``group``, or its time is over."""
-        self._scope.deadline = min(self._scope.deadline, deadline)
-        with self._scope:
-            await group.wait()
-        self._scope = trio.CancelScope()
-        self.draining = False
-
-    def skip(self) -> None:
-        """End the phase that waits."""
-        self._scope.cancel()
-
-    def note(self, phase: Phase) -> None:
-        """Note how long the phase took that ends now."""
-        now = trio.current_time()
-        self._seconds[phase] = now - self._since
-        self._since = now
-
-    def finish_with(self, stuck: tuple[Job[Any, Any], ...]) -> None:
-        """Make the report."""
-        groups: dict[str, list[Job[Any, Any]]] = {"interrupted": [], "handed_back": [], "": []}
-        for job in self.ended:
-            assert job.outcome is not None
-            groups.get(job.outcome.kind, groups[""]).append(job)
-        self.report = StopReport(
-            done=tuple(groups[""]),
-            interrupted=tuple(groups["interrupted"]),
-            handed_back=tuple(groups["handed_back"]),
-            stuck=stuck,
-            seconds=self._seconds,
-        )
-        self.reported.set()
-
-
 @asynccontextmanager
 async def open_job_queue(
     handler: Callable[[P], Awaitable[R]],
@@ -737,6 +787,8 @@ async def open_job_queue(
     capacity: int | float | None = None,
     failures: Literal["raise", "collect"] = "raise",
     grace: float = 5.0,
+    on_start: Callable[[Job[P, R]], object] | None = None,
+    on_end: Callable[[Job[P, R]], object] | None = None,
 ) -> AsyncIterator[JobQueue[P, R]]:
     """Open a job queue, and on the way out wait until all its jobs have ended.
 
@@ -761,6 +813,13 @@ async def open_job_queue(
         failures: ``"raise"``: the first job that fails ends the queue and the block;
             ``"collect"``: a failure is an outcome like others.
         grace: how many seconds `cleanup` allows a cancelled job, outside a stop.
+        on_start: a plain function, called with each job that starts, before its handler.
+        on_end: a plain function, called with each job that ends, whatever its outcome, as
+            soon as it has one; also if it never ran, or was refused.
+
+    The two hooks may submit and cancel jobs, and use `JobQueue.stop_soon`. Ctrl-C does not
+    interrupt them. If one raises, or the strategy does, the queue ends as if the block had
+    raised, and the error is raised from the block, with a note that says where it is from.
 
     Raises:
         JobFailed: a job failed, and ``failures`` is ``"raise"``. If the block raised, too,
@@ -772,16 +831,19 @@ async def open_job_queue(
     if failures not in ("raise", "collect"):
         raise ValueError(f'failures must be "raise" or "collect", not {failures!r}')
     _check_workers(workers)
-    _check_seconds("grace", grace)
+    check_seconds("grace", grace)
+    _check_hook("on_start", on_start)
+    _check_hook("on_end", on_end)
     chosen = _choose_strategy(strategy, capacity)
     error: BaseException | None = None
-    queue = JobQueue(handler, chosen, failures, grace)
+    cancelled: BaseException | None = None
+    queue = JobQueue(handler, chosen, failures, grace, on_start, on_end)
     try:
         async with trio.open_nursery() as nursery:
             queue._nursery = nursery
             queue.resize(workers)
             # Otherwise the first jobs would be refused while all workers are free.
-            while queue._channel.statistics().tasks_waiting_receive < workers:
+            while queue._error is None and len(queue._channel._receivers) < workers:
                 await trio.lowlevel.checkpoint()
             try:
                 with queue._body:
@@ -791,25 +853,36 @@ async def open_job_queue(
                 queue._abandon("the block of open_job_queue was left by an error")
             else:
                 queue.close()
-    except BaseException:
+    except BaseException as raised:
         # Workers keep errors to themselves, so the nursery adds only that it was cancelled.
-        if queue._error is None and (error is None or isinstance(error, trio.Cancelled)):
-            raise
+        cancelled = raised
     finally:
         queue._over = True
         queue._abandon("the queue was cancelled")  # those that no worker could end
         if queue._stopping is not None:
             queue._report_stop(queue._stopping)
-    _raise_both(error, queue._error)
+    if queue._error is None and (error is None or isinstance(error, trio.Cancelled)):
+        error = cancelled
+    try:
+        _raise_both(error, queue._error)
+    finally:
+        del error, cancelled  # they would be in a cycle with their tracebacks
 
 
 def _raise_both(block: BaseException | None, queue: BaseException | None) -> None:
     """Raise what the block raised, what the queue has to raise, or both in a group."""
-    if block is not None and queue is not None:
+    if block is not None and queue is not None and not _contains(block, queue):
         raise BaseExceptionGroup("the block of a job queue and a job failed", [queue, block])
     for error in (block, queue):
         if error is not None:
             raise error
+
+
+def _contains(block: BaseException, error: BaseException) -> bool:
+    """Whether the block has raised this error itself, perhaps in a group."""
+    if isinstance(block, BaseExceptionGroup):
+        return any(_contains(part, error) for part in block.exceptions)
+    return block is error
 
 
 def _choose_strategy(strategy: str | Strategy[Any], capacity: int | float | None) -> Strategy[Any]:
@@ -834,9 +907,11 @@ def _check_workers(workers: int) -> None:
         raise ValueError(f"workers must be >= 1, not {workers!r}")
 
 
-def _check_seconds(name: str, seconds: float) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
-    if not seconds >= 0:
-        raise ValueError(f"{name} must be >= 0, not {seconds!r}")
-    return seconds
+def _check_hook(name: str, hook: object) -> None:
+    if hook is None:
+        return
+    if not callable(hook):
+        raise TypeError(f"{name} must be a function of a job, not {hook!r}")
+    for function in (hook, getattr(hook, "__call__", None)):  # noqa: B004  # it may be async
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"{name} must be a plain function, not an async one: {hook!r}")

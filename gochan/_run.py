@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import shutil
@@ -99,7 +100,6 @@ class _Run:
         self._options = options
         self._display = display
         self._turn = trio.Lock()  # to write output
-        self._running: dict[int, tuple[str, float]] = {}  # commands by job, and since when
         self._number = 0  # of the line read last, as an editor counts
         self._lines = 0  # how many were submitted
         self._undone: dict[int, Line] = {}  # what was read, and is not done yet
@@ -110,6 +110,7 @@ class _Run:
         self._read_all = trio.Event()
         self._bad_input = ""
         self._unheard = False
+        self._alone = False  # whether the stop that begins now is due to the only command
         self._saved = False
 
     async def main(self) -> int:
@@ -124,13 +125,12 @@ class _Run:
                 failures="collect",
                 grace=options.grace,
             ) as queue,
-            stop_on_signals(
-                queue, drain=options.drain, grace=options.grace, say=self._display.say
-            ) as seen,
+            stop_on_signals(queue, drain=options.drain, grace=options.grace, say=self._say) as seen,
             trio.open_nursery() as nursery,
         ):
             self._queue = queue
             nursery.start_soon(self._show_progress)
+            nursery.start_soon(self._name_stuck)
             nursery.start_soon(self._feed)
             nursery.start_soon(self._watch_terminal, seen)
             async for job in queue.results():
@@ -256,28 +256,24 @@ class _Run:
     async def _work(self, line: Line) -> None:
         """Run the command for one line, and pass its output on; the handler of all jobs."""
         command = fill_in(self._options.command, line.text)
-        number = current_job().id
-        self._running[number] = (shlex.join(command), trio.current_time())
-        try:
-            with ExitStack() as files:
-                try:
-                    out, err = (files.enter_context(_open_scratch()) for _ in range(2))
-                    status = await run_child(command, out, err)
-                except trio.Cancelled:
-                    if current_job().cause == "timed_out":
-                        self._fail()
-                    with trio.move_on_after(_PATIENCE, shield=True):
-                        await self._pass_on(out, err)
-                    raise
-                except (OSError, ChildError) as error:
+        current_job().name = shlex.join(command)
+        with ExitStack() as files:
+            try:
+                out, err = (files.enter_context(_open_scratch()) for _ in range(2))
+                status = await run_child(command, out, err)
+            except trio.Cancelled:
+                if current_job().cause == "timed_out":
                     self._fail()
-                    raise CommandFailed(str(error)) from None
-                if status:
-                    self._fail()
-                current_job()._lift_timeout()
-                await self._pass_on(out, err)
-        finally:
-            del self._running[number]
+                with trio.move_on_after(_PATIENCE, shield=True):
+                    await self._pass_on(out, err)
+                raise
+            except (OSError, ChildError) as error:
+                self._fail()
+                raise CommandFailed(str(error)) from None
+            if status:
+                self._fail()
+            current_job()._lift_timeout()
+            await self._pass_on(out, err)
         if status > 0:
             raise CommandFailed(f"exit status {status}")
         if status < 0:
@@ -323,15 +319,41 @@ class _Run:
     def _fail(self) -> None:
         """End the run because a command has failed, before another one can start."""
         if not self._options.keep_going:
+            # If no other command runs there is nothing to say about those that run.
+            self._alone = len(self._queue.running()) == 1
             self._stop(drain=self._options.drain)
+            self._alone = False
 
     def _stop(self, *, drain: float) -> None:
-        self._queue._begin_stop(drain, self._options.grace, "running")
+        self._queue.stop_soon(drain=drain, grace=self._options.grace)
+
+    def _say(self, line: str) -> None:
+        """Say what a stop is at."""
+        if not self._alone:
+            self._display.say(line)
+
+    async def _name_stuck(self) -> None:
+        """Say which commands go on although the stop is over, and they have been killed."""
+        report = await self._queue._stopped()
+        await trio.sleep(_PATIENCE)
+        for stuck in report.stuck:
+            if stuck.job.state == "running":
+                self._display.say(
+                    f"still running after {stuck.job.age:.0f} s: {stuck.name}, {stuck.where}"
+                )
 
     async def _show_progress(self) -> None:
-        async for now in every(0.1):
-            running = [(command, now - since) for command, since in self._running.values()]
-            self._display.update(self._queue.statistics(), self._lines, running)
+        async for _ in every(0.1):
+            self._display.update(
+                self._queue.statistics(), self._lines, self._queue.running(), self._phase()
+            )
+
+    def _phase(self) -> str:
+        """Return what a stop is at, for the live view; nothing if there is none."""
+        left = self._queue.seconds_left
+        if left is None:
+            return ""
+        return f"{self._queue.phase}, {math.ceil(left)} s left"
 
     def _rows(self, seconds: float) -> list[tuple[str, str]]:
         """Return the rows of the summary."""

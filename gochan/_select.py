@@ -388,7 +388,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
     default: int | None = None
     for index, case in enumerate(cases):
         if not isinstance(case, Case):
-            raise _not_a_case(labels[index], case, cases)
+            raise not_a_case(labels[index], case, cases)
         if case._ready():
             ready.append(index)
         elif isinstance(case, Default):
@@ -419,7 +419,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
     return labels[default], cases[default].value
 
 
-def _not_a_case(label: Label, thing: object, cases: Sequence[object]) -> TypeError:
+def not_a_case(label: Label, thing: object, cases: Sequence[object]) -> TypeError:
     """Say what is wrong with something given to a select, and how to mend it."""
     for case in cases:
         if inspect.iscoroutine(case):

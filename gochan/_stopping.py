@@ -1,28 +1,23 @@
-"""Stopping: signals that stop a queue, and room to clean up while it stops."""
+"""Stopping: several queues at once, on signals, and room to clean up while it happens."""
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from itertools import compress
 from typing import Any, Final, final
 
 import trio
 
 from ._channel import Chan
 from ._jobs import current_job
-from ._queue import Finish, JobQueue, Phase
+from ._queue import JobQueue
 from ._signals import open_signal_chan
-
-# What a signal says, by the phase in which it finds the queue.
-_LINES: Final[dict[Phase, str]] = {
-    "run": "no further job starts, {} may finish within {:g} s; Ctrl-C cancels what runs",
-    "drain": "cancelling what runs: {}, with {:g} s to clean up; Ctrl-C gives up on the rest",
-    "quiet": "cancelling what runs: {}, with {:g} s to clean up; Ctrl-C gives up on the rest",
-    "cancel": "giving up on what still runs: {}",
-}
+from ._stop import Finish, Phase, StopReport, check_plan
 
 
 def cleanup() -> trio.CancelScope:
@@ -46,75 +41,185 @@ def cleanup() -> trio.CancelScope:
     return current_job()._queue._open_cleanup()
 
 
-@final
-@dataclass(slots=True)
-class SignalStop:
-    """What `stop_on_signals` has seen."""
+async def stop_all(
+    *queues: JobQueue[Any, Any],
+    drain: float = 20.0,
+    grace: float = 5.0,
+    finish: Finish = "running",
+) -> tuple[StopReport, ...]:
+    """Stop several queues side by side, within ``drain + grace`` seconds; return their reports.
 
-    signal: int | None = None
-    """The signal that began the stop; ``None`` if there was none."""
+    All are quiet before the first one drains, and each has all of the time. One that is
+    stopping already is hastened, at most; of one that was stopped, the report is there. If
+    the call is cancelled, the stops go on.
+
+    Args:
+        queues: in the order in which the reports shall be.
+        drain: see `JobQueue.stop`.
+        grace: see `JobQueue.stop`.
+        finish: see `JobQueue.stop`.
+
+    Raises:
+        TypeError, ValueError: an argument is of the wrong type, or out of range. No queue
+            has been touched.
+    """
+    _check_queues("stop_all", queues)
+    for queue in queues:
+        queue.stop_soon(drain=drain, grace=grace, finish=finish)
+    if not queues:
+        await trio.lowlevel.checkpoint()
+    return tuple([await queue._stopped() for queue in queues])
+
+
+@final
+class SignalStop:
+    """What `stop_on_signals` has seen.
+
+    Attributes:
+        signal: the one that came first; ``None`` if there was none.
+    """
+
+    def __init__(self, queues: Sequence[JobQueue[Any, Any]]) -> None:
+        self.signal: int | None = None
+        self._queues = queues
+
+    async def wait(self) -> tuple[StopReport, ...]:
+        """Wait until all queues were stopped, whoever began it, and return their reports.
+
+        For programs that serve until they are told to end. If it is cancelled, nothing has
+        changed.
+        """
+        return tuple([await queue._stopped() for queue in self._queues])
 
 
 @asynccontextmanager
 async def stop_on_signals(
-    queue: JobQueue[Any, Any],
-    *,
+    *queues: JobQueue[Any, Any],
     drain: float = 20.0,
     grace: float = 5.0,
     finish: Finish = "running",
     say: Callable[[str], object] | None = None,
 ) -> AsyncIterator[SignalStop]:
-    """Stop ``queue`` when SIGINT or SIGTERM comes, as `JobQueue.stop` does.
+    """Stop all ``queues`` when SIGINT or SIGTERM comes, as `stop_all` does.
 
     Every further SIGINT (Ctrl-C) moves the stop one phase on; further SIGTERMs do nothing.
     The signals do nothing else inside the block, and what they did before after it.
 
     Args:
-        queue: an open queue.
+        queues: at least one, open.
         drain: see `JobQueue.stop`.
         grace: see `JobQueue.stop`.
         finish: see `JobQueue.stop`.
-        say: called with a line about what happens now and what the next Ctrl-C does; by
-            default it is printed to standard error.
+        say: called with a line about what happens now and what the next Ctrl-C does, for each
+            phase, also of a stop that somebody else began. By default these lines are printed
+            to standard error, and at the end the stuck jobs with their stacks.
 
     Raises:
+        TypeError, ValueError: an argument is of the wrong type, or out of range.
         RuntimeError: not in the main thread, the only one that Python gives signals.
     """
-    seen = SignalStop()
+    if not queues:
+        raise TypeError("stop_on_signals needs at least one queue")
+    _check_queues("stop_on_signals", queues)
+    check_plan(drain, grace, finish)
+    if say is not None and not callable(say):
+        raise TypeError(f"say must be a function of a line, not {say!r}")
+    seen = SignalStop(queues)
+    herald = _Herald(queues, say)
+
+    async def obey(signals: Chan[int]) -> None:
+        async for number in signals:
+            if seen.signal is None:
+                seen.signal = number
+            stage = herald.stage
+            for queue in queues:
+                if stage == 0:
+                    queue.stop_soon(drain=drain, grace=grace, finish=finish)
+                elif number == signal.SIGINT and _STAGES[queue.phase] == stage:
+                    queue.hasten()
+
     async with open_signal_chan(signal.SIGINT, signal.SIGTERM) as signals:
-        # In the nursery of the queue, since a stop outlives whoever asked for it. It ends
-        # with the channel.
-        queue._nursery.start_soon(
-            _obey, signals, queue, seen, drain, grace, finish, say or _print_line
-        )
-        yield seen
+        # Not in a nursery of the user's: while that is being cancelled, signals must still
+        # be heard. It ends with the channel.
+        trio.lowlevel.spawn_system_task(obey, signals, name="gochan.stop_on_signals")
+        with herald.watching():
+            yield seen
 
 
-async def _obey(
-    signals: Chan[int],
-    queue: JobQueue[Any, Any],
-    seen: SignalStop,
-    drain: float,
-    grace: float,
-    finish: Finish,
-    say: Callable[[str], object],
-) -> None:
-    async for number in signals:
-        line = _LINES.get(queue.phase, "")
-        first = seen.signal is None
-        if first:
-            seen.signal = number
-        if first and queue.phase == "run":
-            seconds = drain
-            queue._begin_stop(drain, grace, finish)
-        elif number == signal.SIGINT:
-            seconds = grace
-            queue.hasten()
-        else:
-            continue
-        if line:
-            running = queue.statistics().running
-            say(line.format(f"{running} job{'' if running == 1 else 's'}", seconds))
+# What Ctrl-C goes through, one by one.
+_STAGES: Final[dict[Phase, int]] = {
+    "run": 0, "quiet": 1, "drain": 1, "cancel": 2, "release": 3, "report": 3
+}  # fmt: skip
+
+
+@final
+class _Herald:
+    """Says what a stop of several queues is at, once all of them have got there."""
+
+    def __init__(
+        self, queues: Sequence[JobQueue[Any, Any]], say: Callable[[str], object] | None
+    ) -> None:
+        self._queues = queues
+        self._say = say or _print_line
+        self._names_stuck = say is None
+        self._told = self.stage
+
+    @property
+    def stage(self) -> int:
+        """The stage of the queue that has come least far."""
+        return min(_STAGES[queue.phase] for queue in self._queues)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Say what happens inside the block."""
+        with ExitStack() as on_exit:
+            for queue in self._queues:
+                watcher = partial(self._tell, queue)
+                queue._phase_watchers.append(watcher)
+                on_exit.callback(queue._phase_watchers.remove, watcher)
+            yield
+
+    def _tell(self, queue: JobQueue[Any, Any]) -> None:
+        """Say what happens now that ``queue`` has entered a phase, if it was the last."""
+        if self.stage > self._told:
+            self._told = self.stage
+            line = self._line()
+            if line:
+                self._say(line)
+        if self._names_stuck and queue.report is not None:
+            for stuck in queue.report.stuck:
+                self._say(str(stuck))
+
+    def _line(self) -> str:
+        counts = [queue.statistics() for queue in self._queues]
+        running = sum(count.running for count in counts)
+        left = round(max(queue.seconds_left or 0.0 for queue in self._queues), 1)
+        if self.stage == 1:
+            may_start = [queue._finishes_queued for queue in self._queues]
+            running += sum(compress([count.waiting for count in counts], may_start))
+            begin = f"no further job {'is accepted' if any(may_start) else 'starts'}"
+            if not running or not left:
+                return begin
+            within = "" if left == math.inf else f" within {left:g} s"
+            return f"{begin}, {_jobs(running)} may finish{within}; Ctrl-C cancels what runs"
+        if not running:
+            return ""
+        if self.stage == 2:
+            return (
+                f"cancelling what runs: {_jobs(running)}, with {left:g} s to clean up; "
+                "Ctrl-C gives up on the rest"
+            )
+        return f"giving up on what still runs: {_jobs(running)}"
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job{'' if count == 1 else 's'}"
+
+
+def _check_queues(caller: str, queues: Sequence[object]) -> None:
+    for queue in queues:
+        if not isinstance(queue, JobQueue):
+            raise TypeError(f"{caller} takes job queues, not {queue!r}")
 
 
 def _print_line(line: str) -> None:

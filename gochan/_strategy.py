@@ -16,7 +16,7 @@ import math
 import re
 from abc import ABC
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
@@ -135,7 +135,9 @@ class Strategy(ABC, Generic[T]):
             ran: seconds that the work took.
             ok: whether it was done rather than failed, timed out or cancelled.
         """
-        # Time without work says nothing about speed, hence not more than ``ran``.
+        if not ran and not ok:
+            return  # it never started, which says nothing about speed
+        # Nor does time without work, hence not more than ``ran``.
         gap = min(now - self._last_finished, ran)
         if self._seconds_per_item is None:
             self._seconds_per_item = gap
@@ -178,10 +180,12 @@ class Strategy(ABC, Generic[T]):
     def take_all(self, now: float) -> Iterator[T]:
         """Give out everything that waits, for `gochan.Chan.drain`.
 
-        As it stands, this asks `take`, at later and later moments. Override it if `take` keeps
-        items back for another reason than time.
+        As it stands, this asks `take`, at later and later moments, until a thousand of them in
+        a row have brought nothing. Override it if `take` keeps items back for another reason
+        than time.
         """
-        while len(self):
+        in_vain = 0
+        while len(self) and in_vain < 1000:
             try:
                 item = self.take(now)
             except Empty:
@@ -189,7 +193,9 @@ class Strategy(ABC, Generic[T]):
                 if change is None or not now < change < math.inf:
                     return
                 now = change
+                in_vain += 1
             else:
+                in_vain = 0
                 yield item
 
     def __len__(self) -> int:
@@ -199,6 +205,14 @@ class Strategy(ABC, Generic[T]):
     def drop(self, item: T, reason: str) -> None:
         """Record that ``item``, already taken out, will not be delivered, and why."""
         self._dropped.append((item, reason))
+
+    @property
+    def dropped(self) -> Sequence[tuple[T, str]]:
+        """What has been given up in this chain, with the reasons, and not been reported yet.
+
+        A filter can tell from it what has left what is behind it: look before and after asking.
+        """
+        return self._dropped
 
     def _share(self, dropped: list[tuple[T, str]]) -> None:
         """Put what is given up into this list, that of the chain."""
@@ -248,6 +262,10 @@ class StrategySpec:
         summary: one line for ``gochan plugins``.
         promises: what the strategy claims about itself.
         api: the version of `Strategy` that it was written for.
+
+    Raises:
+        TypeError: something is of the wrong type.
+        ValueError: the name is not of that form, or the summary is not one line.
     """
 
     name: str
@@ -263,6 +281,21 @@ class StrategySpec:
             raise TypeError(
                 f"the factory of strategy {self.name!r} is {self.factory!r}, which cannot be called"
             )
+        if not isinstance(self.summary, str):
+            raise TypeError(
+                f"the summary of strategy {self.name!r} must be a string, not {self.summary!r}"
+            )
+        if len(self.summary.splitlines()) > 1:
+            raise ValueError(
+                f"the summary of strategy {self.name!r} must be one line, not {self.summary!r}"
+            )
+        promises = frozenset(self.promises)
+        for promise in promises:
+            if not isinstance(promise, Promise):
+                raise TypeError(
+                    f"strategy {self.name!r} can only promise a Promise, not {promise!r}"
+                )
+        object.__setattr__(self, "promises", promises)
 
 
 def check_capacity(capacity: int | float) -> int | float:

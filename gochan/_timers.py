@@ -19,7 +19,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._channel import Chan
-from ._choosing import Case, Choice
+from ._choosing import Case, Chooser
 from ._pacing import OUTSIDE
 from ._select import select
 from ._waiting import NOTHING, Line, Nothing, Waiter, first, new_line
@@ -111,8 +111,11 @@ class After(Case[float]):
     def _commit(self) -> float:
         return now()
 
-    def _join(self, choice: Choice, index: int) -> None:
-        choice.follow(Deadline(now() + self._seconds), index)
+    def _join(self, chooser: Chooser, index: int) -> None:
+        chooser.follow(Deadline(now() + self._seconds), index)
+
+    def _from_now(self) -> Case[float]:
+        return At(now() + self._seconds, self.priority)
 
 
 @final
@@ -131,8 +134,8 @@ class At(Case[float]):
     def _commit(self) -> float:
         return self._deadline
 
-    def _join(self, choice: Choice, index: int) -> None:
-        choice.follow(Deadline(self._deadline), index)
+    def _join(self, chooser: Chooser, index: int) -> None:
+        chooser.follow(Deadline(self._deadline), index)
 
 
 @final
@@ -206,14 +209,18 @@ class Ticker:
     # Being a clock: only the first in line has the next tick as a deadline.
 
     def _due_for(self, waiter: Waiter) -> float:
-        return self._next() if first(self._line) is waiter else math.inf
+        head = first(self._line)
+        if head is waiter:
+            return self._next()
+        head.note_follower(self)
+        return math.inf
 
     def _strike(self, waiter: Waiter) -> float | Nothing:
         return self._take() if self._due_for(waiter) <= now() else NOTHING
 
     def _left(self) -> None:
         if self._line:
-            first(self._line).set_alarm()
+            first(self._line).set_alarm(self)
 
 
 @final
@@ -232,9 +239,12 @@ class TickCase(Case[float]):
     def _commit(self) -> float:
         return self._ticker._take()
 
-    def _join(self, choice: Choice, index: int) -> None:
-        choice.join(self._ticker._line, index)
-        choice.follow(self._ticker, index)
+    def _lasts(self, value: float) -> bool:
+        return True
+
+    def _join(self, chooser: Chooser, index: int) -> None:
+        chooser.join(self._ticker._line, index)
+        chooser.follow(self._ticker, index)
 
 
 def now() -> float:

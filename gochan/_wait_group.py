@@ -6,7 +6,7 @@ from typing import final
 
 from trio.lowlevel import enable_ki_protection
 
-from ._choosing import Case, Choice
+from ._choosing import Case, Chooser
 from ._select import select
 from ._waiting import Line, first, new_line
 
@@ -99,5 +99,5 @@ class DoneCase(Case[None]):
     def _commit(self) -> None:
         return None
 
-    def _join(self, choice: Choice, index: int) -> None:
-        choice.join(self._group._line, index)
+    def _join(self, chooser: Chooser, index: int) -> None:
+        chooser.join(self._group._line, index)

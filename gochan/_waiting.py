@@ -4,7 +4,8 @@
 # -------------------
 # A task that cannot finish at once puts a waiter into the line of each channel it
 # cares about, and awaits it. A plain send or receive waits in one line, with an
-# Offer; a select waits in several, with a Choice (see _choosing.py). Whoever can
+# Offer; a send of many values with a BulkOffer, which stays there until all of them
+# are gone; a select waits in several, with a Choice (see _choosing.py). Whoever can
 # serve the first waiter of a line finishes it: that takes it out of all its lines,
 # gives it a result and wakes its task, all without a switch of tasks, so a waiter
 # is served once however many lines it stood in. Trio promises that a task which
@@ -21,6 +22,12 @@
 # and anything in its middle in constant time. (A plain dict finds its front ever
 # more slowly as others are taken from there; a deque searches for its middle.)
 #
+# A selector keeps its places while its task is elsewhere, so that they cost nothing
+# anew at each wait (see _standing.py). It is then away, and its places count for
+# nothing. Who is away when it would be its turn loses the place, and is told so. The
+# lines in which that may happen are of a class of their own: to ask whether anybody
+# stands in one is to call those in front. All others pay nothing for it.
+#
 # Waiters are used again, because making one, and what trio needs to put a task to
 # sleep, would cost as much as the sleep itself. One that was awaited to its end stands
 # in no line, so nobody knows it any more; it forgets what it held and is kept.
@@ -29,6 +36,7 @@
 # ----------------------------------------
 # 1. A waiter in a line has no result yet.
 # 2. All waiters in a line belong to tasks of one run, hence of one thread.
+# 3. Who is away is exempt, and stands only in lines that call.
 
 from __future__ import annotations
 
@@ -59,9 +67,32 @@ NOTHING: Final = Nothing.NOTHING
 # How many waiters of each kind are kept to be used again.
 SPARES: Final = 1000
 
-# Who waits, oldest first, and for a select the indices of its cases that wait here.
-Line: TypeAlias = "OrderedDict[Waiter, tuple[int, ...]]"
 Role: TypeAlias = Literal["send", "receive", "watch"]
+
+
+class Line(OrderedDict["Waiter", "tuple[int, ...]"]):
+    """Who waits, oldest first, and for a select the indices of its cases that wait here."""
+
+    __slots__ = ()
+
+
+class CallingLine(Line):
+    """A line in which some may be away: who asks whether anybody is there calls them."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        while True:
+            waiter = next(iter(self), None)
+            if waiter is None:
+                self.__class__ = Line  # type: ignore[assignment]  # nobody is away any more
+                return False
+            if not waiter.away:
+                return True
+            waiter.lose_place(self)
+
+    def __len__(self) -> int:
+        return sum(not waiter.away for waiter in self)
 
 
 class Wish(Protocol):
@@ -111,6 +142,7 @@ class Waiter(ABC):
     task: Task | None  # whom to wake; None while it is not asleep
     result: Any  # NOTHING until finished
     error: BaseException | None  # what to raise instead of returning the result
+    away: bool = False  # whether it stands in its lines without waiting
 
     def __init__(self) -> None:
         self.result = NOTHING
@@ -133,8 +165,15 @@ class Waiter(ABC):
     def withdraw(self) -> None:
         """Take it out of all its lines."""
 
-    def set_alarm(self) -> None:  # noqa: B027  # most waiters have none
-        """Find anew when time must wake it, after a clock has changed."""
+    def set_alarm(self, clock: Clock) -> None:  # noqa: B027  # most waiters have none
+        """Find anew when time must wake it, after ``clock`` has changed."""
+
+    def lose_place(self, line: Line) -> None:
+        """Leave ``line``, having been away when called."""
+        raise NotImplementedError  # pragma: no cover  # only selectors are ever away
+
+    def note_follower(self, clock: Clock) -> None:  # noqa: B027  # most wait until they leave
+        """Note that others must set their alarms by ``clock`` when this one is away."""
 
     def check_thread(self) -> None:
         """Raise `RuntimeError` unless the caller may wake the waiting task.
@@ -159,6 +198,10 @@ class Waiter(ABC):
         wish = self.choose(line)
         self.finish(result)
         return wish.value
+
+    def serve_many(self, line: Line, number: int) -> list[Any]:
+        """Let it send up to ``number`` values, at least one, and return them."""
+        return [self.serve(line)]
 
 
 @final
@@ -243,6 +286,74 @@ def wait_in(
     return result
 
 
+@final
+class BulkOffer(Waiter):
+    """The place of a task that waits to send many values, in one line.
+
+    It stays in line until all of them have been sent, and lets others go first after each. If
+    it is cancelled, those that have not been sent are still in the list that it was given.
+    """
+
+    __slots__ = ("line", "pace", "values")
+
+    role: Final[Role] = "send"
+
+    def __init__(self, line: Line, values: list[Any], pace: Pace) -> None:
+        super().__init__()
+        if line:
+            first(line).check_thread()
+        self.task = current_task()
+        self.thread = get_ident()
+        self.line = line
+        self.pace = pace
+        self.values = values
+        line[self] = NO_CASES
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            (yield self._sleep_message).unwrap()
+        finally:
+            self._sleep_message = None  # which knows this offer, as it knows the message
+        self.pace.restart()
+        error, self.error = self.error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # it would be in a cycle with its traceback
+
+    @property
+    def value(self) -> Any:
+        """What it would send next."""
+        return self.values[0]
+
+    def _give_up(self, _: RaiseCancelT) -> Abort:
+        del self.line[self]
+        return Abort.SUCCEEDED
+
+    def choose(self, *lines: Line) -> Wish:
+        return self
+
+    def withdraw(self) -> None:
+        del self.line[self]
+
+    def serve(self, line: Line, result: object = None) -> Any:
+        return self._send(1, result)[0]
+
+    def serve_many(self, line: Line, number: int) -> list[Any]:
+        return self._send(number if len(line) == 1 else 1)
+
+    def _send(self, number: int, result: object = None) -> list[Any]:
+        self.check_thread()
+        sent = self.values[:number]
+        del self.values[:number]
+        if self.values:
+            self.line.move_to_end(self)
+        else:
+            self.finish(result)
+        return sent
+
+
 class TimedWaiter(Waiter):
     """A waiter that time may wake: its clocks say when."""
 
@@ -251,7 +362,7 @@ class TimedWaiter(Waiter):
     _alarm: trio.CancelScope | None
     _clocks: dict[int, Clock]  # by the index of the case that follows it
 
-    def set_alarm(self) -> None:
+    def set_alarm(self, clock: Clock | None = None) -> None:
         if self._alarm is not None:
             self._alarm.deadline = min(clock._due_for(self) for clock in self._clocks.values())
 
@@ -331,7 +442,7 @@ class TimedOffer(TimedWaiter):
 
 def new_line() -> Line:
     """Return a line in which nobody stands."""
-    return OrderedDict()
+    return Line()
 
 
 def first(line: Line) -> Waiter:
@@ -341,6 +452,8 @@ def first(line: Line) -> Waiter:
 
 def check_line(line: Line) -> None:
     """Assert the invariants at the top of this file. For tests."""
-    for waiter in line:
+    present = [waiter for waiter in line if not waiter.away]
+    for waiter in present:
         assert waiter.result is NOTHING
-        assert waiter.thread == first(line).thread
+        assert waiter.thread == present[0].thread
+    assert len(line) == len(present)

@@ -1751,6 +1751,17 @@ CHANGES: dict[str, tuple[list[Callable[[Chan[Any]], Any]], Callable[[Chan[Any]],
     "async for": ([lambda c: c.send(1)] * 4, iterate),
     "select": ([lambda c: c.send(1)] * 4, receive_by_wide_select),
     "aclose of the receiving end": ([lambda c: c.send(1)] * 4, lambda c: c.receiver.aclose()),
+    "send_many": ([], lambda c: c.send_many([1])),
+    "send_many, a receive waits": ([receive], lambda c: c.send_many(iter([1]))),
+    "receive_many_nowait": (
+        [lambda c: c.send(1), lambda c: c.send_many([1, 2, 3])] * 2,
+        lambda c: c.receive_many_nowait(5),
+    ),
+    "receive_many": (
+        [lambda c: c.send(1), lambda c: c.send_many([1, 2, 3])] * 2,
+        lambda c: c.receive_many(math.inf),
+    ),
+    "batches": ([lambda c: c.send_many([1] * 5)], lambda c: anext(c.batches(3, linger=1))),
 }
 
 

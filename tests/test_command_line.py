@@ -212,6 +212,8 @@ def test_help_for_plugins_explains_its_exit_status(gochan: Call) -> None:
     ended = gochan("plugins", "--help")
     assert ended.status == 0
     assert b"Exit status: 1" in ended.out
+    for word in ("--strategies", "--json", "--trace", "[STRATEGY]..."):
+        assert word in ended.out.decode()
 
 
 def test_the_version_is_that_of_the_distribution(gochan: Call) -> None:
@@ -285,7 +287,7 @@ def test_plugins_are_listed_as_json(gochan: Call) -> None:
 BROKEN = {
     "missing": ("import nonexistent_module", "No module named 'nonexistent_module'"),
     "raising": ("raise RuntimeError('[bold]two\\nlines')", "RuntimeError: [bold]two lines"),
-    "empty": ("", "it implements no hook"),
+    "empty": ("", "implements no hook"),
     "silent": (
         "class E(Exception):\n    __str__ = None\nraise E",
         "E, whose text cannot be shown",
@@ -321,7 +323,10 @@ def test_the_table_says_which_plugin_is_broken_and_why(install: Install) -> None
     assert ended.status == 1
     lines = ended.out.decode().splitlines()
     assert any(re.match(r" broken +gochan-broken +0.3 +broken", line) for line in lines)
-    assert lines[-1] == "broken: RuntimeError: [bold]x[/bold] :smile:"
+    assert lines[-1] == (
+        "gochan plugin 'broken' (gochan-broken 0.3) is broken and was skipped: RuntimeError: "
+        "[bold]x[/bold] :smile:. Mend, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS=broken."
+    )
 
 
 def test_a_broken_plugin_stops_only_who_asks_for_it(install: Install) -> None:
@@ -330,6 +335,8 @@ def test_a_broken_plugin_stops_only_who_asks_for_it(install: Install) -> None:
     ended = finish("run", "--", "echo", lines=b"a\n", variables=variables)
     assert (ended.status, ended.out) == (0, b"a\n")
     line = complaint(finish("run", "--strategy", "broken", "--", "echo", variables=variables))
+    assert "gochan plugin 'broken' (gochan-broken 0.3) is broken and was skipped: Module" in line
+    line = complaint(finish("run", "--strategy", "other", "--", "echo", variables=variables))
     assert "Broken or blocked plugins were skipped: broken" in line
 
 
@@ -357,6 +364,85 @@ def test_a_strategy_of_a_plugin_can_be_used_and_blocked(install: Install) -> Non
     assert "patience" in complaint(finish(*arguments, variables=variables))
 
 
+def test_what_plugins_print_does_not_mix_with_what_the_command_prints(install: Install) -> None:
+    """It goes to standard error: when they are imported, and when they make a strategy."""
+    program = (
+        OFFER.format("mine").replace(" Block, ", " make, ")
+        + """
+print("hello from the plugin")
+
+def make(capacity):
+    print("hello from the factory")
+    return Block(capacity)
+"""
+    )
+    variables = install("mine", program)
+    ended = finish("plugins", "--json", variables=variables)
+    assert (ended.status, ended.err) == (0, "hello from the plugin\n")
+    assert listed(ended)["mine"]["strategies"] == ["mine"]
+    ended = finish("run", "--strategy", "mine", "--", "echo", lines=b"a\n", variables=variables)
+    assert (ended.status, ended.out) == (0, b"a\n")
+    assert ended.err.startswith("hello from the plugin\nhello from the factory\n")
+
+
+def test_strategies_are_listed_with_their_options(gochan: Call) -> None:
+    """What can be written after --strategy, and what it does."""
+    ended = gochan("plugins", "--strategies")
+    assert (ended.status, ended.err) == (0, "")
+    paragraphs = ended.out.decode().split("\n\n")
+    assert paragraphs[0].splitlines() == [
+        "block(capacity)",
+        "    when full, the sender waits",
+        f"    order of plugin 'built-in' (trio-gochan {VERSION})",
+        "    promises: fifo, bounded, no-starvation, lossless",
+    ]
+    assert any(paragraph.startswith("drop-oldest(capacity)\n") for paragraph in paragraphs)
+
+
+def test_strategies_are_listed_as_json(gochan: Call) -> None:
+    """The same, and the description."""
+    ended = gochan("plugins", "--strategies", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    row = listed(ended)["drop-oldest"]
+    assert row.pop("description").startswith("Admit every item; ")
+    assert row.pop("version")
+    assert row == {
+        "name": "drop-oldest",
+        "kind": "order",
+        "options": "(capacity)",
+        "summary": "when full, the oldest item makes room",
+        "promises": ["fifo", "bounded", "no-starvation", "never-waits"],
+        "plugin": "drop-oldest",
+        "distribution": "gochan-drop-oldest",
+    }
+
+
+def test_a_strategy_is_explained_by_its_name(gochan: Call) -> None:
+    """All that is known about it, and about no other."""
+    ended = gochan("plugins", "drop-oldest")
+    assert (ended.status, ended.err) == (0, "")
+    text = ended.out.decode()
+    assert text.startswith("drop-oldest(capacity)\n    when full, the oldest item makes room\n")
+    assert "    promises: never more items wait than the capacity (bounded)\n" in text
+    assert "\n    Args:\n        capacity: how many items may wait, at least 1.\n" in text
+    assert "block(" not in text
+    assert [*listed(gochan("plugins", "drop-oldest", "block", "--json"))] == [
+        "block",
+        "drop-oldest",
+    ]
+    assert "Did you mean 'drop-oldest'?" in complaint(gochan("plugins", "drop-odlest"))
+
+
+def test_the_loading_of_plugins_can_be_traced(install: Install) -> None:
+    """On standard error, so that the list stays what it is."""
+    variables = install("broken", "import nonexistent_module")
+    ended = finish("plugins", "--trace", "--json", variables=variables)
+    assert ended.status == 1
+    assert listed(ended)["built-in"] == BUILT_IN
+    assert re.search(r"\n'drop-oldest' .*: imported gochan_drop_oldest, [\d.]+ ms\n", ended.err)
+    assert "\nModuleNotFoundError: No module named 'nonexistent_module'\n" in ended.err
+
+
 def test_an_interrupt_while_plugins_load_ends_it_quietly(install: Install) -> None:
     """With the status that shells expect."""
     ended = finish("plugins", variables=install("slow", "raise KeyboardInterrupt"))
@@ -366,6 +452,14 @@ def test_an_interrupt_while_plugins_load_ends_it_quietly(install: Install) -> No
 BROKEN_STRATEGIES = {
     "making": "def make(**_): raise LookupError('no')",
     "leaving": "def make(**_): raise SystemExit(7)",
+    "refusing": "def make(**_): raise ValueError('no')",
+    "chaining": """
+from gochan.strategies import Filter
+
+class make(Filter):
+    def __init__(self, capacity): super().__init__()
+    def __or__(self, other): raise LookupError('no')
+""",
     "offering": """
 class make(Block):
     def offer(self, item, now): raise LookupError('no')
@@ -394,10 +488,12 @@ def test_a_broken_strategy_is_a_problem_in_one_line(
     """That names it. No line is lost."""
     variables = install("mine", OFFER.format("mine").replace(" Block, ", " make, ") + body)
     left = tmp_path / "left"
-    arguments = ["run", "--strategy", "mine", "--left-over", left, "--", "false"]
+    strategy = "mine(1) | block(1)" if "__or__" in body else "mine"
+    arguments = ["run", "--strategy", strategy, "--left-over", left, "--", "false"]
     ended = finish(*arguments, lines=b"1\n2\n3\n", variables=variables)
     (line,) = ended.complaints
-    assert (ended.status, "'mine'" in line) == (2, True)
+    assert ended.status == 2
+    assert f"{strategy!r}" in line
     assert "Traceback" not in ended.err
     if left.exists():
         assert left.read_bytes() == b"1\n2\n3\n"

@@ -7,12 +7,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from gochan import QueueStatistics
+from gochan import Progress, QueueStatistics
 from gochan._display import (
     STDERR,
     STDOUT,
@@ -26,6 +27,16 @@ from . import processes
 from .processes import Terminal
 
 terminal = processes.terminal
+
+
+@dataclass
+class Shown:
+    """A job that runs, as far as it is shown."""
+
+    name: str
+    age: float
+    progressed: Progress | None = None
+
 
 WIDE_BAR = "━" * 40
 
@@ -92,7 +103,7 @@ def test_plain_lines_are_shown_for_every_command(capfdbinary: Any) -> None:
     """On standard error; nothing is said about how things stand in between."""
     display = PlainDisplay()
     display.say("hello")
-    display.update(counts(2, running=1), 2, [("sleep 1", 0.5)])
+    display.update(counts(2, running=1), 2, [Shown("sleep 1", 0.5)])
     display.ended("done", 1, "echo é [b]", "")
     display.ended("failed", 1, "false \udcff", "why")
     display.close()
@@ -142,23 +153,43 @@ def test_away_from_a_terminal_the_display_is_plain(monkeypatch: pytest.MonkeyPat
 def test_the_live_view_shows_what_runs_and_how_far_it_is(terminal: Terminal) -> None:
     """It is drawn anew in the same place, and hides the cursor."""
     with open_live(terminal) as live:
-        live.update(counts(3, waiting=1, running=2), 3, [("sleep 1", 0.55), ("sleep 2", 12)])
+        live.update(
+            counts(3, waiting=1, running=2), 3, [Shown("sleep 1", 0.55), Shown("sleep 2", 12)]
+        )
         assert terminal.screen == [
             "   0.6 s sleep 1",
             "  12.0 s sleep 2",
             f"{WIDE_BAR} 0/3 lines 2 running, 0 failed",
         ]
         assert not terminal.cursor_shown
-        live.update(counts(4, running=1, failed=1, timed_out=1), 4, [("sleep 2", 12.1)])
+        live.update(counts(4, running=1, failed=1, timed_out=1), 4, [Shown("sleep 2", 12.1)])
         command, bar = terminal.screen
         assert command == "  12.1 s sleep 2"
         assert bar.endswith(" 3/4 lines 1 running, 2 failed")
 
 
+def test_the_live_view_shows_how_far_a_job_has_come(terminal: Terminal) -> None:
+    """If it has said so, with the total if that is known."""
+    with open_live(terminal) as live:
+        progress = [Progress(3, 10), Progress(2.5), None]
+        live.update(counts(3, running=3), 3, [Shown("[b]job", 1, said) for said in progress])
+        *jobs, _ = terminal.screen
+        assert jobs == ["   1.0 s [3/10] [b]job", "   1.0 s [2.5] [b]job", "   1.0 s [b]job"]
+
+
+def test_the_live_view_shows_what_a_stop_is_at(terminal: Terminal) -> None:
+    """As long as there is one."""
+    with open_live(terminal) as live:
+        live.update(counts(1, running=1), 1, [Shown("a", 1)], "drain, 12 s left")
+        assert terminal.screen[-1].endswith(" 0/1 lines 1 running, 0 failed drain, 12 s left")
+        live.update(counts(1), 1, [])
+        assert terminal.screen[-1].endswith(" 1/1 lines 0 running, 0 failed")
+
+
 def test_only_the_first_commands_are_named_and_in_one_row_each(terminal: Terminal) -> None:
     """However many run, and however long they are."""
     with open_live(terminal) as live:
-        running = [(f"command-{number} \n" + "x" * 200, 1.0) for number in range(30)]
+        running = [Shown(f"command-{number} \n" + "x" * 200, 1.0) for number in range(30)]
         live.update(counts(30, running=30), 30, running)
         *commands, bar = terminal.screen
         assert len(commands) == 8
@@ -171,7 +202,7 @@ def test_only_the_first_commands_are_named_and_in_one_row_each(terminal: Termina
 def test_what_is_said_comes_above_the_live_view(terminal: Terminal) -> None:
     """In particular commands that failed; those that are done are only counted."""
     with open_live(terminal) as live:
-        live.update(counts(2, running=2), 2, [("a", 1), ("b", 1)])
+        live.update(counts(2, running=2), 2, [Shown("a", 1), Shown("b", 1)])
         live.say("no [bold]further[/bold] job :smile:")
         live.ended("done", 1, "good", "")
         live.ended("failed", 1, "bad", "exit status 1")
@@ -185,7 +216,7 @@ def test_what_is_said_comes_above_the_live_view(terminal: Terminal) -> None:
 def test_output_of_commands_comes_above_the_live_view_too(terminal: Terminal) -> None:
     """Where it goes to a terminal. Undecodable bytes do no harm, nor does a missing end of line."""
     with open_live(terminal) as live:
-        live.update(counts(1, running=1), 1, [("a", 1)])
+        live.update(counts(1, running=1), 1, [Shown("a", 1)])
         live.show(io.BytesIO(b"one\ntwo [red]"), terminal.slave)
         live.show(io.BytesIO(b"three \xff\n"), terminal.slave)
         live.show(io.BytesIO(b""), terminal.slave)
@@ -198,7 +229,7 @@ def test_output_of_commands_is_untouched_where_it_goes_elsewhere(
 ) -> None:
     """Standard output may be a file or a pipe while standard error is a terminal."""
     with open_live(terminal) as live:
-        live.update(counts(1, running=1), 1, [("a", 1)])
+        live.update(counts(1, running=1), 1, [Shown("a", 1)])
         output = b"no end \xff\r\t\x1b"
         live.show(io.BytesIO(output), STDOUT)
         assert capfdbinary.readouterr().out == output
@@ -209,7 +240,7 @@ def test_after_the_end_only_the_lines_and_the_summary_are_left(terminal: Termina
     """No trace of the live view; the cursor is back. Closing twice does nothing."""
     with open_live(terminal) as live:
         for step in range(5):
-            live.update(counts(5, running=5 - step), 5, [("a", 1.0)] * (5 - step))
+            live.update(counts(5, running=5 - step), 5, [Shown("a", 1.0)] * (5 - step))
         live.say("hello")
         live.close()
         live.close()
@@ -227,7 +258,7 @@ def test_after_the_end_only_the_lines_and_the_summary_are_left(terminal: Termina
 def test_a_terminal_that_takes_nothing_holds_nobody_up(terminal: Terminal) -> None:
     """As after Ctrl-S: what is said is lost, and the run goes on."""
     with open_live(terminal) as live:
-        live.update(counts(1, running=1), 1, [("a", 1)])
+        live.update(counts(1, running=1), 1, [Shown("a", 1)])
         os.set_blocking(terminal.slave, False)
         with suppress(BlockingIOError):
             while True:
@@ -238,7 +269,7 @@ def test_a_terminal_that_takes_nothing_holds_nobody_up(terminal: Terminal) -> No
         time.sleep(0.1)
         for _ in range(3):
             live.say("hello")
-            live.update(counts(1, running=1), 1, [("a", 1)])
+            live.update(counts(1, running=1), 1, [Shown("a", 1)])
         live.close()
         terminal.expect("y")
         writer.join()

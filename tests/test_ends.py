@@ -47,8 +47,11 @@ async def expect(error: type[Exception], function: Callable[..., Any], *args: An
 
 # What an end is
 
-SENDING = {"send", "send_nowait", "on_send"}
-RECEIVING = {"receive", "receive_nowait", "receive_ok", "on_receive", "on_receive_ok"}
+SENDING = {"send", "send_nowait", "send_many", "on_send"}
+RECEIVING = {
+    *("receive", "receive_nowait", "receive_ok", "on_receive", "on_receive_ok"),
+    *("receive_many", "receive_many_nowait", "batches"),
+}
 COMMON = {"aclose", "close", "closed", "capacity", "name", "statistics", "on_close"}
 
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
 
 from gochan import Chan
 from gochan.strategies import Block, Empty, Filter, PriorityCancel, Refuse, Strategy, Verdict, by
@@ -85,6 +86,20 @@ def test_a_chain_hands_back_what_its_order_hands_back() -> None:
     assert channel.drain() == [2]
 
 
+def test_a_filter_sees_what_is_given_up_anywhere_in_the_chain() -> None:
+    """Each part shows the same, until it has been reported."""
+    drops: list[Any] = []
+    inner = Small()
+    chain = Even() | inner
+    channel = Chan[int](strategy=chain, on_drop=lambda *drop: drops.append((drop, chain.dropped)))
+    chain.offer(12, 0.0)
+    with pytest.raises(Empty):
+        chain.take(0.0)
+    assert chain.dropped == inner.dropped == inner.inner.dropped == [(12, "large")]
+    channel.send_nowait(2)
+    assert drops == [((12, "large"), [])]
+
+
 def test_its_repr_shows_the_chain() -> None:
     """From the first to the last."""
     assert repr(Even() | Small() | Block(5)) == "<Even 0/5> | <Small 0/5> | <Block 0/5>"
@@ -140,6 +155,25 @@ def test_a_strategy_that_was_not_set_up_is_told() -> None:
 
     with pytest.raises(TypeError, match=r"Hasty.__init__ must call super"):
         Even() | Hasty()
+
+
+async def test_a_chain_follows_the_clock_if_any_part_does(autojump_clock: Any) -> None:
+    """Whoever waits is woken when that part says so."""
+
+    class Later(Strategy[int]):
+        def take(self, now: float) -> int:
+            if now < 5:
+                raise Empty
+            return super().take(now)
+
+        def next_change(self, now: float) -> float | None:
+            return 5.0 if now < 5 else None
+
+    channel = Chan[int](strategy=Even() | Small() | Later(3))
+    channel.send_nowait(2)
+    with trio.fail_after(10):
+        assert await channel.receive() == 2
+    assert trio.current_time() == 5
 
 
 class Keyed(Filter[int]):

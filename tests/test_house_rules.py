@@ -142,7 +142,11 @@ def test_the_reading_of_imports_sees_what_there_is() -> None:
 def test_few_things_are_needed() -> None:
     """Trio and pluggy; the command line alone has its extras."""
     extras = {"_choosing": {"hypothesis"}, "testing": {"hypothesis", "pytest"}}
-    extras |= {name: {"click", "rich"} for name in ("_command_line", "_display", "_run")}
+    extras |= {
+        name: {"click", "rich"}
+        for name in ("_command_line", "_display", "_listing", "_run", "_sim")
+    }
+    extras["_plot"] = {"matplotlib"}
     for name, paths in modules().items():
         needed = {
             used.partition(".")[0]
@@ -260,12 +264,14 @@ ACROSS = {
     "house_rules",
     "law",  # random programs around a queue, whose counts must add up
     "matching",  # selects that meet selects
+    "plugin_chains",  # strategies of several plugins in one chain
     "programs",  # whole programs
+    "third_party",  # plugins of others, installed for real
     "properties",  # random programs, beside a model
 }
 
 # Modules whose tests are in the file of another, as users see both as one.
-TOGETHER = {"cases": "select", "lowlevel": "pacing"}
+TOGETHER = {"cases": "select", "lowlevel": "pacing", "standing": "selector"}
 
 
 def test_every_module_has_its_tests_and_the_other_way_round() -> None:
@@ -302,6 +308,23 @@ def test_every_hook_is_tested_and_used(hook: str) -> None:
     assert implementations
 
 
+@needs_checkout
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_documented_with_its_signature(hook: str) -> None:
+    """As a heading, so that it can be found and linked to."""
+    signature = inspect.signature(getattr(Hooks, hook))
+    own = signature.replace(parameters=[*signature.parameters.values()][1:])
+    text = re.sub(r"'([\w\[\], |.]+)'", r"\1", f"{hook}{own}")  # annotations are strings
+    headings = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8").splitlines()
+    assert f"## `{text}`" in headings
+
+
+def test_no_hook_is_documented_that_is_not_there() -> None:
+    """Nor one that has gone."""
+    text = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    assert [*re.findall(r"^#+ `(gochan_\w+)", text, flags=re.MULTILINE)] == HOOKS
+
+
 def test_there_are_hooks() -> None:
     """A rule about all hooks that finds none would never be broken."""
     assert "gochan_strategies" in HOOKS
@@ -333,6 +356,7 @@ def test_a_plugin_is_what_a_third_party_could_have_written(plugin: Path) -> None
     for needed in ("pyproject.toml", "README.md", "tests"):
         assert (plugin / needed).exists()
     assert list((plugin / "tests").glob("test_*.py"))
+    assert (plugin / "tests" / "test_conformance.py").exists(), "it is held to its promises"
     project = tomllib.loads((plugin / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == plugin.name
     assert (plugin / plugin.name.replace("-", "_") / "py.typed").exists()
@@ -343,6 +367,35 @@ def test_a_plugin_is_what_a_third_party_could_have_written(plugin: Path) -> None
                 assert not re.match(r"gochan(\..*)?\._", name), path
                 if isinstance(node, ast.ImportFrom) and name.split(".")[0] == "gochan":
                     assert not [alias.name for alias in node.names if alias.name[0] == "_"], path
+
+
+@needs_checkout
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+def test_a_plugin_is_in_the_table_of_the_readme(plugin: Path) -> None:
+    """With a link to its folder; for who looks for one starts there."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\|.*\[`?{plugin.name}`?\]\(plugins/{plugin.name}\)", table, re.MULTILINE)
+
+
+@needs_checkout
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+def test_plugins_are_released_in_step(plugin: Path) -> None:
+    """Of one version with gochan, and for this minor version alone; so `Strategy` may change."""
+    ours, theirs = (
+        tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        for folder in (ROOT, plugin)
+    )
+    major, minor, *_ = ours["version"].split(".")
+    assert theirs["version"] == ours["version"]
+    assert f"trio-gochan>={major}.{minor},<{major}.{int(minor) + 1}" in theirs["dependencies"]
+
+
+@needs_checkout
+def test_the_plugin_to_copy_is_small() -> None:
+    """What has to be understood before one's own can be written fits on two pages."""
+    template = ROOT / "plugins" / "gochan-drop-oldest"
+    files = (template / "pyproject.toml", template / "gochan_drop_oldest" / "__init__.py")
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) < 100
 
 
 def requirements() -> Iterator[tuple[Path, Requirement]]:

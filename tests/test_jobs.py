@@ -17,6 +17,7 @@ from gochan import (
     Job,
     JobFailed,
     JobQueue,
+    Progress,
     Refused,
     current_job,
     open_job_queue,
@@ -796,3 +797,174 @@ async def test_a_cancelled_job_leaves_a_closed_queue_ending(autojump_clock: Mock
             with pytest.raises(ChanClosedError):
                 await queue.submit(sleep())
     assert trio.current_time() == 4
+
+
+# Its name, its age, and how far it has come
+
+
+async def test_a_job_is_called_by_its_number_and_its_handler(autojump_clock: MockClock) -> None:
+    """Whatever is called for it; or as somebody has named it."""
+
+    async def fetch(_: object) -> None: ...
+
+    class Fetcher:
+        async def __call__(self, _: object) -> None: ...
+
+    for handler, name in [
+        (fetch, "fetch"),
+        (partial(partial(fetch)), "fetch"),
+        (Fetcher(), "Fetcher"),
+        (lambda _: fetch(_), "<lambda>"),
+    ]:
+        async with open_job_queue(handler) as queue:
+            jobs = [await queue.submit(None) for _ in range(2)]
+            assert [job.name for job in jobs] == [f"job 1 ({name})", f"job 2 ({name})"]
+    jobs[0].name = "my own"
+    assert [job.name for job in jobs] == ["my own", f"job 2 ({name})"]
+    with pytest.raises(TypeError, match="name must be a str, not 5"):
+        jobs[0].name = 5
+    assert jobs[0].name == "my own"
+
+
+async def test_the_age_of_a_job_counts_from_its_start(autojump_clock: MockClock) -> None:
+    """And stands still at its end."""
+    async with open_audited() as queue:
+        await queue.submit(sleep(3))
+        job = await queue.submit(sleep(4))
+        ages = []
+        for _ in range(5):
+            ages.append(job.age)
+            await trio.sleep(2)
+    assert ages == [0, 0, 1, 3, 4]
+
+
+async def test_a_handler_can_say_how_far_it_has_come(autojump_clock: MockClock) -> None:
+    """As often as it likes, with a total or without; the last word counts, and remains."""
+
+    async def work() -> None:
+        current_job().progress(0, 4)
+        await trio.sleep(1)
+        current_job().progress(2.5, 4)
+        await trio.sleep(1)
+        current_job().progress(7)
+        await trio.sleep(1)
+
+    async with open_audited() as queue:
+        job = await queue.submit(work)
+        assert job.progressed is None
+        seen = []
+        for _ in range(4):
+            await trio.sleep(0.75)
+            seen.append(job.progressed)
+    assert seen == [Progress(0, 4), Progress(2.5, 4), Progress(7), Progress(7)]
+
+
+async def test_threads_can_say_how_far_they_have_come() -> None:
+    """Those that trio starts for a handler."""
+
+    def work() -> None:
+        current_job().progress(3, 4)
+
+    async with open_job_queue(trio.to_thread.run_sync) as queue:
+        job = await queue.submit(work)
+    assert job.progressed == Progress(3, 4)
+
+
+async def test_a_job_that_does_not_run_makes_no_progress(autojump_clock: MockClock) -> None:
+    """What is said comes too early or too late; a thread that was left behind may do so."""
+    async with open_audited() as queue:
+        await queue.submit(sleep(1))
+        job = await queue.submit(sleep(1))
+        job.progress(1)
+        await job.wait()
+        job.progress(2)
+    assert job.progressed is None
+
+
+@pytest.mark.parametrize(
+    ("amounts", "error"),
+    [
+        ((-1,), ValueError),
+        ((math.nan,), ValueError),
+        ((math.inf,), ValueError),
+        ((True,), TypeError),
+        (("1",), TypeError),
+        ((None,), TypeError),
+        ((1, -0.5), ValueError),
+        ((1, math.nan), ValueError),
+        ((1, math.inf), ValueError),
+        ((1, False), TypeError),
+        ((1, "2"), TypeError),
+    ],
+)
+async def test_progress_is_made_in_numbers(
+    amounts: tuple[Any, ...], error: type[Exception], autojump_clock: MockClock
+) -> None:
+    """The error names the one that is none, and what was said before still holds."""
+    async with open_audited() as queue:
+        job = await queue.submit(sleep(1))
+        await wait_all_tasks_blocked()
+        job.progress(1, 2)
+        with pytest.raises(error, match="^done must" if len(amounts) == 1 else "^total must"):
+            job.progress(*amounts)
+        assert job.progressed == Progress(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("progress", "fraction", "text"),
+    [
+        (Progress(3, 12), 0.25, "3/12"),
+        (Progress(0.5, 2.0), 0.25, "0.5/2.0"),
+        (Progress(0, 0), 1, "0/0"),
+        (Progress(5, 4), 1, "5/4"),
+        (Progress(5), None, "5"),
+    ],
+)
+def test_progress_can_be_shown(progress: Progress, fraction: float | None, text: str) -> None:
+    """As a share if the total is known, never more than all."""
+    assert (progress.fraction, str(progress)) == (fraction, text)
+
+
+async def test_the_jobs_that_run_can_be_listed(autojump_clock: MockClock) -> None:
+    """In the order in which they started, with all that a display needs."""
+
+    async def work() -> None:
+        current_job().progress(current_job().id, 9)
+        await trio.sleep(10 / current_job().id)
+
+    async with open_audited(workers=2) as queue:
+        jobs = []
+        for _ in range(4):
+            jobs.append(await queue.submit(work))
+            await trio.sleep(1)
+        assert queue.running() == (jobs[0], jobs[1])
+        assert [job.age for job in queue.running()] == [4, 3]
+        assert [job.progressed for job in queue.running()] == [Progress(1, 9), Progress(2, 9)]
+        await trio.sleep(2.5)
+        assert queue.running() == (jobs[0], jobs[2])
+    assert queue.running() == ()
+
+
+async def test_the_ways_to_end_early_can_be_told_apart_by_handler_and_record(
+    autojump_clock: MockClock,
+) -> None:
+    """In one queue, side by side: timeout, cancel, stop and failure."""
+    seen: dict[int, str | None] = {}
+
+    async def work() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            seen[current_job().id] = current_job().cause
+
+    async with open_audited(workers=4, failures="collect") as queue:
+        jobs = [await queue.submit(work, timeout=timeout) for timeout in (1, None, None)]
+        jobs.append(await queue.submit(fail(KeyError(), after=1)))
+        await trio.sleep(2)
+        jobs[1].cancel("not needed")
+        await queue.stop(drain=1)
+    assert kinds(*jobs) == ["timed_out", "cancelled", "interrupted", "failed"]
+    assert seen == {1: "timed_out", 2: "cancelled", 3: "interrupted"}
+    assert [job.cause for job in jobs] == ["timed_out", "cancelled", "interrupted", None]
+    reasons = ["it ran longer than 1 s", "not needed", "the queue was stopped", ""]
+    assert [job.outcome.reason for job in jobs] == reasons

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
+from itertools import count
 from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
@@ -66,6 +67,18 @@ SUCCEEDING: Calls = {
     "async for": (filled, lambda c: anext(aiter(c))),
     "async for on an end": (filled, lambda c: anext(aiter(c.receiver))),
     "receive what a close left": (lambda: closed(filled()), lambda c: c.receive()),
+    "send_many": (filled, lambda c: c.send_many([1, 2])),
+    "send_many on an end": (filled, lambda c: c.sender.send_many(iter([1, 2]))),
+    "send_many of nothing": (filled, lambda c: c.send_many([])),
+    "send_many to a strategy": (lambda: Chan(strategy=Block(99)), lambda c: c.send_many([1, 2])),
+    "receive_many": (filled, lambda c: c.receive_many(1)),
+    "receive_many on an end": (filled, lambda c: c.receiver.receive_many(1)),
+    "receive_many from a strategy": (
+        lambda: filled(strategy=Block(9)),
+        lambda c: c.receive_many(1),
+    ),
+    "batches": (filled, lambda c: anext(c.batches(1))),
+    "batches on an end": (filled, lambda c: anext(c.receiver.batches(1, linger=1))),
     "select to send": (filled, lambda c: select(c.on_send(1))),
     "select to receive": (filled, lambda c: select(c.on_receive(), after(60))),
     "select with a default": (Chan, lambda c: select(c.on_receive(), default())),
@@ -82,6 +95,13 @@ FAILING: Calls = {
     "receive, abandoned": (broken, lambda c: c.receive()),
     "receive_ok, ended": (lambda: closed(Chan()), lambda c: c.receive_ok()),
     "async for, ended": (lambda: closed(Chan()), lambda c: anext(aiter(c))),
+    "send_many, closed": (lambda: closed(Chan()), lambda c: c.send_many([1])),
+    "send_many, refused": (
+        lambda: filled(1, strategy=DropOnFull(1)),
+        lambda c: c.send_many([1]),
+    ),
+    "receive_many, ended": (lambda: closed(Chan()), lambda c: c.receive_many(1)),
+    "batches, ended": (lambda: closed(Chan()), lambda c: anext(c.batches(1))),
     "select to send, closed": (lambda: closed(Chan()), lambda c: select(c.on_send(1))),
     "select to receive, ended": (lambda: closed(Chan()), lambda c: select(c.on_receive())),
     "select of what is no case": (Chan, lambda c: select(c)),
@@ -92,6 +112,10 @@ WAITING: Calls = {
     "send, full": (lambda: filled(1, capacity=1), lambda c: c.send(1)),
     "receive, empty": (Chan, lambda c: c.receive()),
     "async for, empty": (Chan, lambda c: anext(aiter(c))),
+    "send_many, no receiver": (Chan, lambda c: c.send_many([1])),
+    "send_many, full": (lambda: filled(1, capacity=1), lambda c: c.send_many([1, 2])),
+    "receive_many, empty": (Chan, lambda c: c.receive_many(1)),
+    "batches, empty": (Chan, lambda c: anext(c.batches(1, linger=1))),
     "select, none ready": (Chan, lambda c: select(c.on_receive(), c.on_send(1), after(60))),
     "select of nothing": (Chan, lambda c: select()),
 }
@@ -319,8 +343,13 @@ class Timed(Strategy[Any]):
         (Chan, lambda c: select(c.on_receive()), lambda c: c.send_nowait(1)),
         (Chan, lambda c: select(c.on_receive(), after(60)), lambda c: c.send_nowait(1)),
         (lambda: Chan(strategy=Timed(1)), lambda c: c.receive(), lambda c: c.send_nowait(1)),
+        (Chan, lambda c: c.send_many([1, 2]), lambda c: c.receive_many_nowait(2)),
+        (Chan, lambda c: c.receive_many(2), lambda c: c.send_nowait(1)),
     ],
-    ids=["receive", "send", "async for", "end", "select", "select with a timer", "timed strategy"],
+    ids=[
+        *("receive", "send", "async for", "end", "select", "select with a timer"),
+        *("timed strategy", "send_many", "receive_many"),
+    ],
 )
 async def test_a_call_that_had_to_wait_has_yielded_by_waiting(
     clock: Clock,
@@ -444,11 +473,39 @@ async def test_nobody_keeps_the_thread_longer_than_the_interval_and_one_piece_of
     assert len(timekeeper.kept) < operations
 
 
+@pytest.mark.parametrize("strategy", [False, True])
+async def test_an_iterable_keeps_the_thread_no_longer_than_its_items_need(
+    clock: Clock, strategy: bool
+) -> None:
+    """Sending many looks at the clock after each item that somebody's code has to make."""
+    dice = random.Random(0)
+    longest_work = 70 * MICROSECOND
+
+    def items() -> Iterator[int]:
+        for number in range(1000):
+            clock.work(dice.uniform(0, longest_work))
+            yield number
+
+    timekeeper = KeepingTime(clock)
+    trio.lowlevel.add_instrument(timekeeper)
+    channel = Chan[int](strategy=Block(math.inf)) if strategy else Chan[int](math.inf)
+    await channel.send_many(items())
+    trio.lowlevel.remove_instrument(timekeeper)
+    # The next item is there already when time turns out to be up.
+    assert max(timekeeper.kept) <= INTERVAL + 2 * longest_work + 1e-9
+    assert max(timekeeper.kept) > INTERVAL
+
+
 LOOPS: Calls = {
     "send and receive": (filled, lambda c: c.send(c.receive_nowait())),
     "receive and send": (filled, lambda c: receive_and_send(c)),
     "select with a default": (Chan, lambda c: select(c.on_receive(), default())),
     "select of what is ready": (filled, lambda c: select(c.on_close(), c.on_send(1))),
+    "send_many and receive_many": (filled, lambda c: c.send_many(c.receive_many_nowait(5))),
+    "send_many, endless": (filled, lambda c: c.send_many(count())),
+    "send_many, closed": FAILING["send_many, closed"],
+    "batches": (filled, lambda c: batches_and_send(c)),
+    "batches, ended": FAILING["batches, ended"],
     "send, closed": FAILING["send, closed"],
     "send, refused": FAILING["send, refused"],
     "receive, ended": FAILING["receive, ended"],
@@ -461,6 +518,11 @@ LOOPS: Calls = {
 
 async def receive_and_send(channel: Chan[Any]) -> None:
     await channel.send(await channel.receive())
+
+
+async def batches_and_send(channel: Chan[Any]) -> None:
+    async for batch in channel.batches(3, linger=0):
+        await channel.send_many(batch)
 
 
 async def loop(call: Callable[..., Awaitable[Any]], thing: Any) -> None:

@@ -127,19 +127,32 @@ def test_options_are_handed_over(plug: Plug) -> None:
 
 BROKEN = {
     "import_error": r"ModuleNotFoundError: No module named 'a_module_that_nobody_has'",
+    "newer_import": r"ImportError: .*'OfNextYear'.*; was it written for another version of gochan",
+    "syntax_error": r"SyntaxError: invalid syntax \(gochan_syntax_error.py, line 3\)",
     "missing_attribute": r"AttributeError: .*'gochan_missing_attribute' has no attribute 'plugin'",
-    "misspelt_hook": r"unknown hook 'gochan_strategy' in plugin",
+    "leads_nowhere": r"its entry point 'gochan_leads_nowhere!' is not of the form module",
+    "leads_to_hook": r"implements no hook.* lead to the module with the hook, not to the hook",
+    "leads_to_class": r"'self'; <class '.*Plugin'> is a class, make an instance of it",
+    "misspelt_hook": r"unknown hook 'gochan_strategy' .*hooks of this gochan: gochan_strategies",
     "wrong_arguments": r"gochan_strategies\(registry.*Argument\(s\) {'registry'} .*hookspec",
     "hook_raises": r"LookupError: the moon is in the wrong place",
+    "hook_exits": r"SystemExit: 3",
+    "hook_fails": r"TypeError: object of type .int. has no len",
     "wrong_thing": r"must yield StrategySpec, not <class 'gochan.strategies.Block'>",
-    "no_iterable": r"TypeError: 'StrategySpec' object is not iterable",
-    "no_return": r"None",
+    "no_iterable": r"must yield StrategySpec\(...\), or return a list of them, not StrategySpec\(",
+    "waits": r"must yield StrategySpec\(...\), or return a list of them, not <coroutine",
+    "no_return": r"returned None; it must yield StrategySpec\(...\)",
     "no_hook": r"implements no hook; is @gochan.hookimpl missing\?",
     "bad_name": r"made of a-z, 0-9 and '-', not 'Bad_Name'",
-    "wrong_api": r"'wrong-api' is written for version 99 .* speaks version 1",
+    "bad_promise": r"TypeError: strategy 'bad-promise' can only promise a Promise, not 'speed'",
+    "bad_summary": r"ValueError: the summary of strategy 'bad-summary' must be one line",
+    "wrong_api": r"'wrong-api' is written for version 99 of the strategy protocol, and gochan \S+ "
+    r"speaks version 1; it needs a newer gochan: update trio-gochan",
+    "older_api": r"'older-api' is written for version 0 .* speaks version 1; update the plugin",
     "built_in_name": r"'block' is built in; choose another name",
     "twice": r"'twice' is offered twice",
     "exits": r"SystemExit: this needs a newer Python",
+    "skips": r"Skipped: not on this machine",
 }
 every_broken = pytest.mark.parametrize(("folder", "cause"), BROKEN.items(), ids=BROKEN)
 
@@ -184,12 +197,31 @@ def test_nothing_of_a_broken_plugin_is_offered(plug: Plug, folder: str, cause: s
     assert not {name for name in plugins.names if folder.replace("_", "-") in name}
     assert [*before] == [name for name in plugins.names if name in before]
     assert isinstance(plugins.strategy("block", capacity=1), Block)
+    name = folder.replace("_", "-")
     with pytest.raises(UnknownStrategyError) as caught:
         plugins.spec("something-else")
-    assert (
-        f"Broken or blocked plugins were skipped: {folder.replace('_', '-')}; see 'gochan plugins'"
-        in str(caught.value)
+    assert f"Broken or blocked plugins were skipped: {name}; see 'gochan plugins'" in str(
+        caught.value
     )
+    assert caught.value.__cause__ is None
+
+
+@every_broken
+def test_who_asks_for_what_a_broken_plugin_would_offer_is_told_why(
+    plug: Plug, folder: str, cause: str
+) -> None:
+    """By the plugin's name: which distribution, what is wrong, what to do, and the traceback."""
+    plug(folder)
+    name = folder.replace("_", "-")
+    for asked in (name, f"{name}-2"):
+        with pytest.raises(UnknownStrategyError) as caught:
+            Plugins().strategy(f"block(3) | {asked}" if asked == name else asked)
+        text = str(caught.value)
+        assert re.match(f"there is no strategy named '{asked}'; known are: .*block, ", text)
+        told = f"gochan plugin '{name}' (gochan-{name} 0.3) is broken and was skipped: "
+        assert re.search(f" {re.escape(told)}.*{cause}", text)
+        assert text.endswith(f" or set GOCHAN_BLOCK_PLUGINS={name}.")
+        assert caught.value.__cause__ is not None
 
 
 def test_each_broken_plugin_has_its_own_warning(plug: Plug) -> None:
@@ -229,13 +261,20 @@ def test_an_unknown_name_suggests_the_nearest(plug: Plug) -> None:
     with pytest.raises(UnknownStrategyError) as caught:
         gochan.strategy("newest-frist", capacity=1)
     text = str(caught.value)
-    assert text.startswith("there is no strategy named 'newest-frist'; known are: block, ")
-    assert text.endswith("priority-cancel. Did you mean 'newest-first'?")
+    assert text.startswith("there is no strategy named 'newest-frist'; known are: ")
+    assert text.endswith(". Did you mean 'newest-first'?")
     assert isinstance(caught.value, LookupError)
     assert isinstance(caught.value, PluginError)
 
 
-@pytest.mark.parametrize("name", ["xyzzy", "", None, 3])
+def test_a_name_that_is_no_string_is_a_type_error() -> None:
+    """An instance has no need to be looked up, so nobody passes one here on purpose."""
+    for name in (None, 3, ["block"], Block(3)):
+        with pytest.raises(TypeError, match="a strategy's name is a string, not "):
+            Plugins([]).strategy(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["xyzzy", "", "Ünknown"])
 def test_an_unknown_name_that_is_near_to_nothing_suggests_nothing(plug: Plug, name: Any) -> None:
     """A wild guess would not help."""
     with pytest.raises(UnknownStrategyError) as caught:
@@ -252,7 +291,7 @@ def test_a_name_that_two_plugins_offer_belongs_to_neither(plug: Plug) -> None:
         gochan.strategy("clash", capacity=1)
     assert str(caught.value) == (
         "strategy 'clash' is offered by 'clash-one' (gochan-clash-one 1.0) and 'clash-two' "
-        "(gochan-clash-two 2.0), so it belongs to neither; uninstall one, or block it with "
+        "(gochan-clash-two 2.0), so it belongs to neither; uninstall all but one, or block it with "
         "GOCHAN_BLOCK_PLUGINS=clash-one"
     )
     assert isinstance(caught.value, PluginError)
@@ -282,6 +321,22 @@ def test_blocking_one_side_settles_a_clash(plug: Plug, blocked: str) -> None:
     plugins = Plugins(block=[blocked])
     assert plugins.strategy("clash", capacity=1).capacity == 1
     assert plugins.clashes() == {}
+
+
+def test_more_than_two_can_offer_a_name(plug: Plug) -> None:
+    """All of them are named."""
+    entries = [EntryPoint(name, "gochan_newest_first", "gochan") for name in "abc"]
+    plug("good")
+    with pytest.raises(NameConflictError, match=r"'a' .* and 'b' .* and 'c' .*none of them"):
+        Plugins(entries).spec("newest-first")
+
+
+def test_an_error_about_a_long_name_is_short() -> None:
+    """And in one line, whatever is in the name."""
+    with pytest.raises(UnknownStrategyError) as caught:
+        Plugins([]).strategy("block\x1b\n" * 100_000)
+    assert len(str(caught.value)) < 1500
+    assert str(caught.value).isprintable()
 
 
 # Options
@@ -317,11 +372,134 @@ def test_a_wrong_value_is_the_business_of_the_factory() -> None:
         Plugins([]).strategy("block", capacity=-1)
 
 
-def test_a_factory_that_makes_something_else_is_to_blame(plug: Plug) -> None:
-    """The error comes where the strategy is asked for, not where it would be used."""
+BAD_FACTORIES = {
+    "choosy": (ValueError, "capacity must be a prime number, not 4"),
+    "fail": (
+        PluginError,
+        "strategy {} cannot be made: LookupError: the moon is in the wrong place",
+    ),
+    "forgetful": (
+        PluginError,
+        "strategy {} cannot be used: Forgetful.__init__ must call super().__init__(capacity)",
+    ),
+    "hidden": (PluginError, "the factory of strategy {} made {{'capacity': 4}}, which is not a "),
+    "leave": (PluginError, "strategy {} cannot be made: SystemExit: this needs a newer Python"),
+    "none": (PluginError, "the factory of strategy {} made None, which is not a Strategy"),
+    "unfinished": (TypeError, "Can't instantiate abstract class Unfinished with "),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FACTORIES)
+def test_a_strategy_that_cannot_be_used_is_its_plugins_fault(plug: Plug, name: str) -> None:
+    """The error comes where it is asked for, not where it would be used, and says whose it is."""
+    plug("bad_factories")
+    expected, text = BAD_FACTORIES[name]
+    title = f"'{name}' of plugin 'bad-factories' (gochan-bad-factories 0.3)"
+    with pytest.raises(expected) as caught:
+        gochan.strategy(name, capacity=4)
+    assert str(caught.value).startswith(text.format(title))
+    if expected is not PluginError:
+        assert caught.value.__notes__ == [f"raised by strategy {title}"]
+
+
+def test_a_factory_has_to_make_a_new_strategy_each_time(plug: Plug) -> None:
+    """Two channels cannot share one; and the second is not to blame."""
+    plug("bad_factories")
+    Chan[int](strategy=gochan.strategy("shared", capacity=4))
+    with pytest.raises(PluginError, match=r"'shared' of plugin .* gave out <Block 0/1> again"):
+        gochan.strategy("shared", capacity=4)
+
+
+def test_a_factory_that_hides_its_options_is_believed(plug: Plug) -> None:
+    """A queue passes it no capacity that nobody asked for."""
+    plug("bad_factories")
+    with pytest.raises(PluginError, match=r"made \{\}, which is not a Strategy"):
+        Plugins().strategy_for_jobs("hidden", None)
+
+
+@pytest.mark.parametrize("text", ["block(3, 4)", "block(size=3)"])
+def test_a_queue_is_told_of_wrong_options_too(text: str) -> None:
+    """Although it has an option to add."""
+    with pytest.raises(TypeError, match="strategy 'block': "):
+        Plugins([]).strategy_for_jobs(text, None)
+
+
+# Distributions with something wrong about them
+
+
+@pytest.mark.parametrize(
+    ("folder", "version"), [("no_metadata", "0.3"), ("bad_metadata", "0.3"), ("good", "1.2")]
+)
+def test_a_distribution_without_a_name_is_known_by_its_folder(
+    plug: Plug, folder: str, version: str
+) -> None:
+    """What the plugin offers can be used all the same."""
+    plug(folder)
+    plugins = Plugins()
+    (info,) = [info for info in plugins if info.name in {folder.replace("_", "-"), "newest-first"}]
+    assert info.status == "active"
+    assert info.version == version
+    assert info.distribution in {f"gochan_{folder}", "gochan-newest-first"}
+    assert all(plugins.spec(name) for name in info.strategies)
+
+
+def test_entry_points_that_cannot_be_read_are_a_broken_plugin(plug: Plug) -> None:
+    """And no reason not to find the others."""
+    plug("good", "bad_entry_points", "unrelated")
+    plugins = Plugins()
+    infos = by_name(plugins)
+    info = infos["gochan-bad-entry-points"]
+    assert (info.distribution, info.version) == ("gochan-bad-entry-points", "0.3")
+    assert info.status == "broken"
+    assert "entry_points.txt cannot be read (" in info.problem
+    assert infos["newest-first"].status == infos["drop-oldest"].status == "active"
+    assert not any("somebody" in info.distribution for info in plugins)
+    with pytest.raises(UnknownStrategyError, match=r"'bad-entry-points'; .*_BLOCK_PLUGINS=gochan-"):
+        plugins.spec("bad-entry-points")
+    blocked = by_name(Plugins(block=["gochan-bad-entry-points"]))["gochan-bad-entry-points"]
+    assert (blocked.status, blocked.problem) == ("blocked", "")
+
+
+def test_damage_elsewhere_is_no_concern_of_gochan(
+    plug: Plug, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither an error nor a warning; and of two distributions of one name, the first counts."""
     plug("good")
-    with pytest.raises(PluginError, match="'newest-none' made None, which is not a Strategy"):
-        gochan.strategy("newest-none", capacity=1)
+    older = tmp_path / "Gochan_Newest_First-0.1.dist-info"
+    older.mkdir()
+    (older / "METADATA").write_text("Name: gochan-newest-first\nVersion: 0.1\n")
+    (older / "entry_points.txt").write_text("[gochan]\nnewest-first = gochan_older\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    before = [*Plugins()]
+    plug("unrelated")
+    assert [*Plugins()] == before
+    assert by_name(Plugins())["newest-first"].version == "1.2"
+    gochan.strategy("newest-first", capacity=1)
+
+
+# Tracing
+
+
+def test_loading_can_be_traced(plug: Plug) -> None:
+    """Each step with the time it took, and a traceback where it failed."""
+    plug("good", "hook_raises", "clash", "import_error")
+    lines: list[str] = []
+    Plugins(block=["clash-one"], trace=lines.append)
+    text = re.sub(r"[0-9.]+ ms", "N ms", "\n".join(lines))
+    assert "'built-in' (trio-gochan " in lines[0]
+    newest = "'newest-first' (gochan-newest-first 1.2)"
+    assert (
+        f"""
+{newest}: imported gochan_newest_first, N ms
+{newest}: asked for strategies, N ms
+{newest}: offers newest-first, newest-none"""
+        in text
+    )
+    assert "\n'clash-one' (gochan-clash-one 1.0): blocked\n" in text
+    assert "'import-error' (gochan-import-error 0.3): imported gochan_import_error, N ms\n" in text
+    assert text.count("Traceback (most recent call last):") == 2
+    assert re.search(r'gochan_hook_raises.py", line \d+, in gochan_strategies', text)
+    assert "LookupError: the moon is\n  in the wrong place" in text
 
 
 # Turning plugins off
@@ -359,6 +537,28 @@ def test_the_variable_takes_several_names(
     infos = by_name(Plugins())
     assert infos["newest-first"].status == infos["clash-one"].status == "blocked"
     assert infos["clash-two"].status == ("blocked" if "*" in value else "active")
+
+
+def test_twins_can_be_blocked_by_their_distributions(plug: Plug) -> None:
+    """Where the name of the plugin would mean both. Errors say the name that works."""
+    plug("good", "same_plugin_name")
+    plugins = Plugins(block=["gochan-twin"])
+    twins = {info.distribution: info.status for info in plugins if info.name == "newest-first"}
+    assert twins == {"gochan-newest-first": "active", "gochan-twin": "blocked"}
+    twins = {info.distribution: plugins.complaint(info) for info in plugins}
+    assert twins["gochan-twin"].endswith("GOCHAN_BLOCK_PLUGINS=gochan-twin.")
+    assert twins["gochan-drop-oldest"].endswith("GOCHAN_BLOCK_PLUGINS=drop-oldest.")
+
+
+def test_who_asks_for_what_is_blocked_is_told(plug: Plug) -> None:
+    """Perhaps somebody else has blocked it, and a long time ago."""
+    plug("good", "clash")
+    plugins = Plugins(block=["newest-first"])
+    with pytest.raises(UnknownStrategyError) as caught:
+        plugins.strategy("newest-first", capacity=1)
+    assert str(caught.value).endswith(
+        " The plugin 'newest-first' (gochan-newest-first 1.2) is blocked; see GOCHAN_BLOCK_PLUGINS."
+    )
 
 
 def test_variable_and_argument_add_up(plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:

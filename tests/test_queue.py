@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from gochan import (
     open_job_queue,
     strategy,
 )
+from gochan._choosing import chance
 from gochan.lowlevel import yield_interval
 from gochan.strategies import (
     WAIT,
@@ -59,6 +61,16 @@ def counts(queue: JobQueue[Any, Any]) -> dict[str, int]:
 # Opening
 
 
+class AsyncHook:
+    """What would never be awaited."""
+
+    async def __call__(self, _: object) -> None: ...
+
+
+async def generate(_: object) -> AsyncIterator[None]:
+    yield
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -85,6 +97,12 @@ def counts(queue: JobQueue[Any, Any]) -> dict[str, int]:
         ({"grace": math.nan}, ValueError, "grace"),
         ({"grace": True}, TypeError, "grace"),
         ({"grace": "5"}, TypeError, "grace"),
+        ({"on_start": 5}, TypeError, "on_start must be a function of a job, not 5"),
+        ({"on_end": "print"}, TypeError, "on_end must be a function of a job"),
+        ({"on_start": perform}, TypeError, "on_start must be a plain function"),
+        ({"on_end": partial(perform)}, TypeError, "on_end must be a plain function"),
+        ({"on_end": AsyncHook()}, TypeError, "on_end must be a plain function"),
+        ({"on_start": generate}, TypeError, "on_start must be a plain function"),
     ],
     ids=repr,
 )
@@ -1299,7 +1317,7 @@ async def test_a_broken_strategy_leaves_no_job_without_an_end(autojump_clock: Mo
         def close(self) -> list[Any]:
             raise LookupError("broken, too")
 
-    with pytest.raises(LookupError, match=r"broken$"):
+    with pytest.raises(LookupError, match=r"^broken\n.*Broken"):
         async with open_job_queue(perform, workers=1, strategy=Broken(9)) as queue:
             jobs = [await queue.submit(sleep(1)) for _ in range(3)]
             await trio.sleep(5)
@@ -1464,3 +1482,370 @@ async def test_results_wait_for_a_refusal_that_is_under_way(autojump_clock: Mock
         told = [job async for job in results]
         assert {*ended} < {*told}
         assert sorted(kinds(*told)) == ["done", "failed", "refused"]
+
+
+# Hooks
+
+
+class Witness:
+    """Sees every job start and end, and that the books are right at that moment."""
+
+    def __init__(self) -> None:
+        self.queue: JobQueue[Any, Any]
+        self.started: list[Job[Any, Any]] = []
+        self.ended: list[Job[Any, Any]] = []
+
+    def on_start(self, job: Job[Any, Any]) -> None:
+        assert trio.lowlevel.currently_ki_protected()
+        assert (job.state, job.outcome) == ("running", None)
+        assert job in self.queue.running()
+        assert job not in [*self.started, *self.ended]
+        self.queue.audit()
+        self.started.append(job)
+
+    def on_end(self, job: Job[Any, Any]) -> None:
+        assert trio.lowlevel.currently_ki_protected()
+        assert job.state == "ended"
+        assert job.outcome is not None
+        assert job not in self.queue.running()
+        assert job not in self.ended
+        self.queue.audit()
+        self.ended.append(job)
+
+
+@asynccontextmanager
+async def open_witnessed(**options: Any) -> AsyncIterator[tuple[JobQueue[Any, Any], Witness]]:
+    witness = Witness()
+    hooks = {"on_start": witness.on_start, "on_end": witness.on_end}
+    async with open_audited(**hooks, **options) as queue:
+        witness.queue = queue
+        yield queue, witness
+
+
+async def test_hooks_see_each_job_start_and_end_once(autojump_clock: MockClock) -> None:
+    """Whatever its outcome, and whether it ever ran."""
+    options: dict[str, Any] = {"workers": 2, "capacity": 3, "failures": "collect"}
+    async with open_witnessed(strategy="drop-oldest", **options) as (queue, witness):
+        jobs = [
+            await queue.submit(fail(KeyError(), after=1)),
+            await queue.submit(sleep(9), timeout=2),
+        ]
+        await wait_all_tasks_blocked()
+        jobs += [await queue.submit(sleep(1)) for _ in range(4)]
+        jobs[3].cancel()
+        jobs.append(await queue.submit(sleep(99)))
+        await trio.sleep(5)
+        jobs += [await queue.submit(sleep(99)) for _ in range(2)]
+        await trio.sleep(1)
+        jobs[6].cancel()
+        await queue.stop(drain=1)
+    expected = ["failed", "timed_out", "dropped", "cancelled", "done", "done"]
+    assert kinds(*jobs) == [*expected, "cancelled", "interrupted", "handed_back"]
+    assert {*witness.ended} == {*jobs}
+    assert {*witness.started} == {*jobs} - {jobs[2], jobs[3], jobs[8]}
+    assert witness.ended[:2] == [jobs[2], jobs[3]]
+
+
+@pytest.mark.parametrize("how", ["refused", "closed", "stopped", "abandoned", "cancelled"])
+async def test_hooks_see_the_end_of_jobs_that_never_ran(
+    how: str, autojump_clock: MockClock
+) -> None:
+    """Also of those that were refused; but not of what was never let in."""
+    name = "priority-cancel" if how == "closed" else "drop-on-full"
+    end = pytest.raises(KeyError) if how == "abandoned" else trio.CancelScope()
+    with trio.CancelScope() as scope, end:
+        async with open_witnessed(strategy=name, capacity=2) as (queue, witness):
+            await queue.submit(sleep(1))
+            await wait_all_tasks_blocked()
+            for _ in range(2):
+                await queue.submit(sleep(1))
+            if how == "refused":
+                assert not queue.try_submit(sleep(1))
+                with pytest.raises(Refused):
+                    await queue.submit(sleep(1))
+                assert kinds(*witness.ended) == ["refused", "refused"]
+            if how == "closed":
+                queue.close()
+                with pytest.raises(ChanClosedError):
+                    await queue.submit(sleep(1))
+            if how == "stopped":
+                await queue.stop()
+            if how == "abandoned":
+                raise KeyError
+            if how == "cancelled":
+                scope.cancel()
+    assert len(witness.ended) == queue.statistics().submitted
+    ran = {"abandoned": "cancelled", "cancelled": "cancelled"}.get(how, "done")
+    never_ran = "done" if how == "refused" else "handed_back"
+    rest = ["refused"] * 2 if how == "refused" else []
+    assert sorted(kinds(*witness.ended)) == sorted([ran, never_ran, never_ran, *rest])
+
+
+async def test_hooks_may_submit_further_jobs(autojump_clock: MockClock) -> None:
+    """As long as the queue is open; a join waits for them, too."""
+    generations = {"start": 3, "end": 3}
+
+    def submit_another(when: str, job: Job[Any, Any]) -> None:
+        if generations[when]:
+            generations[when] -= 1
+            queue.submit_nowait(sleep(1))
+
+    async with open_audited(
+        on_start=partial(submit_another, "start"), on_end=partial(submit_another, "end")
+    ) as queue:
+        await queue.submit(sleep(1))
+        await queue.join()
+        assert counts(queue) == {"done": 7}
+        assert trio.current_time() == 7
+
+
+async def test_there_is_room_when_a_hook_hears_of_a_cancel(autojump_clock: MockClock) -> None:
+    """The job has left its place by then."""
+    submitted = []
+
+    def replace(job: Job[Any, Any]) -> None:
+        if job.cause == "cancelled":
+            submitted.append(queue.submit_nowait(sleep(1)))
+
+    async with open_audited(capacity=1, on_end=replace) as queue:
+        await queue.submit(sleep(1))
+        await wait_all_tasks_blocked()
+        job = await queue.submit(sleep(1))
+        job.cancel()
+        assert kinds(*submitted) == ["waiting"]
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_job_that_is_cancelled_as_it_starts_does_not_get_to_its_handler(
+    busy: bool, autojump_clock: MockClock
+) -> None:
+    """Though the handler might never look."""
+    handled = []
+
+    async def handle(number: int) -> None:
+        handled.append(number)
+
+    def cancel(job: Job[Any, Any]) -> None:
+        for other in jobs:
+            if other.payload % 2:
+                other.cancel("odd")
+
+    jobs: list[Job[Any, Any]] = []
+    async with open_audited(handle, on_start=cancel, strategy=Stack(9)) as queue:
+        jobs += [queue.submit_nowait(number) for number in range(6)]
+    assert handled == [0, 4, 2]
+    assert kinds(*jobs) == ["done", "cancelled"] * 3
+    assert [job.outcome.reason for job in jobs[1::2]] == ["odd"] * 3
+
+
+async def test_a_job_may_be_cancelled_by_the_hook_that_sees_it_start(
+    autojump_clock: MockClock,
+) -> None:
+    """It has run for no time then, and its worker goes on."""
+    handled = []
+
+    async def handle(number: int) -> None:
+        handled.append(number)
+
+    def cancel(job: Job[Any, Any]) -> None:
+        if job.payload == 1:
+            job.cancel("not this one")
+
+    async with open_audited(handle, on_start=cancel) as queue:
+        jobs = [await queue.submit(number) for number in range(3)]
+    assert handled == [0, 2]
+    assert kinds(*jobs) == ["done", "cancelled", "done"]
+    assert (jobs[1].outcome.reason, jobs[1].outcome.ran) == ("not this one", 0)
+
+
+@pytest.mark.parametrize("when", ["on_start", "on_end"])
+async def test_hooks_may_stop_the_queue(when: str, autojump_clock: MockClock) -> None:
+    """No further job starts; the one that has started goes on."""
+    async with open_audited(**{when: lambda _: queue.stop_soon(drain=3)}) as queue:
+        jobs = [queue.submit_nowait(sleep(2)) for _ in range(3)]
+    assert kinds(*jobs) == ["done", "handed_back", "handed_back"]
+    assert queue.report.done == ((jobs[0],) if when == "on_start" else ())
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("when", ["on_start", "on_end"])
+async def test_a_hook_that_raises_ends_the_queue(
+    when: str, error: type[BaseException], autojump_clock: MockClock
+) -> None:
+    """The error names the hook, every job ends, and the other hook hears of it."""
+    calls: list[Job[Any, Any]] = []
+    handled = []
+
+    async def handle(number: int) -> None:
+        handled.append(number)
+
+    def fail_to_hook(job: Job[Any, Any]) -> None:
+        calls.append(job)
+        raise error("no")
+
+    with pytest.raises(error) as caught:
+        async with open_audited(handle, failures="collect", **{when: fail_to_hook}) as queue:
+            jobs = [queue.submit_nowait(number) for number in range(100)]
+            await trio.sleep_forever()
+    first = "cancelled" if when == "on_start" else "done"
+    assert kinds(*jobs) == [first] + ["handed_back"] * 99
+    assert caught.value.__notes__ == [
+        f"raised by {when} of a job queue, called with <gochan.Job 1: "
+        f"{'running' if when == 'on_start' else 'done'}>"
+    ]
+    audited = queue.audit()
+    assert handled == ([] if when == "on_start" else [0])
+    assert len(calls) == (1 if when == "on_start" else audited.submitted)
+    assert (audited.waiting, audited.running) == (0, 0)
+
+
+async def test_a_hook_that_raises_at_the_very_end_is_heard_too(autojump_clock: MockClock) -> None:
+    """When the queue was cancelled, and no worker is left."""
+
+    def fail_to_hook(job: Job[Any, Any]) -> None:
+        if job.cause == "handed_back":
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), trio.CancelScope() as scope:
+        async with open_job_queue(perform, on_end=fail_to_hook) as queue:
+            jobs = [queue.submit_nowait(sleep(1))]
+            await wait_all_tasks_blocked()
+            jobs += [queue.submit_nowait(sleep(1)) for _ in range(2)]
+            scope.cancel()
+    assert kinds(*jobs) == ["cancelled", "handed_back", "handed_back"]
+
+
+async def test_a_hook_that_turns_out_to_be_async_is_an_error(autojump_clock: MockClock) -> None:
+    """If that could not be seen before."""
+    with pytest.raises(TypeError, match="on_end must be a plain function, not an async one"):
+        async with open_audited(on_end=lambda job: perform(sleep(1))) as queue:
+            await queue.submit(sleep(1))
+            await trio.sleep_forever()
+
+
+# Strategies that break
+
+
+QUESTIONS = ["offer", "take", "finished", "next_change", "close"]
+
+
+def broken(method: str, after: int) -> Strategy[Any]:
+    """Return a strategy of which one method raises from some call on."""
+
+    class Broken(Strategy[Any]):
+        calls = 0
+
+    def fail_at_last(self: Broken, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        if self.calls > after:
+            raise ZeroDivisionError(method)
+        return getattr(Strategy, method)(self, *arguments, **options)
+
+    setattr(Broken, method, fail_at_last)
+    return Broken(2)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 4, 7])
+@pytest.mark.parametrize("method", QUESTIONS)
+async def test_a_strategy_that_breaks_ends_the_queue_by_its_name(
+    method: str, after: int, autojump_clock: MockClock
+) -> None:
+    """Wherever it is asked: on behalf of somebody who submits, of a worker, of a cancel, of the
+    clock, or of a stop. Its error comes out of the block, once, and every job ends."""
+    notes: list[list[str]] = []
+    for seed in range(20):
+        draw = Random(seed)
+        chance.seed(seed)
+        trio._core._run._r.seed(seed)  # type: ignore[attr-defined]
+        ended: list[Job[Any, Any]] = []
+        jobs: list[Job[Any, Any]] = []
+
+        async def submit(patience: float) -> None:
+            with suppress(ChanClosedError, ZeroDivisionError), trio.move_on_after(patience):
+                for _ in range(3):
+                    jobs.append(await queue.submit(sleep(draw.choice([0, 1, 2]))))  # noqa: B023
+                    await trio.sleep(draw.choice([0, 0, draw.random()]))  # noqa: B023
+
+        async def cancel() -> None:
+            await trio.sleep(3 * draw.random())  # noqa: B023
+            for job in draw.sample(jobs, len(jobs) // 2):  # noqa: B023
+                job.cancel()
+
+        try:
+            async with (
+                open_audited(
+                    strategy=broken(method, after), workers=2, on_end=ended.append
+                ) as queue,
+                trio.open_nursery() as nursery,
+            ):
+                for patience in (99, 99, draw.random()):
+                    nursery.start_soon(submit, patience)
+                nursery.start_soon(cancel)
+                if draw.randrange(2):
+                    await trio.sleep(3 * draw.random())
+                    report = await queue.stop(drain=1, grace=1)
+                    assert report.stuck == ()
+        except ZeroDivisionError as error:
+            notes.append(error.__notes__)
+        audited = queue.audit()
+        assert len(ended) == len({*ended}) == audited.submitted
+        assert {*jobs} <= {*ended}
+        assert (audited.waiting, audited.running) == (0, 0)
+    note = "raised by the strategy of a job queue, broken.<locals>.Broken; no further job starts"
+    assert notes == [[note]] * len(notes)
+    assert len(notes) > 5 or (method == "close" and after)
+
+
+async def test_a_strategy_that_breaks_while_the_workers_come_up_is_heard(
+    autojump_clock: MockClock,
+) -> None:
+    """The block begins, but only to be cancelled."""
+    with pytest.raises(ZeroDivisionError):
+        async with open_audited(strategy=broken("next_change", 0), workers=3):
+            await trio.sleep_forever()
+
+
+async def test_a_strategy_that_breaks_twice_with_the_same_error_is_named_once(
+    autojump_clock: MockClock,
+) -> None:
+    """Here when a job has ended, and when the queue is closed because of that."""
+    error = ZeroDivisionError()
+
+    class Broken(Strategy[Any]):
+        def finished(self, *_: Any, **__: Any) -> None:
+            raise error
+
+        def close(self) -> list[Any]:
+            raise error
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with open_audited(strategy=Broken(9)) as queue:
+            await queue.submit(sleep(1))
+    assert caught.value is error
+    assert len(error.__notes__) == 1
+
+
+@pytest.mark.parametrize("how", ["submit", "submit_nowait"])
+async def test_whoever_submits_to_a_strategy_that_breaks_is_told(
+    how: str, autojump_clock: MockClock
+) -> None:
+    """As well as the block, where the same error is raised but once, also out of a nursery."""
+
+    async def submit() -> None:
+        job = getattr(queue, how)(sleep(1))
+        if how == "submit":
+            await job
+
+    for in_a_task in (False, True):
+        with pytest.raises((ZeroDivisionError, ExceptionGroup)) as caught:
+            async with open_audited(strategy=broken("offer", 0)) as queue:
+                if in_a_task:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(submit)
+                else:
+                    await submit()
+        if in_a_task:
+            (error,) = caught.value.exceptions
+            assert isinstance(error, ZeroDivisionError)
+        else:
+            assert isinstance(caught.value, ZeroDivisionError)

@@ -1000,6 +1000,70 @@ def test_on_a_terminal_signals_are_explained(terminal: Terminal, marker: str) ->
     assert terminal.cursor_shown
 
 
+def test_on_a_terminal_the_phase_of_a_stop_and_the_time_left_are_shown(
+    terminal: Terminal, marker: str
+) -> None:
+    """Beside the count of what runs."""
+    arguments = ["run", "--drain", "300", "--grace", "200", "--", "sh", "-c"]
+    script = f"trap '' TERM; sleep {marker} & wait; wait"
+    with start(*arguments, script, lines=b"a", stderr=terminal.slave) as running:
+        terminal.expect("1 running")
+        wait_until(lambda: sleepers(marker), "the command")
+        running.signal(TERM)
+        terminal.expect("1 running, 0 failed drain, 299 s left")
+        running.signal(INT)
+        terminal.expect("1 running, 0 failed cancel, 199 s left")
+        running.signal(INT)
+        running.ended()
+
+
+def test_elsewhere_each_phase_of_a_stop_is_a_line(marker: str) -> None:
+    """Also if time has brought it about, and a failure instead of a signal."""
+    script = f"[ $1 != bad ] || exit 1; trap '' TERM; sleep {marker} & sleep {marker}"
+    ended = finish(
+        "run", "--workers", "2", "--drain", "0.3", "--grace", "0.2", "--",
+        "sh", "-c", script, "sh", lines=b"good\nbad\n",
+    )  # fmt: skip
+    said = [line.partition(" ")[0] for line in ended.err.splitlines()]
+    assert said[:5] == ["no", "failed", "cancelling", "giving", "interrupted"]
+
+
+def test_the_only_command_that_fails_is_all_that_is_said(run_lines: RunLines) -> None:
+    """No word about others that may finish, since there are none."""
+    ended = run_lines(numbers(3), *ONE, "--", "false")
+    assert ended.err.splitlines()[0].startswith("failed ")
+
+
+def test_a_command_that_cannot_be_killed_is_named() -> None:
+    """A while after the stop is over, unless it has ended by then."""
+    program = """
+import sys, trio
+from gochan import _run
+from gochan.__main__ import main
+
+async def wait_for_the_disk(command, *_):
+    with trio.CancelScope(shield=True):
+        print("digging", file=sys.stderr, flush=True)
+        await trio.sleep(2.5 if command[-1] == "a" else 0.5)
+    return 0
+
+_run.run_child = wait_for_the_disk
+main()
+"""
+    command = (sys.executable, "-c", program)
+    arguments = ["run", "--workers", "2", "--drain", "0", "--grace", "0", "--", "true"]
+    with start(*arguments, command=command, stdin=subprocess.PIPE, bufsize=0) as running:
+        running.write(b"a\nb\n")
+        running.expect("digging\ndigging")
+        running.signal(TERM)
+        running.expect("still running after ")
+        assert " s: true a, in wait_for_the_disk (<string>, line 9)" in running.err
+        ended = running.ended()
+    assert ended.status == 143
+    assert ended.err.count("still running after ") == 1
+    assert ended.summary == {"interrupted": "2", "rest of the input": "not read"}
+
+
 def test_commands_that_are_cut_off_because_nobody_reads_are_not_heard_either(
     tmp_path: Path,
 ) -> None:

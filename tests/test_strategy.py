@@ -99,6 +99,26 @@ def test_dropping_only_records() -> None:
     strategy.drop(strategy.items.popleft(), "too old")
     assert len(strategy) == 1
     assert strategy.take(0.0) == 1
+    assert strategy.dropped == [(0, "too old")]
+
+
+def test_taking_all_gives_up_in_the_end() -> None:
+    """A strategy that names later and later moments, and gives nothing, must not hang a drain."""
+
+    class Later(Strategy[int]):
+        asked = 0
+
+        def take(self, now: float) -> int:
+            self.asked += 1
+            raise Empty
+
+        def next_change(self, now: float) -> float:
+            return now + 1
+
+    later = Later(3)
+    later.offer(1, 0.0)
+    assert list(later.take_all(0.0)) == []
+    assert later.asked == 1000
 
 
 def test_the_oldest_can_be_spared_best() -> None:
@@ -223,6 +243,16 @@ def test_time_without_work_does_not_count() -> None:
     strategy = filled(4)
     work(strategy, [(60.0 * number, 0.1) for number in range(20)])
     assert strategy.retry_after(1200.0) == pytest.approx(5 * 0.1)
+
+
+def test_items_that_never_started_say_nothing_about_speed() -> None:
+    """They were cancelled, or given up by a filter, after they had been given out."""
+    strategy = filled(4)
+    work(strategy, [(float(number), 0.0) for number in range(9)], ok=False)
+    assert strategy.retry_after(9.0) == 5
+    work(strategy, [(20.0, 2.0), (22.0, 2.0)])
+    work(strategy, [(22.0, 0.0)] * 9, ok=False)
+    assert strategy.retry_after(22.0) == 5 * 2.0
 
 
 def test_retry_after_follows_a_change_of_speed() -> None:

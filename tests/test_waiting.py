@@ -15,7 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan import Chan, ChanClosedError, EndOfChannel, _waiting, select
+from gochan import Chan, ChanClosedError, EndOfChannel, _choosing, _waiting, select
 from gochan.strategies import ADMIT, WAIT, Empty, Strategy, Verdict
 
 from .lines import line_up
@@ -143,11 +143,11 @@ def test_nothing_of_a_finished_run_is_kept() -> None:
     assert result() is None
 
 
-@pytest.mark.parametrize("kind", ["Offer", "Choice"])
-async def test_a_crowd_that_waited_leaves_little_behind(kind: str) -> None:
+@pytest.mark.parametrize("kind", [_waiting.Offer, _choosing.Choice])
+async def test_a_crowd_that_waited_leaves_little_behind(kind: type) -> None:
     """However many tasks wait at once, only a limited number of their waits is kept."""
     channel = Chan[int]()
-    wait = channel.receive if kind == "Offer" else lambda: select(channel.on_receive())
+    wait = channel.receive if kind is _waiting.Offer else lambda: select(channel.on_receive())
     number = _waiting.SPARES + 100
     async with trio.open_nursery() as nursery:
         for _ in range(number):
@@ -156,7 +156,7 @@ async def test_a_crowd_that_waited_leaves_little_behind(kind: str) -> None:
         for value in range(number):
             channel.send_nowait(value)
     gc.collect()
-    kept = sum(type(thing).__name__ == kind for thing in gc.get_objects())
+    kept = sum(type(thing) is kind for thing in gc.get_objects())
     assert 0 < kept <= _waiting.SPARES
 
 

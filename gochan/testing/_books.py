@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, final
 
 from .._filter import Filter
 from .._strategy import Promise, Strategy
+from ._items import traits
 from ._promises import Entry
 from ._rules import Broken, Rule
 
@@ -73,21 +74,27 @@ class Books:
             if deed == "gave out" and not self.waiting:
                 self.fail(Rule.EMPTY, f"Nothing waits, and take returned {item!r}")
             self.fail(Rule.NOTHING_INVENTED, f"It {deed} {item!r}, which nobody had put in")
-        same = [entry for entry in entries if entry.state == "waiting"]
+        same = [entry for entry in self.waiting if entry.item is item]
         if not same:
-            rule, why = _NOT_WAITING[entries[-1].state]
+            # Of a same object that was turned away later, it is the earlier one that is back.
+            entry = max(entries, key=lambda entry: entry.state not in ("new", "turned away"))
+            rule, why = _NOT_WAITING[entry.state]
             if deed == "handed back":
                 rule = Rule.CLOSE
-            self.fail(rule, f"It {deed} {entries[-1]}, {why}")
+            self.fail(rule, f"It {deed} {entry}, {why}")
         if len(same) > 1 and deed != "gave out":
             self.certain = False
         return same[0]
 
     # Words
 
-    def say(self, what: str) -> None:
-        """Write down what was asked, and the answer."""
-        self.log.append(f"{self.now:>8.12g}  {what}")
+    def asked(self, question: str) -> None:
+        """Write down what is asked."""
+        self.log.append(f"{self.now:>8.12g}  {question}")
+
+    def answered(self, answer: str) -> None:
+        """Write down the answer to what was asked last."""
+        self.log[-1] += f" {answer}"
 
     def describe(self, item: Any) -> str:
         """Return the number of an item, or what it is."""
@@ -104,16 +111,22 @@ class Books:
         first = self._known[id(entry.item)][0]
         if first is not entry:
             return f"{entry}, the same object as {first}"
-        said = repr(entry.item)
+        said = traits(entry.item)
         return f"{entry}: {said if len(said) <= 60 else said[:57] + '...'}" if said else f"{entry}"
 
     def fail(self, rule: Rule | Promise, what: str, error: Exception | None = None) -> NoReturn:
         """Raise the error that says which rule was broken, how, and after what."""
         which = f"its promise {rule.name}" if isinstance(rule, Promise) else "a rule"
-        led = "\nWhat was asked, each with the time:\n" + "\n".join(self.log) if self.log else ""
-        raise Broken(
-            rule, f"{name_of(self._strategy)} breaks {which}: {rule.value}.\n{what}.{led}"
-        ) from error
+        told = [f"{name_of(self._strategy)} breaks {which}: {rule.value}.", f"{what}."]
+        if self.log:
+            told += ["What was asked, each with the time:", *self._short_log()]
+        raise Broken(rule, "\n".join(told)) from error
+
+    def _short_log(self) -> list[str]:
+        left_out = len(self.log) - 50
+        if left_out <= 0:
+            return self.log
+        return [*self.log[:40], f"     ...  and so on, {left_out} times", *self.log[-10:]]
 
     def check(self) -> None:
         """Assert the invariants at the top of this file. For tests."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, TypeAlias, final
 
 from .._strategy import Promise
+from ._items import PLAIN
 from ._rules import Broken, Rule
 from ._trial import Deed, Subject, Trial
 
@@ -100,16 +100,27 @@ def _shortest(subject: Subject, history: History, broken: Broken) -> Broken:
     """Leave out whatever can be left out, many steps at once, then few, then one."""
     history, broken = _better(subject, history, replace(history, start=0.0), broken)
     history, broken = _better(subject, history, replace(history, ending=("run_out", 0)), broken)
-    size = len(history.steps)
+    size = len(history.steps) // 2
     while size:
-        size = math.ceil(size / 2) if size > 1 else 0
         begin = 0
-        while size and begin < len(history.steps):
+        while begin < len(history.steps):
             fewer = history.steps[:begin] + history.steps[begin + size :]
             shorter, broken = _better(subject, history, replace(history, steps=fewer), broken)
             if shorter is history:
                 begin += size
             history = shorter
+        size //= 2
+    return _plainest(subject, history, broken)
+
+
+def _plainest(subject: Subject, history: History, broken: Broken) -> Broken:
+    """Offer items without traits wherever those do not matter."""
+    for place, (deed, _) in enumerate(history.steps):
+        if deed == "offer":
+            steps = [*history.steps]
+            steps[place] = ("offer", PLAIN)
+            simpler = replace(history, steps=tuple(steps))
+            history, broken = _better(subject, history, simpler, broken)
     return broken
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any, NoReturn, final
+from typing import Any, Final, NoReturn, final
 
 
 class Touched(Exception):
@@ -50,9 +50,20 @@ class Item:
     __len__ = _touch("asked for its length")
 
     def __repr__(self) -> str:
-        said = [f"priority {self.priority}"] if self.priority else []
-        said += [] if self.key is None else [f"key {self.key!r}"]
-        return ", ".join(said)
+        return f"<item: {traits(self) or 'plain'}>"
+
+
+def traits(item: Any) -> str:
+    """Return what there is to say about an item beside its number."""
+    if not isinstance(item, Item):
+        return repr(item)
+    said = [f"priority {item.priority}"] if item.priority else []
+    said += [] if item.key is None else [f"key {item.key!r}"]
+    return ", ".join(said)
+
+
+# What `any_item` makes of this has no traits, so histories are easier to read.
+PLAIN: Final = 1
 
 
 def any_item(dice: Random) -> Item:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from hypothesis.strategies import integers, sampled_from
+from hypothesis.strategies import integers, lists, sampled_from
 
 from .._strategy import Promise, Strategy
 from ._items import any_item
@@ -89,21 +89,25 @@ class StrategyMachine(RuleBasedStateMachine):
         start=sampled_from((0.0, 1e6, -5.0)),
         ending=sampled_from(("run_out", "drain", "starve")),
         number=_numbers,
+        first=lists(_numbers, max_size=4),
     )
-    def begin(self, start: float, ending: Deed, number: int) -> None:
-        """Make fresh strategies; say when that is, and what happens in the end."""
-        own_items = type(self).items is not StrategyMachine.items
+    def begin(self, start: float, ending: Deed, number: int, first: list[int]) -> None:
+        """Make fresh strategies, say when that is and what the end will be, offer a few items."""
         promises = frozenset(self.promises)
-        self._trial = Trial(
-            Subject(self.factory, promises, self.items if own_items else any_item), start
-        )
+        self._trial = Trial(Subject(self.factory, promises, self.items), start)
         if ending != "starve" or Promise.NO_STARVATION in promises:
             self._ending = ending
         self._number = number
+        for item in first:
+            self._trial.step("offer", item)
 
     @property
     def _open(self) -> bool:
         return not self._started.witness.closed
+
+    @property
+    def _offered(self) -> bool:
+        return bool(self._started.witness.books.entries())
 
     @precondition(lambda self: self._open)
     @rule(number=_numbers)
@@ -111,7 +115,7 @@ class StrategyMachine(RuleBasedStateMachine):
         """Offer a new item."""
         self._started.step("offer", number)
 
-    @precondition(lambda self: self._open)
+    @precondition(lambda self: self._open and self._offered)
     @rule(number=_numbers)
     def offer_again(self, number: int) -> None:
         """Offer an object once more; channels do that, queues do not."""
@@ -140,22 +144,25 @@ class StrategyMachine(RuleBasedStateMachine):
         """Remove an item that waits."""
         self._started.step("remove", number)
 
+    @precondition(lambda self: self._offered)
     @rule(number=_numbers)
     def remove_another(self, number: int) -> None:
         """Remove an item that does not wait."""
         self._started.step("remove_another", number)
 
+    @precondition(lambda self: self._offered)
     @rule(number=_numbers)
     def pass_time(self, number: int) -> None:
         """Let time go on."""
         self._started.step("pass_time", number)
 
-    @rule()
-    def pass_to_change(self) -> None:
-        """Let time go on to the moment of the next change."""
-        self._started.step("pass_to_change")
+    @precondition(lambda self: self._offered)
+    @rule(number=_numbers)
+    def pass_to_change(self, number: int) -> None:
+        """Let time go on to the moment of the next change, or half of it."""
+        self._started.step("pass_to_change", number)
 
-    @precondition(lambda self: self._open)
+    @precondition(lambda self: self._open and self._offered)
     @rule()
     def close(self) -> None:
         """Close the channel; nothing is offered after that."""

@@ -70,14 +70,19 @@ class Trial:
     """Tries one subject, step by step, from ``start`` on."""
 
     def __init__(self, subject: Subject, start: float = 0.0) -> None:
-        strategies = [subject.make() for _ in range(3)]
-        self.witness, self.twin, self._idle = (
-            Witness(strategy, subject.promises, subject.items, start) for strategy in strategies
-        )
+        witnesses = [
+            Witness(subject.make(), subject.promises, subject.items, start) for _ in range(3)
+        ]
+        self.witness, self.twin, self._idle = witnesses
         self._broken = False
+        strategies = [witness.strategy for witness in witnesses]
         if len({*map(id, strategies)}) < 3 or any(one._in_use for one in strategies):
             self.witness.books.fail(
                 Rule.OWN_STATE, "The factory returned what it had returned before, not a fresh one"
+            )
+        if waiting := sum(witness.length() for witness in witnesses):
+            self.witness.books.fail(
+                Rule.OWN_STATE, f"Fresh instances have {waiting} waiting already"
             )
         for strategy in strategies:
             strategy._in_use = True
@@ -100,26 +105,26 @@ class Trial:
             raise
 
     def _compare_idle(self) -> None:
-        idle = self._idle.strategy
-        if len(idle) or idle._dropped:
+        waiting, dropped = self._idle.length(), len(self._idle.strategy._dropped)
+        if waiting or dropped:
             self.witness.books.fail(
                 Rule.OWN_STATE,
-                f"A second instance, which was asked nothing, now has {len(idle)} waiting, and "
-                f"has dropped {len(idle._dropped)}",
+                f"Another instance, which was asked nothing, now has {waiting} waiting, and "
+                f"has dropped {dropped}",
             )
 
     def _compare_twin(self) -> None:
         one, other = self.witness.answers, self.twin.answers
         if one == other:
             return
-        names = ("what was asked last", "len", "capacity", "retry_after", "next_change")
+        names = ("len", "capacity", "retry_after", "next_change", "the last answer")
         differences = [
-            f"{name} was {mine!r} and {yours!r}"
+            f"{name} was {mine} for one and {yours} for the other"
             for name, mine, yours in zip(names, one, other, strict=False)
             if mine != yours
         ]
         self.witness.books.fail(
             Rule.SAME_ANSWERS,
-            f"Two fresh instances were asked the same, and {'; '.join(differences)}. Chance, "
-            "clocks, addresses of objects and what instances share have no place in a strategy",
+            f"Two fresh instances were asked the same, and {differences[-1]}. Chance, clocks, "
+            "addresses of objects and what instances share have no place in a strategy",
         )

@@ -28,12 +28,14 @@ from typing import Any, Final, NoReturn, final
 
 from .._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, check_capacity
 from ._books import Books
-from ._items import Touched, any_item, rival
+from ._items import Item, Touched, any_item, rival
 from ._promises import OF_ORDER, Entry, Turns
 from ._rules import Rule
 
-# How often in a row the time may be moved on without anything coming out.
-_PATIENCE: Final = 1000
+# How often in a row the time may be moved on without anything coming out, and how often of
+# these only to the next change; after that in leaps, each twice as long.
+_PATIENCE: Final = 60
+_LEAPS: Final = 20
 
 
 @final
@@ -84,20 +86,20 @@ class Witness:
 
     def take(self, number: int = 0) -> bool:
         """Take an item; return whether there was one to take now."""
+        self.books.asked("take()")
         try:
             item = self._ask("take", self.now)
         except Empty:
-            self.books.say("take() raised Empty")
+            self.books.answered("raised Empty")
             self._collect_drops()
-            self._not_now("take")
+            self._not_now("take()")
             self._look()
             return False
-        told = f"take() gave {self.books.describe(item)}"
-        self.books.say(told)
+        self.books.answered(f"gave {self.books.describe(item)}")
         self.books.recognize(item, "gave out")
         self._collect_drops()
         entry = self.books.recognize(item, "gave out")
-        self._check_time("take", told)
+        self._check_time("take()", f"take() gave {self.books.describe(item)}")
         self._check_order(item)
         if Promise.LIFO in self._promises:
             entry = next(e for e in reversed(self.books.waiting) if e.item is item)
@@ -118,7 +120,7 @@ class Witness:
         if not (ok or started):
             ran = 0.0
         entry.state = "finished"
-        self.books.say(f"finished({entry}, waited={waited:.4g}, ran={ran:.4g}, ok={ok})")
+        self.books.asked(f"finished({entry}, waited={waited:.4g}, ran={ran:.4g}, ok={ok})")
         self._ask("finished", entry.item, self.now, waited=waited, ran=ran, ok=ok)
         self._not_before.clear()
         self._collect_drops()
@@ -138,13 +140,24 @@ class Witness:
             self._remove(self.books.enter(self._items(Random(number))))
 
     def pass_time(self, number: int) -> None:
-        """Let time go on."""
+        """Let time go on, and perhaps ask again."""
         self._go_to(self.now + (0.001, 0.1, 1.0, 10.0, 1000.0)[number % 5])
+        if number % 2:
+            self._ask_again()
 
     def pass_to_change(self, number: int = 0) -> None:
-        """Let time go on to the moment of the next change."""
+        """Let time go on to the moment of the next change, or half of it, and ask again."""
         if self._change_to_come():
-            self._go_to(self._next_change() or 0.0)
+            moment = self._next_change() or 0.0
+            self._go_to(self.now + (moment - self.now) / 2 if number % 2 else moment)
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        """Ask what was answered "not now": it has to stay so until the next change."""
+        if "take()" in self._not_before:
+            self.take()
+        if self.line and f"offer({self.line[0]})" in self._not_before:
+            self.insist(0)
 
     def close(self, number: int = 0) -> None:
         """Close the channel; nothing is offered after that."""
@@ -152,20 +165,21 @@ class Witness:
             return
         self.closed = True
         self.line.clear()
+        self.books.asked("close()")
         handed_back = self._ask("close")
         self._not_before.clear()
         if not isinstance(handed_back, list):
             self.books.fail(Rule.CLOSE, f"close() returned {handed_back!r}, which is not a list")
         names = ", ".join(map(self.books.describe, handed_back))
-        self.books.say(f"close() handed back [{names}]")
+        self.books.answered(f"handed back [{names}]")
         for item in handed_back:
             self.books.leave(self.books.recognize(item, "handed back"), "handed back")
         self._collect_drops()
-        if self._counting and self._length() > len(self.books.waiting):
+        if self._counting and self.length() > len(self.books.waiting):
             self.books.fail(
                 Rule.CLOSE,
                 f"It handed back {len(handed_back)}, so {len(self.books.waiting)} should be left, "
-                f"but its length is {self._length()}",
+                f"but its length is {self.length()}",
             )
         self._look()
 
@@ -174,15 +188,17 @@ class Witness:
     def drain(self, number: int = 0) -> None:
         """Close and take everything back, as `gochan.Chan.drain` does."""
         self.close()
+        self.books.asked("take_all()")
         for item in self._take_all():
-            self.books.say(f"take_all() gave {self.books.describe(item)}")
-            self.books.leave(self.books.recognize(item, "gave out"), "taken")
+            self.books.answered(f"gave {self.books.describe(item)}")
+            self.running.append(self.books.recognize(item, "gave out"))
+            self.books.leave(self.running[-1], "taken")
             self._collect_drops()
         self._collect_drops()
         if self.books.waiting:
-            if not self._length():
-                self._lost()
-            left = self.books.names(self.books.waiting)
+            left, asked = self.books.names(self.books.waiting), len(self.books.log)
+            self.run_out()  # or it is stuck, or has lost them, which is worse
+            del self.books.log[asked:]
             self.books.fail(Rule.TAKE_ALL, f"take_all() has come to its end and left {left}")
         self._look(timely=False)
 
@@ -202,8 +218,10 @@ class Witness:
             elif not (self.books.waiting or self.line or self.running):
                 break
             elif patience and self._change_to_come():
-                self.pass_to_change()
+                self._go_to(self._next_change() or 0.0)
                 patience -= 1
+                if patience < _LEAPS:
+                    self._go_to(self.now + 2.0 ** (_LEAPS - patience))
             else:
                 self._stuck()
         for seconds in (0.0, 1000.0):  # nothing comes after the end
@@ -219,24 +237,22 @@ class Witness:
     def starve(self, number: int = 0) -> None:
         """Let rivals come for as long as what waits now is waiting; then run out."""
         old = [] if self.closed else list(self.books.waiting)
-        dice, seconds, asked = Random(number), 0.01, len(self.books.log)
+        dice = Random(number)
         for turn in range(200 + 20 * len(old)):
             old = [entry for entry in old if entry.state == "waiting"]
             if not old:
                 break
-            if self._items is any_item:
-                self._offer(self.books.enter(rival(dice, turn, new_key=number % 2 > 0)))
-            else:
-                self._offer(self.books.enter(self._items(dice)))
+            item = self._items(dice)
+            if isinstance(item, Item):
+                item = rival(dice, turn, new_key=number % 2 > 0)
+            self._offer(self.books.enter(item))
             self.line.clear()
             if not self.take() and not self.running:
                 self.pass_to_change()
             while self.running:
                 self.finish(1)
-            self._go_to(self.now + seconds)
-            seconds *= 1.05
+            self._go_to(self.now + 0.01 * 2.0 ** (turn // 16))
         if old:
-            self.books.log[asked + 20 :] = ["... and so on"]
             self.books.fail(
                 Promise.NO_STARVATION,
                 f"After {self.now - old[0].waits_since:.4g} seconds, in which {self._turns.gone} "
@@ -261,7 +277,8 @@ class Witness:
         except Exception as error:
             self._raised("take_all", error)
 
-    def _length(self) -> int:
+    def length(self) -> int:
+        """Ask for the length."""
         try:
             return len(self.strategy)
         except Exception as error:
@@ -281,14 +298,13 @@ class Witness:
         self.books.fail(Rule.NO_ERRORS, f"{question} raised {told}", error)
 
     def _offer(self, entry: Entry) -> None:
-        asked = f"offer {entry.number}"
-        shown = self.books.present(entry)
+        asked = f"offer({entry})"
+        self.books.asked(f"offer({self.books.present(entry)})")
         verdict = self._ask("offer", entry.item, self.now)
-        told = f"offer({shown}) said {verdict!r}"
-        self.books.say(told)
+        self.books.answered(f"said {verdict!r}")
         if entry in self.line and verdict is not WAIT:
             self.line.remove(entry)
-            self._check_time(asked, told)
+            self._check_time(asked, f"{asked} said {verdict!r}")
         self._not_before.clear()
         if verdict is ADMIT:
             self.books.admit(entry, self._turns.gone)
@@ -328,16 +344,17 @@ class Witness:
             )
 
     def _check_bound(self) -> None:
-        if Promise.BOUNDED in self._promises and self._length() > self.strategy.capacity:
+        if Promise.BOUNDED in self._promises and self.length() > self.strategy.capacity:
             self.books.fail(
                 Promise.BOUNDED,
-                f"{self._length()} wait, though its capacity is {self.strategy.capacity}",
+                f"{self.length()} wait, though its capacity is {self.strategy.capacity}",
             )
 
     def _remove(self, entry: Entry) -> None:
-        waits, before = self.books.waits(entry.item), self._length()
+        waits, before = self.books.waits(entry.item), self.length()
+        self.books.asked(f"remove({self.books.present(entry)})")
         removed = self._ask("remove", entry.item)
-        self.books.say(f"remove({self.books.present(entry)}) said {removed!r}")
+        self.books.answered(f"said {removed!r}")
         if type(removed) is not bool:
             self.books.fail(Rule.REMOVE, f"remove returned {removed!r}")
         if removed and not waits:
@@ -346,11 +363,11 @@ class Witness:
             self.books.leave(self.books.recognize(entry.item, "removed"), "removed")
             self._not_before.clear()
         before -= self._collect_drops()
-        if self._counting and self._length() != before - removed:
+        if self._counting and self.length() != before - removed:
             self.books.fail(
                 Rule.REMOVE,
                 f"remove said {removed} to {entry}, and its length went from {before} to "
-                f"{self._length()}",
+                f"{self.length()}",
             )
         self._look()
 
@@ -358,7 +375,7 @@ class Witness:
 
     def _look(self, turned_away: Entry | None = None, *, timely: bool = True) -> None:
         """Ask everything that changes nothing."""
-        length, expected = self._length(), len(self.books.waiting)
+        length, expected = self.length(), len(self.books.waiting)
         if self._counting and length != expected:
             if turned_away and length > expected:
                 self.books.fail(
@@ -383,7 +400,8 @@ class Witness:
                 f"retry_after said {retry_after!r}; that has to be in seconds, finite and >= 0",
             )
         change = self._next_change() if timely else None
-        self.answers = (self.books.log[-1], length, capacity, retry_after, change)
+        last = self.books.log[-1].strip() if self.books.log else ""
+        self.answers = (length, capacity, retry_after, change, last)
 
     def _wrong_length(self, length: int) -> NoReturn:
         """Say whether an item is lost or only the length is wrong: take everything out."""
@@ -400,7 +418,7 @@ class Witness:
         self.strategy._dropped.clear()
         for item, reason in drops:
             name = self.books.describe(item)
-            self.books.say(f"  and dropped {name}: {reason!r}")
+            self.books.answered(f"and dropped {name}: {reason!r}")
             if not self.books.waits(item):
                 self.books.fail(Rule.DROPS, f"It dropped {name}, which was not waiting")
             self.books.leave(self.books.recognize(item, "dropped"), "dropped")
@@ -472,7 +490,7 @@ class Witness:
         )
 
     def _stuck(self) -> NoReturn:
-        if self.books.waiting and not self._length():
+        if self.books.waiting and not self.length():
             self._lost()
         named = self._next_change()
         why = "next_change names one moment after the other"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import platform
 import random
@@ -31,7 +32,7 @@ import anyio
 import trio
 import trio.testing
 
-from gochan import Chan, select
+from gochan import Chan, Selector, merge, open_job_queue, select
 
 Seconds = float
 Work = Callable[[], Seconds]
@@ -53,13 +54,19 @@ GOALS = [
     Goal("capacity 100, against asyncio.Queue", "gochan 100", "asyncio 100", at_least=1),
     Goal("capacity 100, against anyio on trio", "gochan 100", "anyio 100"),
     Goal("capacity 100, against aiochan", "gochan 100", "aiochan 100"),
+    Goal("batches, sent 1,000 at once", "batches 1,000", "gochan 100", at_least=5),
+    Goal("batches, sent 100 at once", "batches 100", "gochan 100"),
     Goal("capacity 0, against trio", "gochan 0", "trio 0", at_least=2),
     Goal("capacity 0, against anyio on trio", "gochan 0", "anyio 0"),
     Goal("capacity 0, against aiochan", "gochan 0", "aiochan 0"),
     Goal("nowait pair, against trio", "gochan nowait", "trio nowait", at_least=2),
     Goal("select of 2, against aiochan", "gochan select", "aiochan select", at_least=1),
     Goal("select of 2, against receive", "gochan select", "gochan 0", at_most=2.5),
+    Goal("empty job, against a loop by hand", "gochan jobs", "trio workers", at_most=3),
     Goal("select in 1,000 tasks, against 100", "1,000 tasks", "100 tasks", at_most=1.5),
+    Goal("selector of 1,000, against one of 2", "selector 1,000", "selector 2", at_most=2),
+    Goal("selector of 1,000, against select of 2", "selector 1,000", "gochan select"),
+    Goal("merge of 1,000, against merge of 2", "merge 1,000", "merge 2", at_most=2),
 ]
 
 
@@ -78,6 +85,23 @@ async def gochan_pair(capacity: int, items: int) -> Seconds:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(produce)
         async for _ in channel:
+            pass
+    return (perf_counter() - start) / items
+
+
+async def gochan_batches(sent_at_once: int, items: int) -> Seconds:
+    channel = Chan[int](100)
+    chunks = [[*range(start, start + sent_at_once)] for start in range(0, items, sent_at_once)]
+
+    async def produce() -> None:
+        with channel:
+            for chunk in chunks:
+                await channel.send_many(chunk)
+
+    start = perf_counter()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(produce)
+        async for _ in channel.batches(100):
             pass
     return (perf_counter() - start) / items
 
@@ -226,6 +250,84 @@ async def gochan_crowd(tasks: int, items: int) -> Seconds:
     return seconds / items
 
 
+# Jobs that do nothing, on four workers
+
+
+async def do_nothing(_: int) -> None:
+    pass
+
+
+async def gochan_jobs(items: int) -> Seconds:
+    async with open_job_queue(do_nothing, workers=4, capacity=100) as queue:
+        start = perf_counter()
+        for item in range(items):
+            await queue.submit(item)
+        await queue.join()
+        seconds = perf_counter() - start
+    return seconds / items
+
+
+async def trio_workers(items: int) -> Seconds:
+    sender, receiver = trio.open_memory_channel[int](100)
+
+    async def work(items: trio.MemoryReceiveChannel[int]) -> None:
+        async with items:
+            async for item in items:
+                await do_nothing(item)
+
+    start = perf_counter()
+    async with trio.open_nursery() as nursery, receiver, sender:
+        for _ in range(4):
+            nursery.start_soon(work, receiver.clone())
+        for item in range(items):
+            await sender.send(item)
+    return (perf_counter() - start) / items
+
+
+# Two producers, and a selector over both channels and many silent ones
+
+
+async def gochan_selector(width: int, items: int) -> Seconds:
+    channels = [Chan[int]() for _ in range(width)]
+
+    async def produce(channel: Chan[int]) -> None:
+        for item in range(items // 2):
+            await channel.send(item)
+
+    with Selector[int, int]() as selector:
+        for label, channel in enumerate(channels):
+            selector.add(channel.on_receive(), label)
+        # It has looked at all of them once; that is not what is measured.
+        with contextlib.suppress(trio.WouldBlock):
+            selector.select_nowait()
+        start = perf_counter()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(produce, channels[0])
+            nursery.start_soon(produce, channels[-1])
+            for _ in range(items):
+                await selector.select()
+        return (perf_counter() - start) / items
+
+
+async def gochan_merge(width: int, items: int) -> Seconds:
+    channels = [Chan[int]() for _ in range(width)]
+
+    async def produce(channel: Chan[int]) -> None:
+        for item in range(items // 2):
+            await channel.send(item)
+
+    with merge(*channels) as merged:
+        with contextlib.suppress(trio.WouldBlock):
+            merged.receive_nowait()
+        start = perf_counter()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(produce, channels[0])
+            nursery.start_soon(produce, channels[-1])
+            for _ in range(items):
+                await merged.receive()
+        return (perf_counter() - start) / items
+
+
 def on_trio(function: Callable[..., Awaitable[Seconds]], *arguments: int) -> Work:
     return partial(trio.run, function, *arguments)
 
@@ -236,6 +338,8 @@ def on_asyncio(function: Callable[..., Awaitable[Seconds]], *arguments: int) -> 
 
 WORK: dict[str, Work] = {
     "gochan 100": on_trio(gochan_pair, 100, 50_000),
+    "batches 1,000": on_trio(gochan_batches, 1000, 200_000),
+    "batches 100": on_trio(gochan_batches, 100, 200_000),
     "trio 100": on_trio(trio_pair, 100, 10_000),
     "asyncio 100": on_asyncio(asyncio_pair, 100, 50_000),
     "anyio 100": on_trio(anyio_pair, 100, 5_000),
@@ -248,8 +352,14 @@ WORK: dict[str, Work] = {
     "trio nowait": on_trio(trio_nowait, 100_000),
     "gochan select": on_trio(gochan_select, 10_000),
     "aiochan select": on_asyncio(aiochan_select, 5_000),
+    "gochan jobs": on_trio(gochan_jobs, 5_000),
+    "trio workers": on_trio(trio_workers, 5_000),
     "100 tasks": on_trio(gochan_crowd, 100, 30_000),
     "1,000 tasks": on_trio(gochan_crowd, 1_000, 30_000),
+    "selector 2": on_trio(gochan_selector, 2, 10_000),
+    "selector 1,000": on_trio(gochan_selector, 1_000, 10_000),
+    "merge 2": on_trio(gochan_merge, 2, 10_000),
+    "merge 1,000": on_trio(gochan_merge, 1_000, 10_000),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from typing import Any, Literal, assert_type
 
@@ -9,25 +10,34 @@ import trio
 
 import gochan
 from gochan import (
+    Batches,
     Case,
     Chan,
     ChanClosedError,
     ChanStatistics,
     Job,
     JobQueue,
+    MergedChan,
     Outcome,
+    Progress,
     ReceiveChan,
+    Refused,
+    Selector,
     SendChan,
     StopReport,
+    StuckJob,
+    Unsent,
     WaitGroup,
     after,
     at,
     default,
     every,
+    merge,
     open_job_queue,
     open_signal_chan,
     select,
     select_nowait,
+    stop_all,
     stop_on_signals,
 )
 from gochan.strategies import ADMIT, WAIT, Block, Refuse, Strategy, Verdict
@@ -70,6 +80,30 @@ async def ends(numbers: Chan[int]) -> None:
         assert_type(number, int)
     await trio.aclose_forcefully(of_trio_1)
     await trio.aclose_forcefully(of_trio_2)
+
+
+async def many(numbers: Chan[int]) -> None:
+    await numbers.send_many([1, 2])
+    await numbers.sender.send_many(n for n in (True, False))
+    await numbers.send_many(["one"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    unsent = Unsent([1, 2])
+    assert_type(unsent, Unsent[int])
+    assert_type(next(unsent), int)
+    await numbers.send_many(unsent)
+    assert_type(await numbers.receive_many(math.inf), list[int])
+    assert_type(await numbers.receiver.receive_many(2), list[int])
+    assert_type(numbers.receive_many_nowait(2), list[int])
+    batches = numbers.batches(2, linger=0.5)
+    assert_type(batches, Batches[int])
+    assert_type(batches.pending, list[int])
+    async for batch in batches:
+        assert_type(batch, list[int])
+    wider: Batches[object] = numbers.receiver.batches(2)
+    assert wider
+    try:
+        await numbers.send_many([1])
+    except (ChanClosedError, Refused) as error:
+        await numbers.send_many(error.unsent)
 
 
 def cases(numbers: Chan[int]) -> None:
@@ -120,6 +154,43 @@ async def a_select_by_name(numbers: Chan[int]) -> None:
     await select(numbers)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
+async def selectors(numbers: Chan[int], words: Chan[str], group: WaitGroup) -> None:
+    with Selector[str, int]() as selector:
+        assert_type(selector, Selector[str, int])
+        selector.add(numbers.on_receive(), "number")
+        selector.add(words.on_receive(), "word")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        selector.add(numbers.on_receive(), 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert_type(selector.remove("number"), bool)
+        assert_type(await selector.select(), tuple[str, int])
+        assert_type(selector.select_nowait(), tuple[str, int])
+        async for label, value in selector:
+            assert_type(label, str)
+            assert_type(value, int)
+    several = Selector[Chan[int], int | str | None](name="several")
+    several.add(numbers.on_receive(), numbers)
+    several.add(words.receiver.on_receive(), numbers)
+    several.add(group.on_done(), numbers)
+    async for client, something in several:
+        assert_type(client, Chan[int])
+        assert_type(something, int | str | None)
+    Selector[list[int], int]()  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
+
+
+async def merging(numbers: Chan[int], words: ReceiveChan[str]) -> None:
+    merged = merge(numbers, numbers.receiver)
+    assert_type(merged, MergedChan[int])
+    assert_type(await merged.receive(), int)
+    assert_type(merged.receive_nowait(), int)
+    async for number in merged:
+        assert_type(number, int)
+    of_trio: trio.abc.ReceiveChannel[int] = merged
+    await of_trio.aclose()
+    both: MergedChan[int | str] = merge(numbers, words)
+    async with both:
+        assert_type(await both.receive(), int | str)
+    merge(numbers.sender)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 async def others(group: WaitGroup) -> None:
     await group.wait()
     group.add()
@@ -147,9 +218,28 @@ async def queues() -> None:
         assert_type(results, AsyncIterator[Job[str, int]])
         async for ended in results:
             assert_type(ended, Job[str, int])
-        async with stop_on_signals(queue):
-            assert_type(await queue.stop(finish="queued"), StopReport)
+        async with stop_on_signals(queue, queue) as stop:
+            assert_type(await stop.wait(), tuple[StopReport, ...])
+            report = await queue.stop(finish="queued")
+            assert_type(report, StopReport)
+            assert_type(report.stuck, tuple[StuckJob, ...])
+            assert_type(queue.report, StopReport | None)
+        assert_type(await stop_all(queue, drain=1), tuple[StopReport, ...])
+        queue.stop_soon(grace=0)
+        assert_type(queue.running(), tuple[Job[str, int], ...])
+        assert_type(job.progressed, Progress | None)
+        job.progress("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await queue.submit(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def queues_with_hooks() -> None:
+    def see(job: Job[str, int]) -> None: ...
+
+    def see_other(job: Job[int, int]) -> None: ...
+
+    async with open_job_queue(length, on_start=see, on_end=print) as queue:
+        assert_type(queue, JobQueue[str, int])
+    open_job_queue(length, on_end=see_other)  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
 
 
 async def queues_with_an_instance() -> None:

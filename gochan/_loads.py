@@ -1,0 +1,239 @@
+"""Loads: jobs that come at certain moments, made up by chance or recorded."""
+
+# Theory of operation
+# -------------------
+# A load is a list of jobs that is the same for every strategy: when each comes, how long a
+# worker needs for it, how long its caller wants the answer. A scenario makes one out of a
+# seed; a record is read from lines of JSON. What is wrong with a record is said of its
+# line, and then there is no load.
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from random import Random
+from typing import Any, Final, NoReturn, TypeAlias, final
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One job of a load. Times are in seconds.
+
+    Attributes:
+        arrival: when it comes.
+        service: how long a worker needs for it.
+        patience: how long after its arrival somebody still wants the answer.
+        key: for strategies that group jobs.
+        priority: for strategies that look at it; the higher goes first.
+        payload: for strategies that look there.
+    """
+
+    arrival: float
+    service: float
+    patience: float = math.inf
+    key: Hashable = None
+    priority: int = 0
+    payload: Any = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BadPeriod:
+    """The time in which there is too much to do, from ``start`` until before ``end``."""
+
+    start: float
+    end: float
+    service: float
+    """What a worker needs for a job, in the mean."""
+    slowdown: float = 1.0
+    """How many times longer than usual it takes if it starts then."""
+
+    def __contains__(self, moment: float) -> bool:
+        return self.start <= moment < self.end
+
+    def possible(self, workers: int) -> float:
+        """Return how many jobs so many workers can do in that time."""
+        return workers * (self.end - self.start) / (self.service * self.slowdown)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Jobs, in the order in which they come."""
+
+    arrivals: tuple[Arrival, ...]
+    bad: BadPeriod | None = None
+
+
+# Made up
+
+
+Phase: TypeAlias = tuple[float, float]
+"""Seconds, and how many jobs come per second."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A kind of load: arrivals and services by chance, each independent of all others.
+
+    Attributes:
+        name: how it is called on the command line.
+        summary: what happens in it.
+        phases: how many jobs come, and for how long; gaps are exponential.
+        bad: which part is the bad one, and the mean service; services are exponential.
+        patience: of every caller, in seconds.
+        keys: how many keys there are. The second is half as frequent as the first, the third
+            a third as frequent, and so on.
+    """
+
+    name: str
+    summary: str
+    phases: tuple[Phase, ...]
+    bad: BadPeriod
+    patience: float = 1.0
+    keys: int = 8
+
+    def load(self, seed: int) -> Load:
+        """Return one load of this kind, for each seed always the same."""
+        chance, key_chance = Random(seed), Random(f"keys {seed}")
+        keys = [f"key-{number}" for number in range(1, self.keys + 1)]
+        weights = [*accumulate(1 / number for number in range(1, self.keys + 1))]
+        arrivals = []
+        begin = 0.0
+        for seconds, per_second in self.phases:
+            now, end = begin, begin + seconds
+            while (now := now + chance.expovariate(per_second)) <= end:
+                service = chance.expovariate(1 / self.bad.service)
+                (key,) = key_chance.choices(keys, cum_weights=weights)
+                arrivals.append(Arrival(now, service, self.patience, key))
+            begin = end
+        return Load(tuple(arrivals), self.bad)
+
+
+SCENARIOS: Final = (
+    Scenario(
+        "overload",
+        "28 jobs/s for 10 s, 80/s for 30 s, 28/s for 20 s",
+        phases=((10, 28), (30, 80), (20, 28)),
+        bad=BadPeriod(10, 40, service=0.1),
+    ),
+    Scenario(
+        "slow-workers",
+        "28 jobs/s for 60 s; from 10 s to 40 s, workers are 5 times slower",
+        phases=((60, 28),),
+        bad=BadPeriod(10, 40, service=0.1, slowdown=5),
+    ),
+)
+
+
+# Recorded
+
+
+class LoadError(ValueError):
+    """A record cannot be read; says which line of which file, and why."""
+
+
+def read_load(lines: Iterable[bytes], name: str, *, patience: float = math.inf) -> Load:
+    """Read a recorded load, one JSON object per line; empty lines are passed over.
+
+    The fields are those of `Arrival`; ``arrival`` and ``service`` must be there. Jobs can stand
+    in any order, such as that in which they ended; those that came at the same moment
+    keep theirs.
+
+    Args:
+        lines: what to read.
+        name: of the file, for errors.
+        patience: of callers whose job does not say it.
+
+    Raises:
+        LoadError: a line is wrong, or there is none.
+    """
+    arrivals = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                arrivals.append(_read(line, patience))
+            except (ValueError, RecursionError) as error:
+                raise LoadError(f"{name}, line {number}: {error}") from None
+    if not arrivals:
+        raise LoadError(f"{name}: there is no job in it")
+    return Load(tuple(sorted(arrivals, key=lambda one: one.arrival)))
+
+
+def _read(line: bytes, patience: float) -> Arrival:
+    """Return the job that a line stands for."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8: {error}") from None
+    try:
+        fields = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error.msg}, at column {error.colno}") from None
+    if not isinstance(fields, dict):
+        raise ValueError("it is not a JSON object, as in " + _EXAMPLE)
+    for name in fields:
+        if name not in Arrival.__slots__:
+            known = ", ".join(Arrival.__slots__)
+            raise ValueError(f"{name!r} is no field of a job; known are {known}")
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return Arrival(
+        arrival=_seconds(fields, "arrival"),
+        service=_seconds(fields, "service"),
+        patience=_seconds(fields, "patience") if "patience" in fields else patience,
+        key=_key(fields.get("key")),
+        priority=_priority(fields.get("priority", 0)),
+        payload=fields.get("payload"),
+    )
+
+
+_EXAMPLE: Final = '{"arrival": 0.25, "service": 0.1}'
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping, unless a name stands there twice."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(f"{name!r} is given twice")
+        fields[name] = value
+    return fields
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number that JSON knows")
+
+
+def _seconds(fields: Mapping[str, Any], name: str) -> float:
+    if name not in fields:
+        raise ValueError(f"{name!r} is missing")
+    value = fields[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name!r} must be a number of seconds, not {json.dumps(value)}")
+    if value < 0:
+        raise ValueError(f"{name!r} must be >= 0, not {value!r}")
+    if value > _LONGEST:
+        raise ValueError(f"{name!r} must be at most {_LONGEST:g}, not {value!r}")
+    return float(value)
+
+
+# Beyond that, moments can no longer be told apart to the microsecond.
+_LONGEST: Final = 1e10
+
+
+def _key(value: Any) -> Hashable:
+    if isinstance(value, (list, dict)):
+        raise ValueError(f"'key' must be a string or a number, not {json.dumps(value)}")
+    key: Hashable = value
+    return key
+
+
+def _priority(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"'priority' must be a whole number, not {json.dumps(value)}")
+    return value

@@ -1,0 +1,98 @@
+"""CoDel: when the queue no longer empties, short waits only, and the newest first."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TypeVar, final
+
+from gochan.strategies import ADMIT, Empty, Strategy, Verdict
+
+from ._numbers import check_number
+
+T = TypeVar("T")
+
+
+@final
+class CoDel(Strategy[T]):
+    """Give up what has waited too long, so that workers only start what is still wanted.
+
+    As long as the queue is empty now and then, an item may wait for half of ``patience``,
+    and the oldest goes first. If it was last empty longer ago than that, it is overloaded:
+    an item that comes now may wait for a tenth of ``patience``, and the newest goes first.
+    What is allowed to an item is fixed when it comes. Nothing has to be tuned to the
+    speed of the workers.
+
+    Items that have waited too long are given up, with the reason ``"waited"``, when the next
+    item comes or goes. While it is full, the oldest makes room, with the reason ``"oldest"``.
+    Senders never wait and are never refused. The time matters, so it works only in a run.
+
+    Source: B. Maurer, "Fail at Scale", ACM Queue 13 (8), 2015: "controlled delay" and "adaptive
+    LIFO", with N = ``patience`` / 2 and M = N / 5. The drops of RFC 8289, from which it has the
+    name, are spaced for senders who slow down when they lose a packet; jobs do not.
+
+    Args:
+        patience: seconds for which whoever sent an item wants its result, > 0.
+        capacity: how many items may wait, at least 1. It bounds the memory, not the delay.
+        lifo: whether the newest goes first while it is overloaded.
+    """
+
+    def __init__(self, patience: float, *, capacity: int | float = 1000, lifo: bool = True) -> None:
+        super().__init__(capacity)
+        if self.capacity < 1:
+            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
+        if not isinstance(lifo, bool):
+            raise TypeError(f"lifo must be True or False, not {lifo!r}")
+        self._long = check_number("patience", patience, above=0) / 2
+        self._short = self._long / 5
+        self._lifo = lifo
+        self._last_empty = 0.0  # when the queue was, as far as it shows when an item comes
+        self._until: deque[float] = deque()  # how long each of the items may wait
+
+    def _overloaded(self, now: float) -> bool:
+        return now - self._last_empty > self._long
+
+    def _shed(self, now: float) -> None:
+        """Give up the oldest items, as far as they have waited too long."""
+        while self._until and self._until[0] < now:
+            self._until.popleft()
+            self.drop(self.items.popleft(), "waited")
+
+    def offer(self, item: T, now: float) -> Verdict:
+        """Take ``item`` in, always."""
+        if not self.items:
+            self._last_empty = now
+        self._shed(now)
+        if len(self.items) >= self.capacity:
+            self._until.popleft()
+            self.drop(self.items.popleft(), "oldest")
+        self.items.append(item)
+        self._until.append(now + (self._short if self._overloaded(now) else self._long))
+        return ADMIT
+
+    def take(self, now: float) -> T:
+        self._shed(now)
+        while self.items:
+            if self._lifo and self._overloaded(now):
+                item, until = self.items.pop(), self._until.pop()
+            else:
+                item, until = self.items.popleft(), self._until.popleft()
+            if until >= now:
+                return item
+            self.drop(item, "waited")
+        raise Empty
+
+    def next_change(self, now: float) -> None:
+        """Return ``None``: time alone lets nothing in or out, but the time does matter."""
+
+    def remove(self, item: T) -> bool:
+        for index, waiting in enumerate(self.items):
+            if waiting is item:
+                del self.items[index], self._until[index]
+                return True
+        return False
+
+    def take_all(self, now: float) -> Iterator[T]:
+        while self.items:
+            self._until.popleft()
+            yield self.items.popleft()

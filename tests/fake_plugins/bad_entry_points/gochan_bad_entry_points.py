@@ -1,0 +1,1 @@
+"""A plugin that is fine, if only it could be found."""

@@ -1,0 +1,1 @@
+"""A plugin whose entry point is not written as one."""
