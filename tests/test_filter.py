@@ -57,6 +57,26 @@ def test_every_filter_of_a_chain_is_asked() -> None:
     assert drops == [(12, "large")] * 2
 
 
+def test_a_filter_can_have_another_default() -> None:
+    """An order may follow nevertheless."""
+
+    class Wide(Filter[int]):
+        def __init__(self) -> None:
+            super().__init__(default=7)
+
+    assert Wide().capacity == 7
+    assert (Wide() | Block(3)).capacity == 3
+
+
+def test_a_chain_spares_what_its_order_spares() -> None:
+    """Through all filters."""
+    chain = Even() | Small() | Block(5)
+    assert chain.spare() is None
+    chain.offer(4, 0.0)
+    chain.offer(2, 0.0)
+    assert chain.spare() == 4
+
+
 def test_a_chain_hands_back_what_its_order_hands_back() -> None:
     """The filters pass the question on."""
     channel = Chan[int](strategy=Even() | PriorityCancel(5))
@@ -236,6 +256,8 @@ def test_drain_takes_what_is_held_back() -> None:
         ("tenant", SimpleNamespace(tenant="a"), "a"),
         ("tenant", {"tenant": "a"}, "a"),
         ("tenant", SimpleNamespace(payload={"tenant": "a"}), "a"),
+        ("tenant", SimpleNamespace(tenant=None, payload={"tenant": "a"}), None),
+        ("keys", {"keys": "a"}, "a"),
         ("tenant", SimpleNamespace(payload=SimpleNamespace(tenant="a")), "a"),
         (len, "four", 4),
         (len, SimpleNamespace(payload="four"), 4),

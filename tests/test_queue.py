@@ -33,6 +33,7 @@ from gochan.strategies import (
     Block,
     DropOnFull,
     Empty,
+    Filter,
     PriorityCancel,
     Refuse,
     Strategy,
@@ -1332,6 +1333,24 @@ async def test_a_close_that_hands_back_reaches_jobs_in_the_hands_of_workers(
             jobs = [queue.submit_nowait(sleep(1)) for _ in range(3)]
             queue.close()
         assert kinds(*jobs) == [kind] * 3
+
+
+async def test_a_close_that_only_listens_hands_nothing_back(autojump_clock: MockClock) -> None:
+    """Whether jobs in the hands of workers are handed back, too, is said by the strategy."""
+
+    class Listening(Strategy[Any]):
+        def close(self) -> list[Any]:
+            return []
+
+    for listening in (Listening(9), Filter[Any]() | Listening(9)):
+        async with open_audited(workers=2, strategy=listening) as queue:
+            jobs = [queue.submit_nowait(sleep(1)) for _ in range(2)]
+            queue.close()
+        assert kinds(*jobs) == ["done"] * 2
+    async with open_audited(workers=2, strategy=Filter[Any]() | PriorityCancel(9)) as queue:
+        jobs = [queue.submit_nowait(sleep(1)) for _ in range(3)]
+        queue.close()
+    assert kinds(*jobs) == ["handed_back"] * 3
 
 
 async def test_no_job_starts_after_the_queue_was_cancelled(autojump_clock: MockClock) -> None:

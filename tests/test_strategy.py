@@ -121,6 +121,26 @@ def test_taking_all_gives_up_in_the_end() -> None:
     assert later.asked == 1000
 
 
+def test_the_oldest_can_be_spared_best() -> None:
+    """If it can be removed; nothing has happened to it yet."""
+
+    class Newest(Strategy[int]):
+        def take(self, now: float) -> int:
+            return self.items.pop()
+
+    class NewestOrRemoved(Newest):
+        def remove(self, item: int) -> bool:
+            return False
+
+    for kind, spared in ((Strategy, 3), (Newest, None), (NewestOrRemoved, 3)):
+        strategy: Strategy[int] = kind(9)
+        assert strategy.spare() is None
+        for item in (3, 4):
+            strategy.offer(item, 0.0)
+        assert strategy.spare() == spared
+        assert len(strategy) == 2
+
+
 def test_length_is_the_number_of_waiting_items() -> None:
     """It follows ``items``, whoever changes that."""
     strategy = filled(3)

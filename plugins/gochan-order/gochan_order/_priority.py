@@ -120,7 +120,7 @@ class Priority(Strategy[T]):
     def _worst_first(self) -> _Heap[T]:
         """Return the other heap, with what waits on top."""
         if self._worst is None:
-            self._worst = [(-rank, -arrival, cell) for rank, arrival, cell in self._best if cell]
+            self._worst = [(-rank, -arrival, cell) for rank, arrival, cell in self._best]
             heapify(self._worst)
         while not self._worst[0][2]:
             heappop(self._worst)
@@ -147,6 +147,7 @@ class Priority(Strategy[T]):
 
     def check(self) -> None:
         """Assert that both heaps hold what waits, and few empty cells. For tests."""
+        assert self._waiting or self._worst is None
         for heap in (self._best, self._worst or self._best):
             assert sum(len(cell) for _, _, cell in heap) == len(self)
             assert len(heap) <= 2 * len(self) + _FEW

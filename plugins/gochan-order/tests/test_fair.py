@@ -102,6 +102,18 @@ def test_of_keys_that_have_the_same_the_one_that_was_served_last_makes_room() ->
     assert drops == [("a1", "fair share")]
 
 
+def test_a_refusal_says_when_to_try_again() -> None:
+    """By what all keys together have finished lately."""
+    strategy = Fair[str](letter, capacity=2)
+    for number in range(20):
+        strategy.offer(f"{'ab'[number % 2]}{number}", number / 4)
+        strategy.finished(strategy.take(0.0), number / 4, waited=0.0, ran=0.25, ok=True)
+    strategy.offer("a1", 5.0)
+    strategy.offer("a2", 5.0)
+    assert strategy.offer("a3", 5.0) == Refuse("full", 0.75)
+    assert strategy.retry_after(5.0) == 0.75
+
+
 @pytest.mark.parametrize("behind", [None, "lifo", "priority", "fair", "filter"])
 def test_any_order_can_say_what_it_spares(behind: str | None) -> None:
     """The oldest, or what is worth least to it."""

@@ -250,6 +250,28 @@ def test_drain_gives_all_by_the_time_at_which_they_were_due() -> None:
     assert len(strategy) == 0
 
 
+def test_whoever_is_removed_changes_nothing_for_the_others() -> None:
+    """The next change is still that of the first of them."""
+    strategy = Coalesce[str](letter, debounce=10.0)
+    items = {key: f"{key}1" for key in "abcdefg"}
+    for now, item in enumerate(items.values()):
+        strategy.offer(item, float(now))
+    strategy.offer("a2", 6.5)
+    assert strategy.next_change(6.5) == 11.0
+    for removed, change in (("b", 12.0), ("d", 12.0), ("c", 14.0)):
+        assert strategy.remove(items[removed])
+        assert strategy.next_change(6.5) == change
+        strategy.check()
+
+
+def test_it_learns_how_fast_the_work_goes() -> None:
+    """As every strategy does."""
+    strategy = Coalesce[str](letter)
+    for now in range(3):
+        strategy.finished("a", float(now), waited=0.0, ran=0.5, ok=True)
+    assert strategy.retry_after(3.0) == 0.5
+
+
 def test_it_spares_the_key_that_has_waited_longest() -> None:
     """If it has to spare one, as behind a filter that shares out the room."""
     strategy = Coalesce[str](letter)
