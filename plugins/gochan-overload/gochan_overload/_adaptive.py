@@ -93,7 +93,7 @@ class Adaptive(Filter[T]):
     def take(self, now: float) -> T:
         if self._in_work >= self.limit:
             raise Empty
-        item = super().take(now)
+        item = self.inner.take(now)
         self._in_work += 1
         return item
 

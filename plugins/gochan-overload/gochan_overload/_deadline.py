@@ -68,7 +68,7 @@ class Deadline(Filter[T]):
     def offer(self, item: T, now: float) -> Verdict:
         deadline = now + self._patience(item)
         before = len(self.dropped)
-        verdict = super().offer(item, now)
+        verdict = self.inner.offer(item, now)
         if verdict is ADMIT:
             self._waiting.setdefault(id(item), []).append((now, deadline))
         self._forget_dropped(before)
@@ -78,7 +78,7 @@ class Deadline(Filter[T]):
         while True:
             before = len(self.dropped)
             try:
-                item = super().take(now)
+                item = self.inner.take(now)
             finally:
                 self._forget_dropped(before)
             came, deadline = self._forget(item)

@@ -72,7 +72,7 @@ class Rate(Filter[T]):
                 return Refuse("rate", _seconds_until(earliest, now))
             self._next = earliest
             return WAIT
-        verdict = super().offer(item, now)
+        verdict = self.inner.offer(item, now)
         if verdict is ADMIT:
             self._come[key] = since, count + 1
             self._forget(now)
