@@ -23,7 +23,10 @@ def gochan_strategies() -> Iterable[StrategySpec]:
     """Offer the strategies by their names."""
     at_once = frozenset({Promise.BOUNDED, Promise.NEVER_WAITS})
     yield StrategySpec(
-        "fair", Fair, "keys take turns; a filter", at_once | {Promise.FAIR, Promise.NO_STARVATION}
+        "fair",
+        Fair,
+        "keys take turns, so that none crowds out the others",
+        at_once | {Promise.FAIR, Promise.NO_STARVATION},
     )
     yield StrategySpec("lifo", Lifo, "the newest goes first", at_once | {Promise.LIFO})
     yield StrategySpec(
