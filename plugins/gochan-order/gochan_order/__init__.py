@@ -13,10 +13,6 @@ from ._priority import Priority
 
 __all__ = ["Fair", "Lifo", "Priority"]
 
-for _name in __all__:
-    globals()[_name].__module__ = __name__
-del _name
-
 
 @hookimpl
 def gochan_strategies() -> Iterable[StrategySpec]:

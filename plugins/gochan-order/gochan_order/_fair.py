@@ -107,9 +107,9 @@ class Fair(Filter[T]):
             self._count(queue)
         if verdict is WAIT:
             return Refuse("full", queue.strategy.retry_after(now))
-        if longest is not None and spared is not None and self._waiting > self._capacity:
-            if longest.strategy.remove(spared):
-                self.drop(spared, "fair share")
+        over = self._waiting > self._capacity
+        if longest is not None and spared is not None and over and longest.strategy.remove(spared):
+            self.drop(spared, "fair share")
             self._count(longest)
         return verdict
 

@@ -33,7 +33,6 @@ def test_all_are_found_by_their_names() -> None:
         strategy = gochan.strategy(text)
         assert type(strategy) is specs[text.partition("(")[0]].factory
         assert strategy.capacity == 3
-    assert f"{Lifo.__module__}.{Lifo.__name__}" == "gochan_order.Lifo"
 
 
 async def test_the_newest_goes_first() -> None:
