@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 import trio
 
 from ._errors import ChanClosedError, EndOfChannel, Refused
-from ._filter import Filter, overrides
+from ._filter import overrides, plain_order
 from ._pacing import OUTSIDE
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy
 from ._waiting import NOTHING, Nothing, Role, first
@@ -62,10 +62,10 @@ class Keeper(Generic[T]):
     """Asks one strategy on behalf of one channel."""
 
     __slots__ = (
-        "_counts",
         "_front",
         "_handed_back",
         "_picky",
+        "_plain",
         "_time",
         "_times_offer",
         "_times_take",
@@ -104,8 +104,7 @@ class Keeper(Generic[T]):
         # Whether the moment may matter to it; finding out costs as much as all else here.
         self._times_offer = self.timed or self._picky
         self._times_take = self.timed or overrides(strategy, "take")
-        # Whether what it holds can be counted without asking it.
-        self._counts = not overrides(strategy, "__len__") and not isinstance(strategy, Filter)
+        self._plain = plain_order(strategy)
         # When it was asked last: in one operation always at the same moment, or it could say
         # "not yet" a moment before the change, and "no change to come" a moment after.
         self._time = 0.0
@@ -139,7 +138,7 @@ class Keeper(Generic[T]):
             self._look_at_clock()
         if not self._offer(value):
             return False
-        used = len(self.strategy.items) if self._counts else len(self)
+        used = len(self) if self._plain is None else len(self._plain.items)
         if used > channel._peak:
             channel._peak = used
         return True

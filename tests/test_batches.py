@@ -300,6 +300,24 @@ async def test_it_goes_to_the_end_of_the_line(new: New) -> None:
     assert received == ["z", "a1", "b1", "c1", "d1", "b2", "c2", "b3", "b4"]
 
 
+@pytest.mark.parametrize("most", [2, 3, 5, 8, 99])
+@pytest.mark.parametrize("capacity", [0, 1, 3])
+async def test_those_who_send_many_take_turns(capacity: int, most: int) -> None:
+    """Also when a receiver takes a lot in one step."""
+    channel = Chan[Any](capacity)
+    for number in range(capacity):
+        channel.send_nowait(number)
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, channel.send_many, ["a1", "a2", "a3"])
+        await line_up(nursery, channel.send_many, ["b1", "b2", "b3", "b4", "b5"])
+        await line_up(nursery, select, channel.on_send("c1"))
+        received: list[Any] = []
+        while len(received) < capacity + 9:
+            received += channel.receive_many_nowait(most)
+            channel.check()
+    assert received[capacity:] == ["a1", "b1", "c1", "a2", "b2", "a3", "b3", "b4", "b5"]
+
+
 async def test_many_meet_many() -> None:
     """What waits to be sent is received at once, also without any buffer."""
     channel = Chan[int]()
@@ -388,6 +406,15 @@ async def test_cancelled_it_leaves_what_was_not_sent(new: New, taken: int, kind:
     async with waiting(channel.send_many, unsent):
         received += await channel.receive_many(1)
     assert received + channel.drain() + list(unsent) == [*range(6)]
+
+
+async def test_cancelled_again_it_leaves_the_same() -> None:
+    """In the same order, whoever has taken out how many of them."""
+    unsent = Unsent([*range(9)])
+    for channel in (Chan[int](1), new_with_block(1), Chan[int](1)):
+        async with waiting(channel.send_many, unsent):
+            pass
+    assert list(unsent) == [*range(3, 9)]
 
 
 async def test_cancelled_at_once_it_has_read_nothing(new: New) -> None:
@@ -657,31 +684,23 @@ async def test_a_batch_that_is_overdue_is_what_there_is(
     assert await anext(batches) == [6]
 
 
-async def test_a_cancelled_turn_is_cancelled_though_its_time_is_over(
+async def test_a_cancelled_turn_is_cancelled_though_its_batch_is_due_or_full(
     new: New, autojump_clock: MockClock
 ) -> None:
-    """Its own deadline does not swallow the cancellation of others."""
+    """Neither its own deadline nor what is there hides a cancellation by others."""
     channel = filled(new, [0])
     batches = channel.batches(2, linger=1)
-    for seconds in (1, 0, 5, 0):
-        with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:
+    for seconds in (0.5, 0, 0.1, 0, 5, 0):
+        with trio.CancelScope() as scope:
+            scope.deadline = trio.current_time() + seconds if seconds < 5 else math.inf
+            scope.cancel() if not seconds else None
             if seconds == 5:
-                break
-            await anext(batches)
-        if scope.cancelled_caught:
-            assert batches.pending == [0]
-            with trio.CancelScope() as again:
-                again.cancel()
+                channel.send_nowait(1)
+                await trio.sleep(seconds)
+            else:
                 await anext(batches)
-            assert again.cancelled_caught
-            assert batches.pending == [0]
-        else:
-            channel.send_nowait(0)
-    batches = channel.batches(2, linger=1)
-    channel.close()
-    channel.drain()
-    with pytest.raises(StopAsyncIteration):
-        await anext(batches)
+        assert batches.pending == [0]
+    assert await anext(batches) == [0, 1]
 
 
 @pytest.mark.parametrize("abandon", [False, True])
@@ -888,6 +907,11 @@ async def test_if_on_drop_raises_it_is_plain_what_was_sent(error: type[Exception
     assert error is ZeroDivisionError or list(raised.unsent) == []
     assert list(unsent) == [3, 4]
     assert channel.drain() == [1, 2]
+    # One that was to wait is.
+    channel, unsent = Chan[int](strategy=MakesRoom(2), on_drop=fail), Unsent([*range(5)])
+    raised = await expect(error, channel.send_many, unsent)
+    assert error is ZeroDivisionError or list(raised.unsent) == []
+    assert list(unsent) == [2, 3, 4]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, ChanClosedError])

@@ -12,10 +12,11 @@ from typing import Any, TypeAlias
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from gochan import Chan, WaitGroup, default, select, select_nowait
 
-pytestmark = pytest.mark.usefixtures("both_modes", "autojump_clock")
+pytestmark = pytest.mark.usefixtures("both_modes")
 
 # The sieve: a daisy chain of filters, one for each prime found so far.
 
@@ -48,7 +49,9 @@ async def primes_below(limit: int, capacity: float) -> list[int]:
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 7, inf])
-async def test_a_daisy_chain_of_filters_sieves_primes(capacity: float) -> None:
+async def test_a_daisy_chain_of_filters_sieves_primes(
+    capacity: float, autojump_clock: MockClock
+) -> None:
     """Go's prime sieve; it ends when its numbers do, as the close travels down the chain."""
     with trio.fail_after(1):
         primes = await primes_below(200, capacity)
@@ -187,7 +190,9 @@ def alternating_harmonic() -> Iterable[Fraction]:
     ],
 )
 async def test_power_series_are_computed_by_tasks_that_ask_each_other(
-    program: Callable[[Start], Series], coefficient: Callable[[int], int | Fraction]
+    program: Callable[[Start], Series],
+    coefficient: Callable[[int], int | Fraction],
+    autojump_clock: MockClock,
 ) -> None:
     """Selects with cases that come and go, tasks that start tasks, and a loop of channels."""
     async with trio.open_nursery() as nursery:
@@ -202,7 +207,7 @@ async def test_power_series_are_computed_by_tasks_that_ask_each_other(
 # Many tasks
 
 
-async def test_a_chain_of_five_thousand_tasks_passes_one_token() -> None:
+async def test_a_chain_of_five_thousand_tasks_passes_one_token(autojump_clock: MockClock) -> None:
     """Every task adds one and passes it on; all of them end."""
 
     async def pass_on(right: Chan[int], left: Chan[int]) -> None:
@@ -219,7 +224,9 @@ async def test_a_chain_of_five_thousand_tasks_passes_one_token() -> None:
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 100])
-async def test_many_consumers_share_a_queue_and_lose_nothing(capacity: int) -> None:
+async def test_many_consumers_share_a_queue_and_lose_nothing(
+    capacity: int, autojump_clock: MockClock
+) -> None:
     """Go's test with 23 consumers: each item goes to one, and a wait group ends the results."""
     queue, results = Chan[int](capacity), Chan[int](capacity)
     working = WaitGroup()
@@ -250,7 +257,9 @@ async def test_many_consumers_share_a_queue_and_lose_nothing(capacity: int) -> N
     assert sorted(consumed) == sorted(items)
 
 
-async def test_a_server_answers_through_the_channel_that_came_with_the_question() -> None:
+async def test_a_server_answers_through_the_channel_that_came_with_the_question(
+    autojump_clock: MockClock,
+) -> None:
     """Channels are values: each client sends the one on which it waits for its answer."""
     questions = Chan[tuple[int, Chan[int]]]()
     answers = {}
@@ -279,7 +288,7 @@ async def test_a_server_answers_through_the_channel_that_came_with_the_question(
 # Select under stress
 
 
-async def test_a_task_is_an_elastic_buffer_between_two_channels() -> None:
+async def test_a_task_is_an_elastic_buffer_between_two_channels(autojump_clock: MockClock) -> None:
     """Cases that come and go: it receives while there is more, sends while it has some."""
     source, out = Chan[int](), Chan[int]()
 
@@ -309,7 +318,9 @@ async def test_a_task_is_an_elastic_buffer_between_two_channels() -> None:
 
 
 @pytest.mark.parametrize("philosophers", [2, 5, 31])
-async def test_philosophers_dine_and_none_starves(philosophers: int) -> None:
+async def test_philosophers_dine_and_none_starves(
+    philosophers: int, autojump_clock: MockClock
+) -> None:
     """A fork is a channel that holds it; two neighbours never eat at the same time."""
     forks = [Chan[None](1) for _ in range(philosophers)]
     eating: set[int] = set()

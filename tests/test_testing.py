@@ -347,13 +347,10 @@ every_good_one = pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
 
 
 @every_good_one
-@pytest.mark.parametrize("seed", [0, 1])
-def test_good_strategies_pass(
-    good: tuple[Callable[[], Strategy[Any]], set[Promise]], seed: int
-) -> None:
+def test_good_strategies_pass(good: tuple[Callable[[], Strategy[Any]], set[Promise]]) -> None:
     """Nothing is said about what keeps the rules, the built-in ones first of all."""
     factory, promises = good
-    check_strategy(factory, promises, seed=seed)
+    check_strategy(factory, promises)
 
 
 @every_good_one
@@ -369,7 +366,7 @@ def test_good_strategies_pass_the_machine(
         def factory(self) -> Strategy[Any]:
             return factory()
 
-    run(Machine, max_examples=10)
+    run(Machine, max_examples=5)
 
 
 @pytest.mark.parametrize(

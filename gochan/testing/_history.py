@@ -27,7 +27,7 @@ _WEIGHTS: Final[dict[Deed, int]] = {
     "remove": 1,
     "remove_another": 1,
 }
-_ALWAYS: Final = {"offer", "take"}
+_ALWAYS: Final[set[Deed]] = {"offer", "take"}
 
 
 @final
@@ -51,12 +51,13 @@ def histories(subject: Subject, count: int, seed: int | str) -> Iterator[History
 def _history(
     dice: Random, length: int, capacity: int | float, promises: frozenset[Promise]
 ) -> History:
-    deeds = [deed for deed in _WEIGHTS if deed in _ALWAYS or dice.random() < 0.6]
-    drawn = dice.choices(deeds, [_WEIGHTS[deed] for deed in deeds], k=length)
+    deeds: list[Deed] = [deed for deed in _WEIGHTS if deed in _ALWAYS or dice.random() < 0.6]
+    drawn: list[Deed] = dice.choices(deeds, [_WEIGHTS[deed] for deed in deeds], k=length)
     if dice.random() < 0.3:
         drawn.insert(dice.randrange(length // 2, length + 1), "close")
     if 4 < capacity <= 1000 and dice.random() < 0.1:  # or else it would never be full
-        drawn[:0] = ["offer"] * (int(capacity) + 1)
+        fill: list[Deed] = ["offer"] * (int(capacity) + 1)
+        drawn = fill + drawn
     ending: Deed = dice.choice(("run_out", "run_out", "drain"))
     if Promise.NO_STARVATION in promises and dice.random() < 0.1:
         ending = "starve"

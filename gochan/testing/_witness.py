@@ -22,14 +22,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from typing import Any, Final, NoReturn, final
 
-from .._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, check_capacity
+from .._strategy import ADMIT, WAIT, Empty, Promise, Strategy
 from ._books import Books
-from ._items import Item, Touched, any_item, rival
+from ._items import Item, any_item, rival
 from ._promises import OF_ORDER, Entry, Turns
+from ._questions import Questions, is_reason
 from ._rules import Rule
 
 # How often in a row the time may be moved on without anything coming out, and how often of
@@ -51,6 +52,7 @@ class Witness:
     ) -> None:
         self.strategy = strategy
         self.books = Books(strategy, start)
+        self._questions = Questions(strategy, self.books)
         self.running: list[Entry] = []
         self.line: list[Entry] = []  # those who were told to wait
         self.closed = False
@@ -65,6 +67,10 @@ class Witness:
     def now(self) -> float:
         """The time, in seconds."""
         return self.books.now
+
+    def length(self) -> int:
+        """Ask for the length."""
+        return self._questions.length()
 
     # Steps. The number chooses among what there is.
 
@@ -88,7 +94,7 @@ class Witness:
         """Take an item; return whether there was one to take now."""
         self.books.asked("take()")
         try:
-            item = self._ask("take", self.now)
+            item = self._questions.ask("take", self.now)
         except Empty:
             self.books.answered("raised Empty")
             self._collect_drops()
@@ -121,7 +127,7 @@ class Witness:
             ran = 0.0
         entry.state = "finished"
         self.books.asked(f"finished({entry}, waited={waited:.4g}, ran={ran:.4g}, ok={ok})")
-        self._ask("finished", entry.item, self.now, waited=waited, ran=ran, ok=ok)
+        self._questions.ask("finished", entry.item, self.now, waited=waited, ran=ran, ok=ok)
         self._not_before.clear()
         self._collect_drops()
         self._look()
@@ -147,8 +153,8 @@ class Witness:
 
     def pass_to_change(self, number: int = 0) -> None:
         """Let time go on to the moment of the next change, or half of it, and ask again."""
-        if self._change_to_come():
-            moment = self._next_change() or 0.0
+        if self._questions.change_to_come():
+            moment = self._questions.next_change() or 0.0
             self._go_to(self.now + (moment - self.now) / 2 if number % 2 else moment)
             self._ask_again()
 
@@ -166,7 +172,7 @@ class Witness:
         self.closed = True
         self.line.clear()
         self.books.asked("close()")
-        handed_back = self._ask("close")
+        handed_back = self._questions.ask("close")
         self._not_before.clear()
         if not isinstance(handed_back, list):
             self.books.fail(Rule.CLOSE, f"close() returned {handed_back!r}, which is not a list")
@@ -175,11 +181,11 @@ class Witness:
         for item in handed_back:
             self.books.leave(self.books.recognize(item, "handed back"), "handed back")
         self._collect_drops()
-        if self._counting and self.length() > len(self.books.waiting):
+        if self._counting and self._questions.length() > len(self.books.waiting):
             self.books.fail(
                 Rule.CLOSE,
                 f"It handed back {len(handed_back)}, so {len(self.books.waiting)} should be left, "
-                f"but its length is {self.length()}",
+                f"but its length is {self._questions.length()}",
             )
         self._look()
 
@@ -189,7 +195,7 @@ class Witness:
         """Close and take everything back, as `gochan.Chan.drain` does."""
         self.close()
         self.books.asked("take_all()")
-        for item in self._take_all():
+        for item in self._questions.take_all():
             self.books.answered(f"gave {self.books.describe(item)}")
             self.running.append(self.books.recognize(item, "gave out"))
             self.books.leave(self.running[-1], "taken")
@@ -212,13 +218,13 @@ class Witness:
                 patience = _PATIENCE
             elif self._let_in():
                 pass
-            elif self.running and (working_first or not self._change_to_come()):
+            elif self.running and (working_first or not self._questions.change_to_come()):
                 self.finish(number)
                 number += 1
             elif not (self.books.waiting or self.line or self.running):
                 break
-            elif patience and self._change_to_come():
-                self._go_to(self._next_change() or 0.0)
+            elif patience and self._questions.change_to_come():
+                self._go_to(self._questions.next_change() or 0.0)
                 patience -= 1
                 if patience < _LEAPS:
                     self._go_to(self.now + 2.0 ** (_LEAPS - patience))
@@ -260,47 +266,12 @@ class Witness:
             )
         self.run_out(number)
 
-    # Asking
-
-    def _ask(self, question: str, *args: Any, **options: Any) -> Any:
-        """Return the answer; there has to be one, but for Empty from `Strategy.take`."""
-        try:
-            return getattr(self.strategy, question)(*args, **options)
-        except Exception as error:
-            if question == "take" and isinstance(error, Empty):
-                raise
-            self._raised(question, error)
-
-    def _take_all(self) -> Iterator[Any]:
-        try:
-            yield from self.strategy.take_all(self.now)
-        except Exception as error:
-            self._raised("take_all", error)
-
-    def length(self) -> int:
-        """Ask for the length."""
-        try:
-            return len(self.strategy)
-        except Exception as error:
-            self._raised("len", error)
-
-    def _raised(self, question: str, error: Exception) -> NoReturn:
-        if isinstance(error, Touched):
-            self.books.fail(
-                Rule.ANY_ITEM,
-                f"{question} took an item and {error}. Items may be equal, or may not allow "
-                "that: tell them apart with 'is', or by their places",
-                error,
-            )
-        told = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
-        if question == "take" and not self.books.waiting:
-            self.books.fail(Rule.EMPTY, f"Nothing waits, and take raised {told}", error)
-        self.books.fail(Rule.NO_ERRORS, f"{question} raised {told}", error)
+    # What the steps have in common
 
     def _offer(self, entry: Entry) -> None:
         asked = f"offer({entry})"
         self.books.asked(f"offer({self.books.present(entry)})")
-        verdict = self._ask("offer", entry.item, self.now)
+        verdict = self._questions.ask("offer", entry.item, self.now)
         self.books.answered(f"said {verdict!r}")
         if entry in self.line and verdict is not WAIT:
             self.line.remove(entry)
@@ -316,7 +287,7 @@ class Witness:
         if verdict is WAIT:
             self._wait(entry, asked)
         else:
-            self._check_refusal(entry, verdict)
+            self._questions.check_refusal(entry, verdict)
         self._collect_drops()
         self._look(entry)
 
@@ -327,33 +298,17 @@ class Witness:
             self.line.append(entry)
         self._not_now(asked)
 
-    def _check_refusal(self, entry: Entry, verdict: Any) -> None:
-        if not isinstance(verdict, Refuse):
-            self.books.fail(Rule.VERDICT, f"offer({entry}) returned {verdict!r}")
-        if not _is_reason(verdict.reason):
-            self.books.fail(
-                Rule.VERDICT,
-                f"It refused {entry} with the reason {verdict.reason!r}; that has to be a str, "
-                "and not empty",
-            )
-        if verdict.retry_after is not None and not _is_wait(verdict.retry_after):
-            self.books.fail(
-                Rule.VERDICT,
-                f"It refused {entry} with retry_after={verdict.retry_after!r}; that has to be "
-                "None, or in seconds, finite and >= 0",
-            )
-
     def _check_bound(self) -> None:
-        if Promise.BOUNDED in self._promises and self.length() > self.strategy.capacity:
+        if Promise.BOUNDED in self._promises and self._questions.length() > self.strategy.capacity:
             self.books.fail(
                 Promise.BOUNDED,
-                f"{self.length()} wait, though its capacity is {self.strategy.capacity}",
+                f"{self._questions.length()} wait, though its capacity is {self.strategy.capacity}",
             )
 
     def _remove(self, entry: Entry) -> None:
-        waits, before = self.books.waits(entry.item), self.length()
+        waits, before = self.books.waits(entry.item), self._questions.length()
         self.books.asked(f"remove({self.books.present(entry)})")
-        removed = self._ask("remove", entry.item)
+        removed = self._questions.ask("remove", entry.item)
         self.books.answered(f"said {removed!r}")
         if type(removed) is not bool:
             self.books.fail(Rule.REMOVE, f"remove returned {removed!r}")
@@ -363,11 +318,11 @@ class Witness:
             self.books.leave(self.books.recognize(entry.item, "removed"), "removed")
             self._not_before.clear()
         before -= self._collect_drops()
-        if self._counting and self.length() != before - removed:
+        if self._counting and self._questions.length() != before - removed:
             self.books.fail(
                 Rule.REMOVE,
                 f"remove said {removed} to {entry}, and its length went from {before} to "
-                f"{self.length()}",
+                f"{self._questions.length()}",
             )
         self._look()
 
@@ -375,7 +330,7 @@ class Witness:
 
     def _look(self, turned_away: Entry | None = None, *, timely: bool = True) -> None:
         """Ask everything that changes nothing."""
-        length, expected = self.length(), len(self.books.waiting)
+        length, expected = self._questions.length(), len(self.books.waiting)
         if self._counting and length != expected:
             if turned_away and length > expected:
                 self.books.fail(
@@ -388,18 +343,8 @@ class Witness:
             self.books.fail(
                 Rule.LENGTH, f"bool() of it is {bool(self.strategy)}, though {expected} wait"
             )
-        capacity = self.strategy.capacity
-        try:
-            check_capacity(capacity)
-        except (TypeError, ValueError) as error:
-            self.books.fail(Rule.NUMBERS, f"Its {error}", error)
-        retry_after = self._ask("retry_after", self.now)
-        if not _is_wait(retry_after):
-            self.books.fail(
-                Rule.NUMBERS,
-                f"retry_after said {retry_after!r}; that has to be in seconds, finite and >= 0",
-            )
-        change = self._next_change() if timely else None
+        capacity, retry_after = self._questions.numbers()
+        change = self._questions.next_change() if timely else None
         last = self.books.log[-1].strip() if self.books.log else ""
         self.answers = (length, capacity, retry_after, change, last)
 
@@ -422,7 +367,7 @@ class Witness:
             if not self.books.waits(item):
                 self.books.fail(Rule.DROPS, f"It dropped {name}, which was not waiting")
             self.books.leave(self.books.recognize(item, "dropped"), "dropped")
-            if not _is_reason(reason):
+            if not is_reason(reason):
                 self.books.fail(
                     Rule.DROPS,
                     f"It dropped {name} with the reason {reason!r}; that has to be a str, "
@@ -446,26 +391,9 @@ class Witness:
         self.books.now = moment
         self.answers = (moment,)
 
-    def _next_change(self) -> float | None:
-        change = self._ask("next_change", self.now)
-        if change is None:
-            return None
-        if type(change) is bool or not isinstance(change, (int, float)) or math.isnan(change):
-            self.books.fail(Rule.TIME, f"next_change said {change!r}, which is no moment")
-        if change <= self.now:
-            self.books.fail(
-                Rule.TIME,
-                f"At {self.now:.12g}, next_change said {change:.12g}, which is not in the future",
-            )
-        return change
-
-    def _change_to_come(self) -> bool:
-        change = self._next_change()
-        return change is not None and change < math.inf
-
     def _not_now(self, question: str) -> None:
         """Note that the answer was "not now", and until when it has to stay like that."""
-        change = self._next_change()
+        change = self._questions.next_change()
         self._not_before[question] = math.inf if change is None else change
 
     def _check_time(self, question: str, told: str) -> None:
@@ -490,11 +418,11 @@ class Witness:
         )
 
     def _stuck(self) -> NoReturn:
-        if self.books.waiting and not self.length():
+        if self.books.waiting and not self._questions.length():
             self._lost()
-        named = self._next_change()
+        named = self._questions.next_change()
         why = "next_change names one moment after the other"
-        if not self._change_to_come():
+        if not self._questions.change_to_come():
             why = f"next_change says {named!r}"
         waiting = self.books.waiting or self.line[:1]
         self.books.fail(
@@ -508,12 +436,3 @@ class Witness:
         self.books.check()
         assert {entry.state for entry in self.running} <= {"taken"}
         assert {entry.state for entry in self.line} <= {"turned away"}
-
-
-def _is_reason(reason: Any) -> bool:
-    return isinstance(reason, str) and bool(reason.strip())
-
-
-def _is_wait(seconds: Any) -> bool:
-    number = isinstance(seconds, (int, float)) and type(seconds) is not bool
-    return number and 0 <= seconds < math.inf

@@ -32,7 +32,9 @@ import anyio
 import trio
 import trio.testing
 
+import gochan
 from gochan import Chan, Selector, merge, open_job_queue, select
+from gochan.strategies import Block
 
 Seconds = float
 Work = Callable[[], Seconds]
@@ -47,7 +49,23 @@ class Goal:
     peer: str
     at_least: float | None = None  # their time / our time
     at_most: float | None = None  # our time / their time
+    at_most_more: float | None = None  # our time - their time, in microseconds
 
+
+# Each is asked by a pair of nowait operations, as nobody ever waits at some of them.
+STRATEGIES = [
+    "block(100)",
+    "drop-on-full(100)",
+    "drop-oldest(100)",
+    "lifo(100)",
+    "latest(100)",
+    "priority(100)",
+    "codel(1.0)",
+    "deadline(1.0)",
+    "rate(1e9)",
+    "fair",
+    "coalesce",
+]
 
 GOALS = [
     Goal("capacity 100, against trio", "gochan 100", "trio 100", at_least=8),
@@ -56,10 +74,15 @@ GOALS = [
     Goal("capacity 100, against aiochan", "gochan 100", "aiochan 100"),
     Goal("batches, sent 1,000 at once", "batches 1,000", "gochan 100", at_least=5),
     Goal("batches, sent 100 at once", "batches 100", "gochan 100"),
+    Goal("block(100), against capacity 100", "block 100", "gochan 100", at_most_more=1),
     Goal("capacity 0, against trio", "gochan 0", "trio 0", at_least=2),
     Goal("capacity 0, against anyio on trio", "gochan 0", "anyio 0"),
     Goal("capacity 0, against aiochan", "gochan 0", "aiochan 0"),
     Goal("nowait pair, against trio", "gochan nowait", "trio nowait", at_least=2),
+    *(
+        Goal(f"{name}, nowait, against plain", name, "gochan nowait", at_most_more=1)
+        for name in STRATEGIES
+    ),
     Goal("select of 2, against aiochan", "gochan select", "aiochan select", at_least=1),
     Goal("select of 2, against receive", "gochan select", "gochan 0", at_most=2.5),
     Goal("empty job, against a loop by hand", "gochan jobs", "trio workers", at_most=3),
@@ -74,8 +97,14 @@ GOALS = [
 
 
 async def gochan_pair(capacity: int, items: int) -> Seconds:
-    channel = Chan[int](capacity)
+    return await pair(Chan[int](capacity), items)
 
+
+async def block_pair(capacity: int, items: int) -> Seconds:
+    return await pair(Chan[int](strategy=Block(capacity)), items)
+
+
+async def pair(channel: Chan[int], items: int) -> Seconds:
     async def produce() -> None:
         with channel:
             for item in range(items):
@@ -177,6 +206,23 @@ async def gochan_nowait(items: int) -> Seconds:
     channel = Chan[int](1)
     start = perf_counter()
     for item in range(items):
+        channel.send_nowait(item)
+        channel.receive_nowait()
+    return (perf_counter() - start) / items
+
+
+class Item:
+    """What strategies want to know of an item."""
+
+    key = "a"
+    priority = 0
+
+
+async def strategy_nowait(name: str, items: int) -> Seconds:
+    channel = Chan[Item](strategy=gochan.strategy(name))
+    item = Item()
+    start = perf_counter()
+    for _ in range(items):
         channel.send_nowait(item)
         channel.receive_nowait()
     return (perf_counter() - start) / items
@@ -328,7 +374,7 @@ async def gochan_merge(width: int, items: int) -> Seconds:
         return (perf_counter() - start) / items
 
 
-def on_trio(function: Callable[..., Awaitable[Seconds]], *arguments: int) -> Work:
+def on_trio(function: Callable[..., Awaitable[Seconds]], *arguments: int | str) -> Work:
     return partial(trio.run, function, *arguments)
 
 
@@ -344,12 +390,14 @@ WORK: dict[str, Work] = {
     "asyncio 100": on_asyncio(asyncio_pair, 100, 50_000),
     "anyio 100": on_trio(anyio_pair, 100, 5_000),
     "aiochan 100": on_asyncio(aiochan_pair, 100, 10_000),
+    "block 100": on_trio(block_pair, 100, 30_000),
     "gochan 0": on_trio(gochan_pair, 0, 20_000),
     "trio 0": on_trio(trio_pair, 0, 20_000),
     "anyio 0": on_trio(anyio_pair, 0, 5_000),
     "aiochan 0": on_asyncio(aiochan_pair, 0, 5_000),
     "gochan nowait": on_trio(gochan_nowait, 100_000),
     "trio nowait": on_trio(trio_nowait, 100_000),
+    **{name: on_trio(strategy_nowait, name, 20_000) for name in STRATEGIES},
     "gochan select": on_trio(gochan_select, 10_000),
     "aiochan select": on_asyncio(aiochan_select, 5_000),
     "gochan jobs": on_trio(gochan_jobs, 5_000),
@@ -403,7 +451,11 @@ def print_table(times: dict[str, list[Seconds]]) -> None:
 
     print(f"{'':38}{'gochan':>9}{'peer':>9}{'ratio':>9}   goal")
     for goal in GOALS:
-        if goal.at_most is None:
+        if goal.at_most_more is not None:
+            ratio = median_ratio(times[goal.ours], times[goal.peer])
+            more = microseconds(goal.ours) - microseconds(goal.peer)
+            text, met = f"<= {goal.at_most_more:g} us more", more <= goal.at_most_more
+        elif goal.at_most is None:
             ratio = median_ratio(times[goal.peer], times[goal.ours])
             text = "" if goal.at_least is None else f">= {goal.at_least:g}"
             met = ratio >= (goal.at_least or 0)

@@ -1,0 +1,119 @@
+"""The questions to one strategy: each has an answer, and of the right kind."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NoReturn, final
+
+from .._strategy import Empty, Refuse, Strategy, check_capacity
+from ._books import Books
+from ._items import Touched
+from ._promises import Entry
+from ._rules import Rule
+
+
+@final
+class Questions:
+    """Asks a strategy, at the time in the books."""
+
+    def __init__(self, strategy: Strategy[Any], books: Books) -> None:
+        self._strategy = strategy
+        self._books = books
+
+    def ask(self, question: str, *args: Any, **options: Any) -> Any:
+        """Return the answer; there has to be one, but for Empty from `Strategy.take`."""
+        try:
+            return getattr(self._strategy, question)(*args, **options)
+        except Exception as error:
+            if question == "take" and isinstance(error, Empty):
+                raise
+            self._raised(question, error)
+
+    def take_all(self) -> Iterator[Any]:
+        """Ask for everything."""
+        try:
+            yield from self._strategy.take_all(self._books.now)
+        except Exception as error:
+            self._raised("take_all", error)
+
+    def length(self) -> int:
+        """Ask for the length."""
+        try:
+            return len(self._strategy)
+        except Exception as error:
+            self._raised("len", error)
+
+    def _raised(self, question: str, error: Exception) -> NoReturn:
+        if isinstance(error, Touched):
+            self._books.fail(
+                Rule.ANY_ITEM,
+                f"{question} took an item and {error}. Items may be equal, or may not allow "
+                "that: tell them apart with 'is', or by their places",
+                error,
+            )
+        told = f"{type(error).__name__}({error})" if str(error) else type(error).__name__
+        if question == "take" and not self._books.waiting:
+            self._books.fail(Rule.EMPTY, f"Nothing waits, and take raised {told}", error)
+        self._books.fail(Rule.NO_ERRORS, f"{question} raised {told}", error)
+
+    def next_change(self) -> float | None:
+        """Ask when time alone may change an answer."""
+        change = self.ask("next_change", self._books.now)
+        if change is None:
+            return None
+        if type(change) is bool or not isinstance(change, (int, float)) or math.isnan(change):
+            self._books.fail(Rule.TIME, f"next_change said {change!r}, which is no moment")
+        if change <= (now := self._books.now):
+            self._books.fail(
+                Rule.TIME,
+                f"At {now:.12g}, next_change said {change:.12g}, which is not in the future",
+            )
+        return change
+
+    def change_to_come(self) -> bool:
+        """Whether there is such a moment."""
+        change = self.next_change()
+        return change is not None and change < math.inf
+
+    def numbers(self) -> tuple[int | float, float]:
+        """Ask for the capacity, and for when to try again."""
+        capacity = self._strategy.capacity
+        try:
+            check_capacity(capacity)
+        except (TypeError, ValueError) as error:
+            self._books.fail(Rule.NUMBERS, f"Its {error}", error)
+        retry_after = self.ask("retry_after", self._books.now)
+        if not _is_wait(retry_after):
+            self._books.fail(
+                Rule.NUMBERS,
+                f"retry_after said {retry_after!r}; that has to be in seconds, finite and >= 0",
+            )
+        return capacity, retry_after
+
+    def check_refusal(self, entry: Entry, verdict: Any) -> None:
+        """Look at a verdict that is neither ADMIT nor WAIT."""
+        if not isinstance(verdict, Refuse):
+            self._books.fail(Rule.VERDICT, f"offer({entry}) returned {verdict!r}")
+        if not is_reason(verdict.reason):
+            self._books.fail(
+                Rule.VERDICT,
+                f"It refused {entry} with the reason {verdict.reason!r}; that has to be a str, "
+                "and not empty",
+            )
+        if verdict.retry_after is not None and not _is_wait(verdict.retry_after):
+            self._books.fail(
+                Rule.VERDICT,
+                f"It refused {entry} with retry_after={verdict.retry_after!r}; that has to be "
+                "None, or in seconds, finite and >= 0",
+            )
+
+
+def is_reason(reason: Any) -> bool:
+    """Whether that can be the reason of a drop or a refusal."""
+    return isinstance(reason, str) and bool(reason.strip())
+
+
+def _is_wait(seconds: Any) -> bool:
+    number = isinstance(seconds, (int, float)) and type(seconds) is not bool
+    return number and 0 <= seconds < math.inf
