@@ -13,17 +13,16 @@ from ._priority import Priority
 
 __all__ = ["Fair", "Lifo", "Priority"]
 
-for _name in __all__:
-    globals()[_name].__module__ = __name__
-del _name
-
 
 @hookimpl
 def gochan_strategies() -> Iterable[StrategySpec]:
     """Offer the strategies by their names."""
     at_once = frozenset({Promise.BOUNDED, Promise.NEVER_WAITS})
     yield StrategySpec(
-        "fair", Fair, "keys take turns; a filter", at_once | {Promise.FAIR, Promise.NO_STARVATION}
+        "fair",
+        Fair,
+        "keys take turns, so that none crowds out the others",
+        at_once | {Promise.FAIR, Promise.NO_STARVATION},
     )
     yield StrategySpec("lifo", Lifo, "the newest goes first", at_once | {Promise.LIFO})
     yield StrategySpec(

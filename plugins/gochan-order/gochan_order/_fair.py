@@ -2,12 +2,12 @@
 
 # Theory of operation
 # -------------------
-# Each key has a queue of its own, a copy of what follows in the chain. Those with items that
-# wait stand in line for their turns: the first one gives out an item and goes to the end. A new
-# one comes in at the end, too.
+# Each key has a queue of its own, a copy of what follows in the chain. Those in which items
+# wait stand in line for their turns: the first one gives out an item and goes to the end. A
+# new one comes in at the end, too.
 #
-# A queue in which nothing waits, and of which nothing is in work, is idle. It is kept, since it may
-# have learnt something, such as how fast its key sends, but not for ever.
+# A queue in which nothing waits, and of which nothing is in work, is idle. It is kept, since
+# it may have learnt something, such as how fast its key sends, but not for ever.
 #
 # What has become of an item is told to the queue that gave it out. Plain channels never
 # tell, which is clear after a while; then nothing is in work.
@@ -42,19 +42,18 @@ class Fair(Filter[T]):
     once for each key, with limits of its own. If nothing follows, each key is first in, first
     out. A turn is one item, however long the work on it takes.
 
-    ``capacity`` bounds all queues together. While they are full, a newcomer is let in if its key
-    has fewer items, it included, than the key that has most; that one gives up
-    an item, its oldest or whichever it can spare best, with the reason ``"fair share"``. Other
-    newcomers are refused, with the reason ``"full"``. So are those for whom there
-    is no room in the queue of their key: to wait, they would hold up the senders of other keys.
-    Senders never wait.
+    ``capacity`` bounds all queues together. While they are full, a newcomer is let in if its
+    key has fewer items, it included, than the key that has most; that one gives up an item, its
+    oldest or whichever it can spare best, with the reason ``"fair share"``. Other newcomers are
+    refused, with the reason ``"full"``. So are those for whom there is no room in the queue of
+    their key: to wait, they would hold up the senders of other keys. Senders never wait.
 
     Costs: as many steps as there are keys with waiting items, to find the one that has most;
     otherwise always the same. A new key costs a copy of what follows. Of keys without items,
     the last 1,000 are remembered.
 
-    Source: round robin as in J. Nagle, "On Packet Switches with Infinite Storage", RFC 970, 1985.
-    Sharing as in FQ-CoDel, RFC 8290, but without precedence for new keys.
+    Source: round robin as in J. Nagle, "On Packet Switches with Infinite Storage", RFC 970,
+    1985. Sharing as in FQ-CoDel, RFC 8290, but without precedence for new keys.
 
     Args:
         key: how to find the key of an item, see `gochan.strategies.by`; ``None`` for
@@ -108,9 +107,9 @@ class Fair(Filter[T]):
             self._count(queue)
         if verdict is WAIT:
             return Refuse("full", queue.strategy.retry_after(now))
-        if longest is not None and spared is not None and self._waiting > self._capacity:
-            if longest.strategy.remove(spared):
-                self.drop(spared, "fair share")
+        over = self._waiting > self._capacity
+        if longest is not None and spared is not None and over and longest.strategy.remove(spared):
+            self.drop(spared, "fair share")
             self._count(longest)
         return verdict
 

@@ -3,10 +3,10 @@
 # Theory of operation
 # -------------------
 # With ageing, the priority that counts is priority + waited / ageing. All items age alike, so
-# of two that wait, which comes first never changes: the order is that of the constant
-# arrival - priority * ageing, the moment at which an item of priority 0 would have had to
-# come to be as important. This is the rank; the lowest goes first. Without
-# ageing the rank is -priority. Equal ranks go in the order in which they came.
+# which one of two comes first never changes: the order is that of the constant
+# arrival - priority * ageing, the moment at which an item of priority 0 would have had to come
+# to be as important. This is the rank; the lowest goes first. Without ageing the rank is
+# -priority. Equal ranks go in the order in which they came.
 #
 # A heap holds a place for each item, the best on top. While the strategy is full, or has been
 # since it was last empty, a second one holds the same places, the worst on top. What leaves by
@@ -37,12 +37,12 @@ class Priority(Strategy[T]):
     """Give out the item of the highest priority first, and of equal ones the oldest.
 
     While it is full, a newcomer of a higher priority than the worst one that waits takes its
-    place; that one is given up, with the reason ``"outranked"``. Any other
-    newcomer is refused, with the reason ``"full"``. Senders never wait.
+    place; that one is given up, with the reason ``"outranked"``. Any other newcomer is refused,
+    with the reason ``"full"``. Senders never wait.
 
-    Without ``ageing``, items of a low priority may wait for ever. With it, an item gains one step
-    of priority for each ``ageing`` seconds that it has waited, so each goes at last, unless
-    it is outranked while it is full.
+    Without ``ageing``, items of a low priority may wait for ever. With it, an item gains one
+    step of priority for each ``ageing`` seconds that it has waited, so each goes at last,
+    unless it is outranked.
 
     Costs: the logarithm of the number of waiting items, also to give one up.
 

@@ -39,6 +39,7 @@ class TestAgeing(StrategyTests):
     """Who waits becomes more important, so all go at last; if there is room for all."""
 
     promises = frozenset({Promise.BOUNDED, Promise.NEVER_WAITS, Promise.NO_STARVATION})
+    histories = 10  # long ones, as it takes much to fill it
 
     @pytest.fixture
     def strategy(self) -> Callable[[], Priority[Any]]:

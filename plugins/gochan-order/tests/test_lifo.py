@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -30,7 +33,6 @@ def test_all_are_found_by_their_names() -> None:
         strategy = gochan.strategy(text)
         assert type(strategy) is specs[text.partition("(")[0]].factory
         assert strategy.capacity == 3
-    assert f"{Lifo.__module__}.{Lifo.__name__}" == "gochan_order.Lifo"
 
 
 async def test_the_newest_goes_first() -> None:
@@ -127,3 +129,21 @@ async def test_who_waits_gets_the_item() -> None:
         channel.send_nowait(1)
     assert received == [0]
     assert channel.drain() == [1]
+
+
+def test_under_overload_it_answers_most_of_those_who_still_wait() -> None:
+    """As its page says, and as `gochan sim` prints: twice the load, and slow workers."""
+    command = [sys.executable, "-m", "gochan", "sim", "--json"]
+    for strategy in ("block(inf)", "lifo(200)"):
+        command += ["--strategy", strategy]
+    result = subprocess.run(command, check=True, capture_output=True, timeout=120)
+    goodput = {
+        (figures["load"], figures["strategy"]): round(figures["goodput"])
+        for figures in json.loads(result.stdout)
+    }
+    assert goodput == {
+        ("overload", "block(inf)"): 6,
+        ("overload", "lifo(200)"): 99,
+        ("slow-workers", "block(inf)"): 4,
+        ("slow-workers", "lifo(200)"): 89,
+    }

@@ -12,10 +12,6 @@ from ._latest import Latest
 
 __all__ = ["Coalesce", "Latest"]
 
-for _name in __all__:
-    globals()[_name].__module__ = __name__
-del _name
-
 
 @hookimpl
 def gochan_strategies() -> Iterable[StrategySpec]:

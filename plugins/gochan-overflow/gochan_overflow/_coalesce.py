@@ -3,9 +3,9 @@
 # Theory of operation
 # -------------------
 # An entry stands for a key of which something waits. A newer item takes the place of the one
-# in it, and may put off when it is due, but never bring it forward. So the heap by due
-# time may name a time that is too early for the entry on top, never one that is too late, and it is
-# enough to mend what is on top.
+# in it, and may put off when it is due, but never bring it forward. So the heap by due time may
+# name a time that is too early for an entry, never one that is too late, and it is enough to
+# mend what is on top.
 #
 # With ``exclusive``, the entry of a key that is in work is not in the heap; it comes in when
 # the work has ended.
@@ -28,17 +28,18 @@ class Coalesce(Strategy[T]):
     """Let at most one item of each key wait, the newest; the oldest key goes first.
 
     For work that is about the latest state of something, so that once is enough: rebuild this
-    page, index that document. A newer item takes the place of the waiting one of
-    its key, which is given up, with the reason ``"coalesced"``. It keeps the place in line, so
-    frequent updates never put a key off, unless ``debounce`` says so. Items whose key is
-    ``None`` are left apart. While as many keys wait as there is room for, senders wait, those of
-    a key that waits already included, since all stand in one line.
+    page, index that document. A newer item takes the place of the waiting one of its key, which
+    is given up, with the reason ``"coalesced"``. The place in line stays, so frequent updates
+    never put a key off, unless ``debounce`` says so. Items whose key is ``None`` stay apart.
+
+    While as many keys wait as there is room for, senders wait. They stand in one line, so one
+    whose key waits already, and who would need no more room, waits behind others.
 
     After a close, what waits is due at once, as nothing newer can come.
 
     There is no ``merge`` that makes one item of two: in a job queue each item is a job with an
-    end of its own, and one made here would be nobody's. Keep what adds up in a place of your own,
-    by key, and let the item say only that there is something.
+    end of its own, and one made here would be nobody's. Keep what adds up in a place of your
+    own, by key, and let the item say only that there is something.
 
     The time matters, so it works only in a run.
 
