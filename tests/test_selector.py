@@ -462,6 +462,26 @@ async def test_a_value_is_not_lost_if_on_drop_raises(
         selector.select_nowait()
 
 
+class Perishable(Strategy[Any]):
+    """Has room for one item, and gives it up instead of giving it out."""
+
+    def take(self, now: float) -> Any:
+        self.drop(super().take(now), "perished")
+        raise Empty
+
+
+async def test_to_receive_in_vain_may_make_room_to_send() -> None:
+    """Whichever of the two was tried first, the send is not left waiting beside free room."""
+    for _ in range(20):
+        channel = Chan[Any](strategy=Perishable(1))
+        channel.send_nowait("old")
+        with Selector[str, Any]() as selector:
+            selector.add(channel.on_receive(), "in")
+            selector.add(channel.on_send("new"), "out")
+            assert selector.select_nowait() == ("out", None)
+        assert channel.drain() == ["new"]
+
+
 async def test_one_task_at_a_time() -> None:
     """Another one is turned away, and the first is not disturbed."""
     channel = Chan[int]()
