@@ -41,7 +41,7 @@
 # Invariants (``check`` asserts them)
 # -----------------------------------
 # 1. Each case is in the urn, or waits in a line or for a clock, or for both. It is in the
-#    urn, too, only if it is due.
+#    urn, too, only if it follows a clock, and was due.
 # 2. While the task waits, the urn is empty.
 # 3. The lines know the same places as the cases, and all these lines call.
 # 4. Without a strategy, a case that waits is not ready: whatever made it so would have taken
@@ -482,10 +482,10 @@ class Standing(Chooser, Generic[L, T]):
         self._urn.check()
         self._deadlines.check()
         for number, member in self._members.items():
-            due = member.clock is not None and member.clock not in self._deadlines
+            was_due = member.clock is not None
             waits = member.line is not None or member.clock is not None
             assert waits or member.spot != OUT
-            assert member.spot == OUT or not waits or due
+            assert member.spot == OUT or not waits or was_due
             assert self._labels[member.label] is member
             if member.line is not None:
                 assert isinstance(member.line, CallingLine)

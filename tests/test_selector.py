@@ -482,6 +482,32 @@ async def test_to_receive_in_vain_may_make_room_to_send() -> None:
         assert channel.drain() == ["new"]
 
 
+class Hesitant(Strategy[Any]):
+    """May let something go in a second, and never does."""
+
+    def take(self, now: float) -> Any:
+        raise Empty
+
+    def next_change(self, now: float) -> float | None:
+        return now + 1
+
+
+async def test_two_cases_may_follow_the_same_clock(autojump_clock: MockClock) -> None:
+    """If it has struck for one of them, the other may be looked at later."""
+    hesitant, other = Chan[int](strategy=Hesitant(1)), Chan[int](1)
+    with Selector[str, int]() as selector:
+        selector.add(hesitant.on_receive(), "one")
+        selector.add(hesitant.on_receive(), "two")
+        selector.add(other.on_receive(), "other")
+        for number in range(20):
+            with pytest.raises(trio.WouldBlock):
+                selector.select_nowait()
+            await trio.sleep(1)
+            await other.send(number)
+            assert await selector.select() == ("other", number)
+            selector.check()
+
+
 async def test_one_task_at_a_time() -> None:
     """Another one is turned away, and the first is not disturbed."""
     channel = Chan[int]()
