@@ -29,6 +29,10 @@ class ChannelCase(Case[T]):
     def _join(self, chooser: Chooser, index: int) -> None:
         self._channel._join(chooser, index, self.role)
 
+    @property
+    def _given_up(self) -> int:  # type: ignore[override]  # where nothing is given up it is 0
+        return self._channel._dropped
+
 
 @final
 class SendCase(ChannelCase[None]):

@@ -74,6 +74,10 @@ class Case(Generic[T_co]):
     def _join(self, chooser: Chooser, index: int) -> None:
         """Wait for it, as case number ``index`` of ``chooser``."""
 
+    # How many values have been given up where it happens. Each may have made room, so if there
+    # are more than when it was tried in vain, it is worth another try.
+    _given_up: int = 0
+
     # The errors that are a value of this case, and not raised.
     _mild: tuple[type[BaseException], ...] = ()
 

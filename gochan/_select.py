@@ -397,7 +397,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
                     f"cases {labels[default]!r} and {labels[index]!r} are both defaults"
                 )
             default = index
-    tried: set[int] = set()
+    tried: dict[int, int] = {}  # and how much had been given up there by then
     while ready:
         index = draw(cases, ready)
         try:
@@ -410,10 +410,15 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
                 error.case = labels[index]
                 raise
         ready.remove(index)
-        tried.add(index)
+        tried[index] = cases[index]._given_up
         if not ready:
-            # What a strategy has given up may have gone to another of these channels.
-            ready = [i for i, case in enumerate(cases) if i not in tried and case._ready()]
+            # What a strategy has given up has made room there, and may have gone to another of
+            # these channels.
+            ready = [
+                i
+                for i, case in enumerate(cases)
+                if (i not in tried or tried[i] != case._given_up) and case._ready()
+            ]
     if default is None:
         return None
     return labels[default], cases[default].value

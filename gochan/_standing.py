@@ -27,7 +27,7 @@
 # out of all of these lines. So there, and only there, silent channels do cost.
 #
 # A strategy can still say no to a case that is ready. That one is not tried again in the
-# same draw, and joins its line too.
+# same draw, unless another try has made the strategy give up something, and joins its line too.
 #
 # Who has been served goes to the end of that line, and keeps its places in the others.
 #
@@ -41,7 +41,7 @@
 # Invariants (``check`` asserts them)
 # -----------------------------------
 # 1. Each case is in the urn, or waits in a line or for a clock, or for both. It is in the
-#    urn, too, only if it is due.
+#    urn, too, only if it follows a clock, and was due.
 # 2. While the task waits, the urn is empty.
 # 3. The lines know the same places as the cases, and all these lines call.
 # 4. Without a strategy, a case that waits is not ready: whatever made it so would have taken
@@ -50,7 +50,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Hashable
+from collections.abc import Generator, Hashable, Mapping
 from itertools import count
 from threading import get_ident
 from typing import Any, Final, Generic, TypeVar, final
@@ -232,27 +232,28 @@ class Standing(Chooser, Generic[L, T]):
         if self.result is not NOTHING:
             return self._conclude()  # there since a strategy or ``on_drop`` raised an error
         self._put_due()
-        tried: set[Member[L, T]] = set()
+        tried: dict[Member[L, T], int] = {}  # and how much had been given up there by then
         while (member := self._draw(tried)) is not None:
             try:
                 event = (
                     self._commit(member) if member.clock is None else self._look_at_clock(member)
                 )
             except trio.WouldBlock:
-                tried.add(member)
+                tried[member] = member.case._given_up
                 self._go_on(member, lasts=True)
             else:
                 if event is not None:
                     return event
         return None
 
-    def _draw(self, tried: set[Member[L, T]]) -> Member[L, T] | None:
+    def _draw(self, tried: Mapping[Member[L, T], int]) -> Member[L, T] | None:
         """Draw one that is worth trying; those drawn before it join their lines."""
         idle: list[Member[L, T]] = []
         drawn = None
         try:
             while (drawn := self._urn.draw()) is not None:
-                if drawn.clock is not None or (drawn not in tried and drawn.case._ready()):
+                in_vain = tried.get(drawn) == drawn.case._given_up
+                if drawn.clock is not None or (not in_vain and drawn.case._ready()):
                     break
                 idle.append(drawn)
             if idle:
@@ -481,10 +482,10 @@ class Standing(Chooser, Generic[L, T]):
         self._urn.check()
         self._deadlines.check()
         for number, member in self._members.items():
-            due = member.clock is not None and member.clock not in self._deadlines
+            was_due = member.clock is not None
             waits = member.line is not None or member.clock is not None
             assert waits or member.spot != OUT
-            assert member.spot == OUT or not waits or due
+            assert member.spot == OUT or not waits or was_due
             assert self._labels[member.label] is member
             if member.line is not None:
                 assert isinstance(member.line, CallingLine)

@@ -29,7 +29,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan.strategies import WAIT, DropOnFull, Refuse, Strategy, Verdict
+from gochan.strategies import WAIT, DropOnFull, Empty, Refuse, Strategy, Verdict
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
@@ -834,6 +834,25 @@ async def test_a_waiting_case_that_is_refused_says_which_it_was() -> None:
     assert isinstance(refused, Refused)
     assert (refused.case, refused.value, refused.reason) == ("offer", "mine", "changed its mind")
     assert other.statistics().tasks_waiting_receive == 0
+
+
+class Perishable(Strategy[Any]):
+    """Has room for one item, and gives it up instead of giving it out."""
+
+    def take(self, now: float) -> Any:
+        self.drop(super().take(now), "perished")
+        raise Empty
+
+
+@both_forms
+async def test_to_receive_in_vain_may_make_room_to_send(choose: Any) -> None:
+    """Whichever of the two was tried first, the send is not left waiting beside free room."""
+    for _ in range(20):
+        channel = Chan[Any](strategy=Perishable(1))
+        channel.send_nowait("old")
+        with trio.fail_after(1):
+            assert await choose(channel.on_receive(), channel.on_send("new")) == (1, None)
+        assert channel.drain() == ["new"]
 
 
 # Values

@@ -462,6 +462,52 @@ async def test_a_value_is_not_lost_if_on_drop_raises(
         selector.select_nowait()
 
 
+class Perishable(Strategy[Any]):
+    """Has room for one item, and gives it up instead of giving it out."""
+
+    def take(self, now: float) -> Any:
+        self.drop(super().take(now), "perished")
+        raise Empty
+
+
+async def test_to_receive_in_vain_may_make_room_to_send() -> None:
+    """Whichever of the two was tried first, the send is not left waiting beside free room."""
+    for _ in range(20):
+        channel = Chan[Any](strategy=Perishable(1))
+        channel.send_nowait("old")
+        with Selector[str, Any]() as selector:
+            selector.add(channel.on_receive(), "in")
+            selector.add(channel.on_send("new"), "out")
+            assert selector.select_nowait() == ("out", None)
+        assert channel.drain() == ["new"]
+
+
+class Hesitant(Strategy[Any]):
+    """May let something go in a second, and never does."""
+
+    def take(self, now: float) -> Any:
+        raise Empty
+
+    def next_change(self, now: float) -> float | None:
+        return now + 1
+
+
+async def test_two_cases_may_follow_the_same_clock(autojump_clock: MockClock) -> None:
+    """If it has struck for one of them, the other may be looked at later."""
+    hesitant, other = Chan[int](strategy=Hesitant(1)), Chan[int](1)
+    with Selector[str, int]() as selector:
+        selector.add(hesitant.on_receive(), "one")
+        selector.add(hesitant.on_receive(), "two")
+        selector.add(other.on_receive(), "other")
+        for number in range(20):
+            with pytest.raises(trio.WouldBlock):
+                selector.select_nowait()
+            await trio.sleep(1)
+            await other.send(number)
+            assert await selector.select() == ("other", number)
+            selector.check()
+
+
 async def test_one_task_at_a_time() -> None:
     """Another one is turned away, and the first is not disturbed."""
     channel = Chan[int]()
