@@ -507,6 +507,8 @@ class JobQueue(Generic[P, R]):
     def resize(self, workers: int) -> None:
         """Change how many workers there are; those to go finish their jobs first.
 
+        Of a queue that has ended, this changes nothing.
+
         Raises:
             TypeError, ValueError: ``workers`` is not an ``int``, or less than 1.
         """
@@ -516,7 +518,9 @@ class JobQueue(Generic[P, R]):
             try:
                 self._leave.receive_nowait()  # one that was to leave can stay
             except trio.WouldBlock:
-                self._nursery.start_soon(self._work, name=f"{self!r} worker")
+                # If even the last worker has gone, nothing is left to be done.
+                with suppress(RuntimeError):
+                    self._nursery.start_soon(self._work, name=f"{self!r} worker")
         for _ in range(workers, self._workers):
             self._leave.send_nowait(None)
         self._workers = workers

@@ -353,6 +353,8 @@ class _Run:
         left = self._queue.seconds_left
         if left is None:
             return ""
+        if left == math.inf:
+            return self._queue.phase
         return f"{self._queue.phase}, {math.ceil(left)} s left"
 
     def _rows(self, seconds: float) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ from gochan import (
     strategy,
 )
 from gochan._choosing import chance
-from gochan.strategies import Empty, Refuse, Strategy, Verdict
+from gochan.strategies import Empty, Filter, Refuse, Strategy, Verdict
 
 from .examples import examples
 from .work import Auditor, Stack, auditing
@@ -103,6 +103,38 @@ STRATEGIES: dict[str, Callable[[int], Strategy[Any]]] = {
     "slow": lambda capacity: Slow(max(1, capacity)),
     "impatient": lambda capacity: Impatient(max(1, capacity)),
 }
+
+# Each policy of the plugins, and some of their chains. Small limits, so that they matter.
+POLICIES = [
+    "lifo(2)",
+    "priority(2)",
+    "priority(2, ageing=1)",
+    "fair(capacity=3)",
+    "latest",
+    "coalesce(capacity=2)",
+    "coalesce(capacity=2, debounce=1, max_wait=1.5)",
+    "coalesce(capacity=2, exclusive=True)",
+    "codel(1, capacity=3)",
+    "deadline(1, capacity=2)",
+    "deadline(2, slack=0.5)",
+    "rate(2, 2)",
+    "rate(1, wait=True)",
+    "rate(1, key=key, wait=True, capacity=2)",
+    "adaptive(start=1, most=2, capacity=2)",
+    "adaptive(start=2, target=0.7, by=gradient)",
+    "rate(2) | lifo(2)",
+    "adaptive(start=1) | priority(2)",
+    "adaptive(start=1) | coalesce(capacity=2, exclusive=True)",
+    "deadline(1) | coalesce(capacity=2, exclusive=True)",
+    "fair(capacity=3) | coalesce(number, exclusive=True, debounce=0.5)",
+    "fair(capacity=3) | adaptive(start=1)",
+    "fair(capacity=4) | rate(1, wait=True)",
+    "fair | deadline(1) | priority(2)",
+    "rate(1, wait=True) | adaptive(start=1) | fair(capacity=3) | codel(1)",
+    "deadline(1) | adaptive(start=1) | priority-cancel(2)",
+    "adaptive(start=1) | deadline(1) | drop-on-full(2)",
+    "rate(2, wait=True) | deadline(1) | drop-oldest(2)",
+]
 
 # Programs: what several tasks do side by side; and what jobs do, which is the same and more.
 
@@ -259,7 +291,9 @@ class Scene:
         load.answer = "cancelled"
         try:
             with trio.move_on_after(patience):
-                result = getattr(self.queue, how)(load, timeout=timeout)
+                result = getattr(self.queue, how)(
+                    load, timeout=timeout, priority=load.number % 2, key=load.number % 3 or None
+                )
                 if how == "submit":
                     result = await result
                 load.answer = "no" if result is False else "yes"
@@ -369,15 +403,33 @@ async def play(
     return scene, [job async for job in results]
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
-@examples(few=10)
-@given(
+def run_schedules(make: Callable[[int], Strategy[Any]], *setting: Any) -> None:
+    """Run a program in several schedules, and check what has come of it each time."""
+
+    async def main() -> None:
+        with trio.fail_after(10_000):
+            async with auditing() as auditor:
+                scene, results = await play(auditor, make, *setting)
+                scene.check(results)
+
+    for schedule in range(SCHEDULES):
+        chance.seed(schedule)
+        scheduling.seed(schedule)
+        trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+settings_and_programs = given(
     capacity=st.integers(0, 2),
     workers=st.integers(1, 3),
     failures=st.sampled_from(["collect", "collect", "raise"]),
     patience=st.sampled_from([math.inf, math.inf, 0.5, 1, 2.5]),
     program=st.lists(plans_of_tasks, min_size=1, max_size=3),
 )
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@examples(few=10)
+@settings_and_programs
 def test_no_job_is_lost_or_counted_twice(
     name: str,
     capacity: int,
@@ -388,16 +440,39 @@ def test_no_job_is_lost_or_counted_twice(
 ) -> None:
     """Whatever submitters and jobs do, and whatever ends the queue, the law holds at every
     instant, every job has ended when the queue has, and each outcome tells the truth."""
+    run_schedules(STRATEGIES[name], capacity, workers, failures, patience, program)
 
-    async def main() -> None:
-        with trio.fail_after(10_000):
-            async with auditing() as auditor:
-                scene, results = await play(
-                    auditor, STRATEGIES[name], capacity, workers, failures, patience, program
-                )
-                scene.check(results)
 
-    for schedule in range(SCHEDULES):
-        chance.seed(schedule)
-        scheduling.seed(schedule)
-        trio.run(main, clock=MockClock(autojump_threshold=0))
+@pytest.mark.parametrize("policy", POLICIES)
+@examples(few=3)
+@settings_and_programs
+def test_the_law_holds_under_each_policy(
+    policy: str,
+    capacity: int,
+    workers: int,
+    failures: str,
+    patience: float,
+    program: Sequence[Plan],
+) -> None:
+    """The same for the policies of the plugins and chains of them, however long they keep jobs
+    back: nothing waits for ever, and at the end they hold nothing, and count nothing as in work."""
+    made: list[Strategy[Any]] = []
+
+    def make(capacity: int) -> Strategy[Any]:
+        made.append(strategy(policy))
+        return made[-1]
+
+    run_schedules(make, capacity, workers, failures, patience, program)
+    for each in made:
+        assert len(each) == 0
+        check_at_rest(each)
+
+
+def check_at_rest(chain: Strategy[Any]) -> None:
+    """Assert that no part of a chain takes a job for one in work."""
+    assert not getattr(chain, "_in_work", None), chain
+    if isinstance(chain, Filter):
+        # Fair keeps also the parts in which nothing waits.
+        copies = [queue.strategy for queue in getattr(chain, "_queues", {}).values()]
+        for part in copies or chain.parts():
+            check_at_rest(part)

@@ -1255,6 +1255,26 @@ async def test_resizing_while_the_queue_ends_does_no_harm(autojump_clock: MockCl
         assert trio.current_time() - before == seconds
 
 
+async def test_resizing_after_the_end_does_no_harm(autojump_clock: MockClock) -> None:
+    """To more or to fewer, by whoever has not heard of the end, such as a hook that is called
+    with a job that is handed back when the last worker has gone."""
+    async with open_audited() as queue:
+        pass
+    for workers in (3, 1):
+        queue.resize(workers)
+    seen = []
+
+    def grow(job: Job[Any, Any]) -> None:
+        queue.resize(5)
+        seen.append(job.outcome.kind)
+
+    with trio.move_on_after(1):
+        async with open_job_queue(perform, on_end=grow) as queue:
+            for _ in range(3):
+                await queue.submit(sleep(9))
+    assert sorted(seen) == ["cancelled", "handed_back", "handed_back"]
+
+
 # Strategies that learn from what has ended
 
 

@@ -1017,6 +1017,20 @@ def test_on_a_terminal_the_phase_of_a_stop_and_the_time_left_are_shown(
         running.ended()
 
 
+def test_commands_may_go_on_for_any_time_after_ctrl_c(terminal: Terminal, tmp_path: Path) -> None:
+    """The live view then names the phase alone, and they end by themselves."""
+    go_on = tmp_path / "go on"
+    script = f'while [ ! -e "{go_on}" ]; do sleep 0.05; done'
+    arguments = ["run", "--drain", "inf", "--grace", "inf", "--", "sh", "-c", script]
+    with start(*arguments, lines=b"a", stderr=terminal.slave) as running:
+        terminal.expect("1 running")
+        running.signal(INT)
+        terminal.expect("1 running, 0 failed drain")
+        go_on.touch()
+        assert running.ended().status == 130
+    assert " done        1" in "\n".join(terminal.screen)
+
+
 def test_elsewhere_each_phase_of_a_stop_is_a_line(marker: str) -> None:
     """Also if time has brought it about, and a failure instead of a signal."""
     script = f"[ $1 != bad ] || exit 1; trap '' TERM; sleep {marker} & sleep {marker}"
