@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,3 +16,8 @@ async def line_up(
     """Start a task, and return when it waits, behind those started before."""
     nursery.start_soon(function, *args)
     await wait_all_tasks_blocked()
+
+
+def stable(thing: object) -> str:
+    """Return what a case of a test is called: the same in each process that runs a part of them."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(thing))

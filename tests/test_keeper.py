@@ -35,7 +35,7 @@ from gochan import (
 )
 from gochan.strategies import ADMIT, WAIT, Block, Empty, Refuse, Strategy, Verdict
 
-from .lines import line_up
+from .lines import line_up, stable
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
@@ -297,7 +297,7 @@ class Log(list[tuple[Any, float]]):
 
 
 @pytest.mark.parametrize(
-    "thing", ["block", Block, Block[int], 20, object(), gochan.strategy, [Block(1)]], ids=repr
+    "thing", ["block", Block, Block[int], 20, object(), gochan.strategy, [Block(1)]], ids=stable
 )
 def test_a_strategy_is_an_instance(thing: Any) -> None:
     """Not a name, a class or a factory; the error shows what it was, and what to write."""

@@ -40,6 +40,7 @@ from gochan.strategies import (
     Verdict,
 )
 
+from .lines import stable
 from .work import Stack, auditing, fail, insist, kinds, open_audited, perform, sleep, tidy_up
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -104,7 +105,7 @@ async def generate(_: object) -> AsyncIterator[None]:
         ({"on_end": AsyncHook()}, TypeError, "on_end must be a plain function"),
         ({"on_start": generate}, TypeError, "on_start must be a plain function"),
     ],
-    ids=repr,
+    ids=stable,
 )
 async def test_bad_arguments_are_rejected(
     options: dict[str, Any], error: type[Exception], words: str
