@@ -43,7 +43,7 @@ from __future__ import annotations
 import signal
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from enum import Enum
 from threading import get_ident
 from time import perf_counter
@@ -160,6 +160,10 @@ class Waiter(ABC):
     @abstractmethod
     def choose(self, *lines: Line) -> Wish:
         """Return what it wants in these lines; a select with several wishes draws one."""
+
+    def wishes(self, line: Line) -> Iterable[Wish]:
+        """Return what it wants in ``line``, each thing chosen when it is looked at."""
+        return (self.choose(line),)
 
     @abstractmethod
     def withdraw(self) -> None:
