@@ -345,7 +345,8 @@ class BulkOffer(Waiter):
         return self._send(1, result)[0]
 
     def serve_many(self, line: Line, number: int) -> list[Any]:
-        return self._send(number if len(line) == 1 else 1)
+        # Those who are away count, too: to pass over them would take a look at each.
+        return self._send(number if OrderedDict.__len__(line) == 1 else 1)
 
     def _send(self, number: int, result: object = None) -> list[Any]:
         self.check_thread()
