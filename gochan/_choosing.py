@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from random import Random
 from threading import get_ident
 from typing import Any, Final, Generic, Protocol, TypeVar, final
@@ -208,6 +208,12 @@ class Choice(Chooser):
 
     def choose(self, *lines: Line) -> Case[object]:
         return self._choose([index for line in lines for index in line.get(self, ())])
+
+    def wishes(self, line: Line) -> Iterator[Case[object]]:
+        left = [*line[self]]
+        while left:
+            yield self._choose(left)
+            left.remove(self._winner)
 
     def serve(self, line: Line, result: object = None) -> Any:
         chosen = self._choose(line[self])

@@ -383,17 +383,21 @@ class Keeper(Generic[T]):
             return NOTHING
 
     def _admit_first(self, channel: Chan[T]) -> bool:
-        """Offer what the first waiting sender has; return whether its wait is over."""
+        """Offer what the first waiting sender has; return whether its wait is over.
+
+        That may be several things, if it is a select, of which only one is let in.
+        """
         waiter = first(channel._senders)
-        wish = waiter.choose(channel._senders)
-        try:
-            if not self._offer(wish.value):
-                return False
-        except Exception as error:  # refused, or the strategy is broken: it is told
-            waiter.finish(error=error)
-        else:
-            waiter.finish()
-        return True
+        for wish in waiter.wishes(channel._senders):
+            try:
+                if not self._offer(wish.value):
+                    continue
+            except Exception as error:  # refused, or the strategy is broken: it is told
+                waiter.finish(error=error)
+            else:
+                waiter.finish()
+            return True
+        return False
 
     def _serve_first(self, channel: Chan[T]) -> bool:
         """Give the first waiting receiver what goes next; return whether its wait is over."""

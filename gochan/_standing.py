@@ -50,7 +50,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from itertools import count
 from threading import get_ident
 from typing import Any, Final, Generic, TypeVar, final
@@ -356,9 +356,18 @@ class Standing(Chooser, Generic[L, T]):
             self._followed.pop()._left()
 
     def choose(self, *lines: Line) -> Case[T]:
-        among = [number for line in lines for number in line.get(self, ())]
+        return self._choose([number for line in lines for number in line.get(self, ())]).case
+
+    def wishes(self, line: Line) -> Iterator[Case[T]]:
+        left = [*line[self]]
+        while left:
+            member = self._choose(left)
+            yield member.case
+            left.remove(member.number)
+
+    def _choose(self, among: Sequence[int]) -> Member[L, T]:
         self._winner = self._members[draw(self._members, among)]
-        return self._winner.case
+        return self._winner
 
     def finish(self, result: object = None, error: BaseException | None = None) -> None:
         super().finish(result, error)

@@ -43,7 +43,7 @@ from __future__ import annotations
 import signal
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from enum import Enum
 from threading import get_ident
 from time import perf_counter
@@ -160,6 +160,10 @@ class Waiter(ABC):
     @abstractmethod
     def choose(self, *lines: Line) -> Wish:
         """Return what it wants in these lines; a select with several wishes draws one."""
+
+    def wishes(self, line: Line) -> Iterable[Wish]:
+        """Return what it wants in ``line``, each thing chosen when it is looked at."""
+        return (self.choose(line),)
 
     @abstractmethod
     def withdraw(self) -> None:
@@ -341,7 +345,8 @@ class BulkOffer(Waiter):
         return self._send(1, result)[0]
 
     def serve_many(self, line: Line, number: int) -> list[Any]:
-        return self._send(number if len(line) == 1 else 1)
+        # Those who are away count, too: to pass over them would take a look at each.
+        return self._send(number if OrderedDict.__len__(line) == 1 else 1)
 
     def _send(self, number: int, result: object = None) -> list[Any]:
         self.check_thread()

@@ -21,7 +21,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan import Case, Chan, after, default, select
+from gochan import Case, Chan, Selector, after, default, select
 from gochan.strategies import Block
 
 
@@ -129,6 +129,27 @@ async def test_each_of_ten_thousand_who_wait_costs_the_same(
         return watch.seconds
 
     await assert_linear(measure)
+
+
+async def test_each_of_many_values_costs_the_same_beside_a_selector() -> None:
+    """However many tasks wait to send many values, where a selector waits, too."""
+
+    async def receive_many(number: int) -> float:
+        channel, watch = Chan[int](), Watch()
+        selector = Selector[str, None]()
+        async with trio.open_nursery() as nursery:
+            for _ in range(number):
+                nursery.start_soon(channel.send_many, [1, 2, 3])
+            await wait_all_tasks_blocked()
+            selector.add(channel.on_send(4), "send")
+            nursery.start_soon(selector.select)
+            await wait_all_tasks_blocked()
+            with watch.running():
+                assert len(channel.receive_many_nowait(number)) == number
+            nursery.cancel_scope.cancel()
+        return watch.seconds
+
+    await assert_cheap(receive_many, 200, 2_000, factor=10 * 3)
 
 
 async def test_a_thousand_selects_on_one_channel_cost_each_what_a_hundred_do() -> None:

@@ -28,6 +28,7 @@ from gochan import (
     ChanClosedError,
     EndOfChannel,
     Refused,
+    Selector,
     after,
     default,
     select,
@@ -961,6 +962,42 @@ async def test_a_select_that_leaves_lets_the_next_be_first(autojump_clock: MockC
     assert (second[0][0], second[1]) == (2, 1)
     assert third == (1, 2)
     assert channel.drain() == [2, 3]
+
+
+class OneOfEach(Strategy[str]):
+    """Hold one string with each first letter."""
+
+    def offer(self, item: str, now: float) -> Verdict:
+        if any(waiting[0] == item[0] for waiting in self.items):
+            return WAIT
+        self.items.append(item)
+        return ADMIT
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_waiting_select_sends_what_is_let_in_first(again: bool) -> None:
+    """Of several things to send, none keeps another from being sent, whatever its priority."""
+    for priority in (0, 1):
+        channel = Chan[str](strategy=OneOfEach(math.inf))
+        await channel.send_many(["b1", "a1"])
+        results: list[str | int] = []
+
+        async def choose(channel: Chan[str], priority: int, results: list[str | int]) -> None:
+            a, b = channel.on_send("a2", priority=priority), channel.on_send("b2")
+            if again:
+                with Selector[str, None]() as selector:
+                    selector.add(a, "a")
+                    selector.add(b, "b")
+                    results.append((await selector.select())[0])
+            else:
+                results.append((await select(a=a, b=b))[0])
+
+        async with open_guarded_nursery() as nursery:
+            await line_up(nursery, choose, channel, priority, results)
+            assert channel.receive_nowait() == "b1"
+            await wait_all_tasks_blocked()
+            assert results == ["b"]
+        assert channel.drain() == ["a1", "b2"]
 
 
 async def test_a_select_never_meets_itself_at_a_strategy(autojump_clock: MockClock) -> None:
