@@ -231,6 +231,8 @@ def run_command(
         except Exception as error:
             if type(chosen).__module__ == "gochan.strategies":
                 raise
+            while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+                error = error.exceptions[0]  # it has come through nurseries
             complain(f"strategy {strategy!r} is broken: {error!r}")
             return 2
 

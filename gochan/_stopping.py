@@ -205,8 +205,9 @@ class _Herald:
         if not running:
             return ""
         if self.stage == 2:
+            time = "any time" if left == math.inf else f"{left:g} s"
             return (
-                f"cancelling what runs: {_jobs(running)}, with {left:g} s to clean up; "
+                f"cancelling what runs: {_jobs(running)}, with {time} to clean up; "
                 "Ctrl-C gives up on the rest"
             )
         return f"giving up on what still runs: {_jobs(running)}"

@@ -512,6 +512,16 @@ def test_a_table_can_be_written_in_any_encoding() -> None:
     assert b"built-in" in ended.out
 
 
+def test_a_strategy_that_does_not_suit_the_lines_is_told_in_its_own_words(tmp_path: Path) -> None:
+    """Not in those of the tasks in which it was asked; and no line is lost."""
+    left = tmp_path / "left"
+    arguments = ["run", "--strategy", "fair(tenant)", "--left-over", left, "--", "echo"]
+    line = complaint(finish(*arguments, lines=b"a\nb\n"))
+    assert line.startswith("gochan: strategy 'fair(tenant)' is broken: LookupError(")
+    assert "has no 'tenant'" in line
+    assert left.read_bytes() == b"a\nb\n"
+
+
 def test_a_dash_is_no_file_for_what_is_left_over(tmp_path: Path) -> None:
     """As it would be for the input."""
     assert "--left-over" in complaint(finish("run", "--left-over", "-", "--", "echo"))

@@ -813,6 +813,19 @@ async def test_what_is_said_first_suits_the_plan(
     assert said[0] == line
 
 
+async def test_jobs_may_have_any_time_to_clean_up(autojump_clock: MockClock) -> None:
+    """It is said so, and until a further Ctrl-C they have it."""
+    said: list[str] = []
+    async with open_audited() as queue, stop_on_signals(queue, say=said.append):
+        job = await queue.submit(tidy_up(1000))
+        await wait_all_tasks_blocked()
+        await queue.stop(drain=1, grace=math.inf)
+        assert kinds(job) == ["interrupted"]
+    assert said[1:] == [
+        "cancelling what runs: 1 job, with any time to clean up; Ctrl-C gives up on the rest"
+    ]
+
+
 async def test_by_default_stuck_jobs_are_named_in_the_end(
     autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
