@@ -217,12 +217,16 @@ class DropsWhatItRefuses(Strategy[Any]):
 
 @sin(Rule.CLOSE, "It handed back 1, so 0 should be left, but its length is 1")
 class KeepsWhatItHandsBack(Strategy[Any]):
+    hands_back = True
+
     def close(self) -> list[Any]:
         return list(self.items)
 
 
 @sin(Rule.CLOSE, "It handed back #1, which it had handed back")
 class HandsBackTwice(Strategy[Any]):
+    hands_back = True
+
     def close(self) -> list[Any]:
         items = [*self.items, *self.items]
         self.items.clear()
@@ -231,6 +235,8 @@ class HandsBackTwice(Strategy[Any]):
 
 @sin(Rule.CLOSE, "It handed back #1, which had come out before")
 class HandsBackWhatHasGone(Strategy[Any]):
+    hands_back = True
+
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity)
         self.gone: list[Any] = []
@@ -241,6 +247,14 @@ class HandsBackWhatHasGone(Strategy[Any]):
 
     def close(self) -> list[Any]:
         return self.gone
+
+
+@sin(Rule.CLOSE, "though its attribute hands_back is False")
+class HandsBackUnannounced(Strategy[Any]):
+    def close(self) -> list[Any]:
+        items = list(self.items)
+        self.items.clear()
+        return items
 
 
 @sin(Rule.CLOSE, "close() returned None, which is not a list")

@@ -97,7 +97,7 @@ class StrategyTests:
         self._hold(strategy, Rule.DROPS)
 
     def test_close_hands_back_what_waits(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """All, some or none of it; and keeps none of what it hands back."""
+        """All, some or none; keeps none of that; and ``hands_back`` says that there may be any."""
         self._hold(strategy, Rule.CLOSE)
 
     def test_remove_takes_out_the_very_item(self, strategy: Callable[[], Strategy[Any]]) -> None:

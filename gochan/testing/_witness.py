@@ -181,6 +181,12 @@ class Witness:
                 f"It handed back {len(handed_back)}, so {len(self.books.waiting)} should be left, "
                 f"but its length is {self.length()}",
             )
+        if handed_back and not self.strategy.hands_back:
+            self.books.fail(
+                Rule.CLOSE,
+                f"It handed back {len(handed_back)}, though its attribute hands_back is "
+                f"{self.strategy.hands_back!r}; a job queue asks that, so set it to True",
+            )
         self._look()
 
     # Endings
