@@ -266,6 +266,33 @@ class ReturnsNothingAtClose(Strategy[Any]):
 # Removing, draining
 
 
+@sin(Rule.SPARE, "but remove cannot take it out")
+class SparesWhatItCannotRemove(Strategy[Any]):
+    """Says what filters may take out to make room, but overrides ``take`` without ``remove``."""
+
+    def take(self, now: float) -> Any:
+        if not self.items:
+            raise Empty
+        return self.items.pop()
+
+    def spare(self) -> Any:
+        return self.items[0] if self.items else None
+
+
+@sin(Rule.SPARE, ", which is not there")
+class SparesWhatHasGone(Strategy[Any]):
+    gone: Any = None
+
+    def remove(self, item: Any) -> bool:
+        removed = super().remove(item)
+        if removed:
+            self.gone = item
+        return removed
+
+    def spare(self) -> Any:
+        return self.gone
+
+
 @sin(Rule.REMOVE, "after remove had said True to it")
 class RemovesTheFirst(Strategy[Any]):
     def remove(self, item: Any) -> bool:

@@ -104,6 +104,12 @@ class StrategyTests:
         """Or says False, and changes nothing."""
         self._hold(strategy, Rule.REMOVE)
 
+    def test_what_it_can_spare_can_be_removed(
+        self, strategy: Callable[[], Strategy[Any]]
+    ) -> None:
+        """Filters make room that way; ``None`` is an answer, too."""
+        self._hold(strategy, Rule.SPARE)
+
     def test_take_all_gives_out_everything(self, strategy: Callable[[], Strategy[Any]]) -> None:
         """Also what ``take`` would not give yet."""
         self._hold(strategy, Rule.TAKE_ALL)
