@@ -224,7 +224,9 @@ class Strategy(ABC, Generic[T]):
 
         One second per waiting item as long as nothing has been finished.
         """
-        return (len(self) + 1) * (self._seconds_lately / self._finished_lately if self._finished_lately else 1.0)
+        return (len(self) + 1) * (
+            self._seconds_lately / self._finished_lately if self._finished_lately else 1.0
+        )
 
     def __or__(self, other: Strategy[T]) -> Strategy[T]:
         """Chains are made of filters, then one order; see `Filter`."""

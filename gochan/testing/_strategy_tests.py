@@ -104,9 +104,7 @@ class StrategyTests:
         """Or says False, and changes nothing."""
         self._hold(strategy, Rule.REMOVE)
 
-    def test_what_it_can_spare_can_be_removed(
-        self, strategy: Callable[[], Strategy[Any]]
-    ) -> None:
+    def test_what_it_can_spare_can_be_removed(self, strategy: Callable[[], Strategy[Any]]) -> None:
         """Filters make room that way; ``None`` is an answer, too."""
         self._hold(strategy, Rule.SPARE)
 

@@ -140,7 +140,9 @@ class Witness:
         item = self._ask("spare")
         same = [entry for entry in self.books.waiting if entry.item is item]
         if item is not None and not same:
-            self.books.fail(Rule.SPARE, f"spare said {self.books.describe(item)}, which is not there")
+            self.books.fail(
+                Rule.SPARE, f"spare said {self.books.describe(item)}, which is not there"
+            )
         return same[0] if same else None
 
     def remove_another(self, number: int) -> None:
