@@ -381,7 +381,11 @@ def test_a_fresh_one_can_be_copied() -> None:
         ({"patience": 1, "slack": 1.0}, ValueError, "slack must be >= 0 and < 1, not 1.0"),
         ({"patience": "key", "slack": math.inf}, ValueError, "slack must be >= 0 and finite"),
         ({"patience": 1, "slack": math.nan}, ValueError, "slack must be >= 0"),
-        ({"patience": 1, "slack": "some"}, TypeError, "slack must be a number, or "moving", not 'some'"),
+        (
+            {"patience": 1, "slack": "some"},
+            TypeError,
+            "slack must be a number, or .moving., not 'some'",
+        ),
         ({"patience": 1, "slack": False}, TypeError, "slack must be a number, not False"),
         ({"patience": 1, "capacity": 0}, ValueError, "capacity must be >= 1"),
     ],
