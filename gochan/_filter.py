@@ -112,8 +112,17 @@ class Filter(Strategy[T], Generic[T]):
 
         ``inner`` itself then is a pattern that never holds an item. Override `parts` to
         return the copies.
+
+        Raises:
+            TypeError: ``inner`` cannot be copied.
         """
-        return copy.deepcopy(self.inner, {id(self._dropped): self._dropped})
+        try:
+            return copy.deepcopy(self.inner, {id(self._dropped): self._dropped})
+        except Exception as error:
+            raise TypeError(
+                f"{type(self).__name__} needs copies of {self.inner!r}, which copy.deepcopy cannot "
+                f"make: {error}; what a strategy holds has to allow that, or it needs __deepcopy__"
+            ) from error
 
     def parts(self) -> Iterable[Strategy[T]]:
         """Return the strategies behind it that hold items: ``inner``, as it stands."""

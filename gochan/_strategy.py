@@ -87,7 +87,8 @@ class Strategy(ABC, Generic[T]):
     items: deque[T]
     hands_back: bool = False
     _in_use = False
-    _seconds_per_item: float | None = None  # as far as has been told
+    # How many have been finished lately, and in how many seconds of work, as far as has been told.
+    _finished_lately = _seconds_lately = 0.0
     _last_finished = -math.inf
 
     def __init__(self, capacity: int | float) -> None:
@@ -139,10 +140,10 @@ class Strategy(ABC, Generic[T]):
             return  # it never started, which says nothing about speed
         # Nor does time without work, hence not more than ``ran``.
         gap = min(now - self._last_finished, ran)
-        if self._seconds_per_item is None:
-            self._seconds_per_item = gap
-        else:
-            self._seconds_per_item += (gap - self._seconds_per_item) / 8
+        # What is forgotten depends on time, not on items: many may end at the same moment.
+        kept = math.exp(-gap / (8 * ran)) if gap else 1.0
+        self._finished_lately = self._finished_lately * kept + 1
+        self._seconds_lately = self._seconds_lately * kept + gap
         self._last_finished = now
 
     def close(self) -> list[T]:
@@ -223,7 +224,9 @@ class Strategy(ABC, Generic[T]):
 
         One second per waiting item as long as nothing has been finished.
         """
-        return (len(self) + 1) * (1.0 if self._seconds_per_item is None else self._seconds_per_item)
+        return (len(self) + 1) * (
+            self._seconds_lately / self._finished_lately if self._finished_lately else 1.0
+        )
 
     def __or__(self, other: Strategy[T]) -> Strategy[T]:
         """Chains are made of filters, then one order; see `Filter`."""

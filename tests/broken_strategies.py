@@ -217,12 +217,16 @@ class DropsWhatItRefuses(Strategy[Any]):
 
 @sin(Rule.CLOSE, "It handed back 1, so 0 should be left, but its length is 1")
 class KeepsWhatItHandsBack(Strategy[Any]):
+    hands_back = True
+
     def close(self) -> list[Any]:
         return list(self.items)
 
 
 @sin(Rule.CLOSE, "It handed back #1, which it had handed back")
 class HandsBackTwice(Strategy[Any]):
+    hands_back = True
+
     def close(self) -> list[Any]:
         items = [*self.items, *self.items]
         self.items.clear()
@@ -231,6 +235,8 @@ class HandsBackTwice(Strategy[Any]):
 
 @sin(Rule.CLOSE, "It handed back #1, which had come out before")
 class HandsBackWhatHasGone(Strategy[Any]):
+    hands_back = True
+
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity)
         self.gone: list[Any] = []
@@ -243,6 +249,14 @@ class HandsBackWhatHasGone(Strategy[Any]):
         return self.gone
 
 
+@sin(Rule.CLOSE, "though its attribute hands_back is False")
+class HandsBackUnannounced(Strategy[Any]):
+    def close(self) -> list[Any]:
+        items = list(self.items)
+        self.items.clear()
+        return items
+
+
 @sin(Rule.CLOSE, "close() returned None, which is not a list")
 class ReturnsNothingAtClose(Strategy[Any]):
     def close(self) -> Any:
@@ -250,6 +264,33 @@ class ReturnsNothingAtClose(Strategy[Any]):
 
 
 # Removing, draining
+
+
+@sin(Rule.SPARE, "but remove cannot take it out")
+class SparesWhatItCannotRemove(Strategy[Any]):
+    """Says what filters may take out to make room, but overrides ``take`` without ``remove``."""
+
+    def take(self, now: float) -> Any:
+        if not self.items:
+            raise Empty
+        return self.items.pop()
+
+    def spare(self) -> Any:
+        return self.items[0] if self.items else None
+
+
+@sin(Rule.SPARE, ", which is not there")
+class SparesWhatHasGone(Strategy[Any]):
+    gone: Any = None
+
+    def remove(self, item: Any) -> bool:
+        removed = super().remove(item)
+        if removed:
+            self.gone = item
+        return removed
+
+    def spare(self) -> Any:
+        return self.gone
 
 
 @sin(Rule.REMOVE, "after remove had said True to it")

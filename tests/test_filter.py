@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -274,3 +275,18 @@ def test_by_says_what_it_cannot_find() -> None:
         by("tenant")(3)
     with pytest.raises(TypeError, match="key must be a name or a function, not 3"):
         by(3)  # type: ignore[arg-type]
+
+
+def test_a_part_that_cannot_be_copied_is_named() -> None:
+    """Filters that keep several of what follows need copies, such as one for each key."""
+
+    class Locked(Strategy[Any]):
+        def __init__(self) -> None:
+            super().__init__(3)
+            self.lock = threading.Lock()
+
+    chain: Filter[Any] = Filter() | Locked()
+    with pytest.raises(
+        TypeError, match=r"Filter needs copies of <Locked 0/3>, which .*_thread.lock"
+    ):
+        chain.another()

@@ -234,8 +234,17 @@ def test_retry_after_follows_one_worker(waiting: int, ok: bool) -> None:
 def test_retry_after_counts_what_all_workers_finish() -> None:
     """Four workers that take two seconds each finish two items per second."""
     strategy = filled(9)
-    work(strategy, [(number / 2, 2.0) for number in range(60)])
-    assert strategy.retry_after(30.0) == pytest.approx(10 / 2, rel=0.01)
+    work(strategy, [(number / 2, 2.0) for number in range(200)])
+    assert strategy.retry_after(100.0) == pytest.approx(10 / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("later", [0.0, 1e-4])
+def test_workers_in_step_do_not_make_it_nothing(later: float) -> None:
+    """A hundred who all end at each full second, one right after the other, do 100 per second."""
+    strategy = filled(20)
+    for second in range(1, 6):
+        work(strategy, [(second + number * later, 1.0) for number in range(100)])
+    assert strategy.retry_after(5.1) == pytest.approx(0.21, rel=0.1)
 
 
 def test_time_without_work_does_not_count() -> None:
@@ -256,12 +265,12 @@ def test_items_that_never_started_say_nothing_about_speed() -> None:
 
 
 def test_retry_after_follows_a_change_of_speed() -> None:
-    """What happened long ago is forgotten: after thirty items the new speed is all there is."""
+    """What happened long ago is forgotten: after forty items the new speed is all there is."""
     strategy = filled(0)
     work(strategy, [(float(number), 1.0) for number in range(50)])
     assert strategy.retry_after(50.0) == pytest.approx(1.0)
-    work(strategy, [(50.0 + number / 10, 0.1) for number in range(30)])
-    assert strategy.retry_after(53.0) == pytest.approx(0.1, rel=0.2)
+    work(strategy, [(50.0 + number / 10, 0.1) for number in range(40)])
+    assert strategy.retry_after(54.0) == pytest.approx(0.1, rel=0.2)
 
 
 def test_a_single_slow_item_does_not_spoil_the_estimate() -> None:

@@ -22,6 +22,7 @@ class Rule(Enum):
     DROPS = "what is dropped was waiting, and there is a reason"
     CLOSE = "close hands back a list of waiting items, and keeps none of them"
     REMOVE = "remove takes out the very item and says True, or says False and changes nothing"
+    SPARE = "spare names a waiting item that remove can take out, or None"
     TAKE_ALL = "take_all gives out everything that waits"
     NOTHING_HELD = "nothing and nobody waits for ever"
     TIME = "next_change tells the future moment at which time alone changes an answer"

@@ -97,12 +97,16 @@ class StrategyTests:
         self._hold(strategy, Rule.DROPS)
 
     def test_close_hands_back_what_waits(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """All, some or none of it; and keeps none of what it hands back."""
+        """All, some or none; keeps none of that; and ``hands_back`` says that there may be any."""
         self._hold(strategy, Rule.CLOSE)
 
     def test_remove_takes_out_the_very_item(self, strategy: Callable[[], Strategy[Any]]) -> None:
         """Or says False, and changes nothing."""
         self._hold(strategy, Rule.REMOVE)
+
+    def test_what_it_can_spare_can_be_removed(self, strategy: Callable[[], Strategy[Any]]) -> None:
+        """Filters make room that way; ``None`` is an answer, too."""
+        self._hold(strategy, Rule.SPARE)
 
     def test_take_all_gives_out_everything(self, strategy: Callable[[], Strategy[Any]]) -> None:
         """Also what ``take`` would not give yet."""

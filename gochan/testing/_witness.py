@@ -133,9 +133,23 @@ class Witness:
         self._look()
 
     def remove(self, number: int) -> None:
-        """Remove an item that waits: nobody wants it any more."""
-        if self.books.waiting:
+        """Remove an item that waits: nobody wants it any more, or it is the one to be spared."""
+        spared = self._spared() if number % 3 == 2 else None
+        if spared is not None:
+            if not self._remove(spared):
+                self.books.fail(Rule.SPARE, f"spare said {spared}, but remove cannot take it out")
+        elif self.books.waiting:
             self._remove(self.books.waiting[number % len(self.books.waiting)])
+
+    def _spared(self) -> Entry | None:
+        """Ask what can be spared best; it has to wait."""
+        item = self._questions.ask("spare")
+        same = [entry for entry in self.books.waiting if entry.item is item]
+        if item is not None and not same:
+            self.books.fail(
+                Rule.SPARE, f"spare said {self.books.describe(item)}, which is not there"
+            )
+        return same[0] if same else None
 
     def remove_another(self, number: int) -> None:
         """Remove an item that does not wait; it has to be told from those that do."""
@@ -186,6 +200,12 @@ class Witness:
                 Rule.CLOSE,
                 f"It handed back {len(handed_back)}, so {len(self.books.waiting)} should be left, "
                 f"but its length is {self._questions.length()}",
+            )
+        if handed_back and not self.strategy.hands_back:
+            self.books.fail(
+                Rule.CLOSE,
+                f"It handed back {len(handed_back)}, though its attribute hands_back is "
+                f"{self.strategy.hands_back!r}; a job queue asks that, so set it to True",
             )
         self._look()
 
@@ -305,7 +325,7 @@ class Witness:
                 f"{self._questions.length()} wait, though its capacity is {self.strategy.capacity}",
             )
 
-    def _remove(self, entry: Entry) -> None:
+    def _remove(self, entry: Entry) -> bool:
         waits, before = self.books.waits(entry.item), self._questions.length()
         self.books.asked(f"remove({self.books.present(entry)})")
         removed = self._questions.ask("remove", entry.item)
@@ -325,6 +345,7 @@ class Witness:
                 f"{self._questions.length()}",
             )
         self._look()
+        return removed
 
     # Looking after each step
 

@@ -50,6 +50,8 @@ class Deadline(Filter[T]):
         else:
             self._seconds = check_number("patience", patience, above=0)
         self._moving = slack == "moving"
+        if isinstance(slack, str) and not self._moving:
+            raise TypeError(f'slack must be a number, or "moving", not {slack!r}')
         self._mean: float | None = None
         self._deviation = 0.0
         self._slack = 0.0
@@ -129,7 +131,10 @@ class Deadline(Filter[T]):
         seconds = self._find(item)
         if seconds == math.inf:
             return math.inf
-        return check_number(f"the patience of {item!r}", seconds, above=0)
+        try:
+            return check_number("patience", seconds, above=0)
+        except (TypeError, ValueError) as error:  # the item is put into words only now
+            raise type(error)(f"of {item!r}, {error}") from None
 
     def _forget(self, item: T) -> tuple[float, float]:
         """Forget an item that waits no more; return when it came, and its deadline."""

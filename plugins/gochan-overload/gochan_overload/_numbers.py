@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 
@@ -22,7 +23,7 @@ def check_number(
     """
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise TypeError(f"{name} must be a number, not {number!r}")
-    if above < number < below and number >= least:
+    if above < number < below and number >= least and abs(number) <= sys.float_info.max:
         return number
     bounds = {"> ": above, ">= ": least, "< ": below}
     said = [sign + f"{bound:g}" for sign, bound in bounds.items() if math.isfinite(bound)]

@@ -309,3 +309,9 @@ def test_a_rate_too_high_for_any_clock_lets_everything_in() -> None:
     strategy = Rate[int](1e300, capacity=math.inf)
     assert all(offer_many(strategy, 100, 1000.0))
     assert not strategy._come
+
+
+def test_a_limit_that_is_no_float_is_told_at_once() -> None:
+    """Or else the first item would end in an OverflowError."""
+    with pytest.raises(ValueError, match="limit must be > 0 and finite"):
+        Rate[object](10**400)
