@@ -39,6 +39,8 @@ def make_app(queue: JobQueue[str, str]) -> Starlette:
             job = queue.submit_nowait(request.url.path, timeout=10)
         except Refused as refused:
             return busy(refused.reason, refused.retry_after)
+        except trio.WouldBlock:  # with a strategy at which submitters wait
+            return busy("full", queue.statistics().worst_wait)
         except ChanClosedError:
             return busy("stopping", None)
         async with trio.open_nursery() as nursery:

@@ -89,6 +89,19 @@ async def test_a_full_queue_is_told_with_the_time_to_come_back() -> None:
         assert "retry-after" not in recovered.headers
 
 
+async def test_no_request_waits_for_room() -> None:
+    """Under a strategy that would have it wait, it is told to come back, too."""
+    gate = Gate()
+    async with serving(gate, strategy="block(1)") as client, trio.open_nursery() as nursery:
+        for number in range(2):
+            nursery.start_soon(client.get, f"/{number}")
+        await until(client, running=1, waiting=1)
+        refused = await client.get("/late")
+        assert (refused.status_code, refused.text) == (503, "full\n")
+        assert refused.headers["retry-after"] == "1"
+        gate.opened.set()
+
+
 async def test_what_has_waited_too_long_is_told_too() -> None:
     """Under CoDel nobody is refused at the door, but nobody waits in vain either."""
     gate = Gate()
