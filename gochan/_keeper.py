@@ -40,12 +40,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
 
-import trio
+from trio import current_time
 
 from ._errors import ChanClosedError, EndOfChannel, Refused
 from ._filter import overrides, plain_order
 from ._pacing import OUTSIDE
-from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy
+from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
 from ._waiting import NOTHING, Nothing, Role, first
 
 if TYPE_CHECKING:
@@ -122,26 +122,22 @@ class Keeper(Generic[T]):
             if channel._closed:
                 raise channel._closed_error(value)
             try:
-                if not channel._senders and not channel._receivers:
-                    admitted = self._submit_alone(channel, value)
-                else:
+                if channel._senders or channel._receivers:
                     channel._check_thread(channel._receivers, channel._senders)
                     admitted = self._submit(channel, value)
+                else:
+                    # Nobody waits, so the strategy alone decides.
+                    if self._times_offer:
+                        self._look_at_clock()
+                    verdict = self.strategy.offer(value, self._time)
+                    admitted = self._judge(verdict, value)
+                    used = len(self) if self._plain is None else len(self._plain.items)
+                    if used > channel._peak:
+                        channel._peak = used
             finally:
                 reported = bool(self.strategy._dropped) and self._report(channel)
             if admitted or not reported:
                 return admitted
-
-    def _submit_alone(self, channel: Chan[T], value: T) -> bool:
-        """Do so when nobody waits: the strategy alone decides."""
-        if self._times_offer:
-            self._look_at_clock()
-        if not self._offer(value):
-            return False
-        used = len(self) if self._plain is None else len(self._plain.items)
-        if used > channel._peak:
-            channel._peak = used
-        return True
 
     def submit_many(self, channel: Chan[T], values: list[T]) -> None:
         """Send as many of ``values`` now as possible; those that were sent are taken out."""
@@ -326,7 +322,7 @@ class Keeper(Generic[T]):
     def _look_at_clock(self) -> None:
         """Take the time on trio's clock; outside a run any time will do, if none matters."""
         try:
-            self._time = trio.current_time()
+            self._time = current_time()
         except RuntimeError:
             if self.timed:
                 raise RuntimeError(OUTSIDE) from None
@@ -357,9 +353,13 @@ class Keeper(Generic[T]):
         return self._time + max(self._time - change, _SOON)
 
     def _offer(self, value: T) -> bool:
-        verdict = self.strategy.offer(value, self._time)
+        return self._judge(self.strategy.offer(value, self._time), value)
+
+    def _judge(self, verdict: Verdict, value: T) -> bool:
+        """Do what follows from a verdict; return whether ``value`` was admitted."""
         if verdict is ADMIT:
-            self._admitted(value)
+            if self.on_admit is not None:
+                self.on_admit(value)
             return True
         if verdict is WAIT:
             return False
