@@ -979,7 +979,7 @@ async def test_a_waiting_select_sends_what_is_let_in_first(again: bool) -> None:
     """Of several things to send, none keeps another from being sent, whatever its priority."""
     for priority in (0, 1):
         channel = Chan[str](strategy=OneOfEach(math.inf))
-        await channel.send_many(["b1", "a1"])
+        await channel.send_many(["c1", "b1", "a1"])
         results: list[str | int] = []
 
         async def choose(channel: Chan[str], priority: int, results: list[str | int]) -> None:
@@ -994,6 +994,9 @@ async def test_a_waiting_select_sends_what_is_let_in_first(again: bool) -> None:
 
         async with open_guarded_nursery() as nursery:
             await line_up(nursery, choose, channel, priority, results)
+            assert channel.receive_nowait() == "c1"  # which makes room for neither
+            await wait_all_tasks_blocked()
+            assert results == []
             assert channel.receive_nowait() == "b1"
             await wait_all_tasks_blocked()
             assert results == ["b"]

@@ -346,6 +346,13 @@ def test_a_factory_must_be_callable(factory: Any) -> None:
     assert repr(factory) in str(caught.value)
 
 
+@pytest.mark.parametrize(("summary", "error"), [(3, TypeError), ("two\nlines", ValueError)])
+def test_a_summary_is_one_line(summary: Any, error: type[Exception]) -> None:
+    """For it stands in a table."""
+    with pytest.raises(error, match="summary of strategy 'fair' must be"):
+        StrategySpec("fair", Block, summary)
+
+
 @pytest.mark.parametrize("factory", [Block, lambda *, capacity: Block(capacity)])
 def test_a_factory_is_anything_that_makes_a_strategy(factory: Callable[..., Any]) -> None:
     """A class, or a function."""

@@ -18,6 +18,7 @@ PROMISES = {spec.name: spec.promises for spec in gochan_order.gochan_strategies(
 class TestLifo(StrategyTests):
     """Newest first."""
 
+    histories = 15
     promises = PROMISES["lifo"]
 
     @pytest.fixture(params=[1, 3])
@@ -28,6 +29,7 @@ class TestLifo(StrategyTests):
 class TestPriority(StrategyTests):
     """The most important first."""
 
+    histories = 15
     promises = PROMISES["priority"]
 
     @pytest.fixture(params=[1, 3, 30])
@@ -49,6 +51,7 @@ class TestAgeing(StrategyTests):
 class TestFair(StrategyTests):
     """Keys take turns."""
 
+    histories = 15
     promises = PROMISES["fair"]
 
     @pytest.fixture(params=[1, 3, 20])
@@ -59,6 +62,7 @@ class TestFair(StrategyTests):
 class TestFairWithOthersBehind(StrategyTests):
     """Whatever they do."""
 
+    histories = 15
     promises = frozenset({Promise.BOUNDED, Promise.NEVER_WAITS})
 
     @pytest.fixture(params=["lifo", "block", "priority", "priority-cancel", "fair"])

@@ -18,6 +18,7 @@ PROMISES = {spec.name: spec.promises for spec in gochan_overflow.gochan_strategi
 class TestLatest(StrategyTests):
     """The newest makes room."""
 
+    histories = 15
     promises = PROMISES["latest"]
 
     @pytest.fixture(params=[1, 3])
@@ -28,6 +29,7 @@ class TestLatest(StrategyTests):
 class TestCoalesce(StrategyTests):
     """One for each key."""
 
+    histories = 15
     promises = PROMISES["coalesce"]
 
     @pytest.fixture(params=[1, 2, 10])
@@ -38,6 +40,7 @@ class TestCoalesce(StrategyTests):
 class TestCoalesceInTime(StrategyTests):
     """With all its options, it still loses nothing, and names the moment of the next change."""
 
+    histories = 15
     promises = frozenset({Promise.BOUNDED, Promise.NO_STARVATION})
 
     @pytest.fixture(
