@@ -79,10 +79,7 @@ GOALS = [
     Goal("capacity 0, against anyio on trio", "gochan 0", "anyio 0"),
     Goal("capacity 0, against aiochan", "gochan 0", "aiochan 0"),
     Goal("nowait pair, against trio", "gochan nowait", "trio nowait", at_least=2),
-    *(
-        Goal(f"{name}, nowait, against plain", name, "gochan nowait", at_most_more=1)
-        for name in STRATEGIES
-    ),
+    *(Goal(f"nowait pair at {name}", name, "gochan nowait", at_most_more=1) for name in STRATEGIES),
     Goal("select of 2, against aiochan", "gochan select", "aiochan select", at_least=1),
     Goal("select of 2, against receive", "gochan select", "gochan 0", at_most=2.5),
     Goal("empty job, against a loop by hand", "gochan jobs", "trio workers", at_most=3),
