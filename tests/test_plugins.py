@@ -385,7 +385,7 @@ BAD_FACTORIES = {
     "hidden": (PluginError, "the factory of strategy {} made {{'capacity': 4}}, which is not a "),
     "leave": (PluginError, "strategy {} cannot be made: SystemExit: this needs a newer Python"),
     "none": (PluginError, "the factory of strategy {} made None, which is not a Strategy"),
-    "unfinished": (TypeError, "Can't instantiate abstract class Unfinished with "),
+    "unfinished": (TypeError, "Can't instantiate abstract class Unfinished with"),
 }
 
 

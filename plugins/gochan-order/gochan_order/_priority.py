@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from heapq import heapify, heappop, heappush
-from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 from gochan.strategies import ADMIT, Empty, Key, Refuse, Strategy, Verdict
@@ -70,7 +69,7 @@ class Priority(Strategy[T]):
             raise ValueError(f"ageing must be > 0 and finite, or None, not {ageing!r}")
         self._ageing = ageing
         self._priority = find_by(by, "priority")
-        self._arrivals = count()
+        self._arrivals = 0
         self._waiting = 0
         self._best: _Heap[T] = []
         self._worst: _Heap[T] | None = None
@@ -84,7 +83,7 @@ class Priority(Strategy[T]):
                 return Refuse("full", self.retry_after(now))
             self.drop(self._pop(worst), "outranked")
         cell = [item]
-        arrival = next(self._arrivals)
+        arrival = self._arrivals = self._arrivals + 1
         heappush(self._best, (rank, arrival, cell))
         if self._worst is not None:
             heappush(self._worst, (-rank, -arrival, cell))

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush, heapreplace
-from itertools import count
 from typing import Any, Generic, TypeVar, final
 
 from gochan.strategies import ADMIT, WAIT, Empty, Key, Strategy, Verdict, by
@@ -82,7 +81,7 @@ class Coalesce(Strategy[T]):
         self._max_wait = math.inf if max_wait is None else _seconds("max_wait", max_wait, debounce)
         self._exclusive = exclusive
         self._closed = False
-        self._arrivals = count()
+        self._arrivals = 0
         self._waiting: dict[Hashable, _Entry[T]] = {}
         self._line: list[tuple[float, int, _Entry[T]]] = []
         self._in_work: dict[int, Hashable] = {}  # the keys of items, by their identity
@@ -106,7 +105,8 @@ class Coalesce(Strategy[T]):
         if len(self._waiting) >= self.capacity:
             return WAIT
         due = now + self._debounce
-        entry = _Entry(key, item, due, now + self._max_wait, next(self._arrivals))
+        self._arrivals += 1
+        entry = _Entry(key, item, due, now + self._max_wait, self._arrivals)
         self._waiting[key] = entry
         if key not in self._keys_in_work:
             heappush(self._line, (due, entry.arrival, entry))
