@@ -49,9 +49,6 @@ class CoDel(Strategy[T]):
         self._last_empty = 0.0  # when the queue was, as far as it shows when an item comes
         self._until: deque[float] = deque()  # how long each of the items may wait
 
-    def _overloaded(self, now: float) -> bool:
-        return now - self._last_empty > self._long
-
     def _shed(self, now: float) -> None:
         """Give up the oldest items, as far as they have waited too long."""
         while self._until and self._until[0] < now:
@@ -62,18 +59,22 @@ class CoDel(Strategy[T]):
         """Take ``item`` in, always."""
         if not self.items:
             self._last_empty = now
-        self._shed(now)
+        elif self._until[0] < now:
+            self._shed(now)
         if len(self.items) >= self.capacity:
             self._until.popleft()
             self.drop(self.items.popleft(), "oldest")
         self.items.append(item)
-        self._until.append(now + (self._short if self._overloaded(now) else self._long))
+        overloaded = now - self._last_empty > self._long
+        self._until.append(now + (self._short if overloaded else self._long))
         return ADMIT
 
     def take(self, now: float) -> T:
-        self._shed(now)
+        if self._until and self._until[0] < now:
+            self._shed(now)
+        newest_first = self._lifo and now - self._last_empty > self._long
         while self.items:
-            if self._lifo and self._overloaded(now):
+            if newest_first:
                 item, until = self.items.pop(), self._until.pop()
             else:
                 item, until = self.items.popleft(), self._until.popleft()

@@ -114,7 +114,9 @@ def test_what_has_waited_too_long_is_given_up_when_the_next_item_comes() -> None
     strategy = overloaded()
     strategy.offer("a", 10.95)
     assert strategy.dropped == [("old", "waited")]
-    assert strategy._overloaded(10.95), "nobody took the last one, so it was not empty"
+    strategy.offer("b", 10.95)
+    newest = strategy.take(10.95)
+    assert newest == "b", "nobody took the last one, so it was not empty, and is overloaded"
 
 
 def test_after_a_pause_there_is_no_overload() -> None:
