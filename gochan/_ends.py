@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, final
 
 import trio
 from trio.lowlevel import checkpoint
@@ -20,7 +21,33 @@ T_contra = TypeVar("T_contra", contravariant=True)
 T_co = TypeVar("T_co", covariant=True)
 
 
-class End:
+class Closing(ABC):
+    """What can be closed at once, and does so at the end of a ``with`` block."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it."""
+
+    async def aclose(self) -> None:
+        """Do as `close`, then run a checkpoint. It is closed even if that is cancelled."""
+        self.close()
+        await checkpoint()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class End(Closing):
     """What the two ends of a channel have in common."""
 
     __slots__ = ("_channel",)
@@ -95,22 +122,6 @@ class SendChan(End, trio.abc.SendChannel[T_contra]):
         """See `Chan.close`."""
         self._channel.close()
 
-    async def aclose(self) -> None:
-        """Close the channel, then run a checkpoint. It is closed even if that is cancelled."""
-        self.close()
-        await checkpoint()
-
-    def __enter__(self) -> SendChan[T_contra]:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 @final
 class ReceiveChan(End, trio.abc.ReceiveChannel[T_co]):
@@ -169,19 +180,3 @@ class ReceiveChan(End, trio.abc.ReceiveChannel[T_co]):
         receive raises `ChanClosedError`. What was buffered counts as dropped.
         """
         self._channel._abandon()
-
-    async def aclose(self) -> None:
-        """Do as `close`, then run a checkpoint. It is closed even if that is cancelled."""
-        self.close()
-        await checkpoint()
-
-    def __enter__(self) -> ReceiveChan[T_co]:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

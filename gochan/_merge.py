@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, final
+from typing import Generic, Literal, Protocol, TypeVar, final
 
 import trio
-from trio.lowlevel import checkpoint
 
 from ._channel import Chan
 from ._choosing import Case
-from ._ends import ReceiveChan
+from ._ends import Closing, ReceiveChan
 from ._errors import EndOfChannel
 from ._selector import Selector
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -53,7 +49,7 @@ def merge(*channels: Source[T]) -> MergedChan[T]:
 
 
 @final
-class MergedChan(trio.abc.ReceiveChannel[T], Generic[T]):
+class MergedChan(Closing, trio.abc.ReceiveChannel[T], Generic[T]):
     """Several channels as one to receive from, made by `merge`.
 
     It can be passed to whatever wants a `trio.abc.ReceiveChannel`. One task at a time may
@@ -109,22 +105,6 @@ class MergedChan(trio.abc.ReceiveChannel[T], Generic[T]):
     def close(self) -> None:
         """Receive no more. The channels stay as they are, and nothing is lost."""
         self._selector.close()
-
-    async def aclose(self) -> None:
-        """Do as `close`, then run a checkpoint. It is closed even if that is cancelled."""
-        self.close()
-        await checkpoint()
-
-    def __enter__(self) -> MergedChan[T]:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<gochan.MergedChan of {len(self._selector)} channels>"
