@@ -22,6 +22,7 @@
 #               _whereabouts, _stop: where a task is; a stop, and its report
 #               _queue: workers that run jobs
 #   stopping    _stopping: signals that stop a queue, and room to clean up
+#   sight       debug: who waits where, and what has happened; import it yourself
 #   simulation  _loads: jobs that come at certain moments
 #               _simulation: a queue in virtual time
 #               _figures: what has come of it

@@ -179,7 +179,7 @@ PUBLIC = [
     if name == "__init__" or not name.startswith("_")
 ]
 # Modules of which `import gochan` knows nothing, since few programs need them.
-BY_ITSELF = {"testing"}
+BY_ITSELF = {"debug", "testing"}
 
 every_public_module = pytest.mark.parametrize("module", PUBLIC, ids=lambda m: m.__name__)
 
@@ -207,7 +207,10 @@ def test_all_is_sorted_and_complete(module: ModuleType) -> None:
 
 def test_public_modules_are_public() -> None:
     """Each that has no underscore can be reached from ``import gochan``."""
-    public = {"gochan", "gochan.lowlevel", "gochan.strategies", "gochan.testing"}
+    public = {"gochan", "gochan.debug", "gochan.lowlevel"} | {
+        "gochan.strategies",
+        "gochan.testing",
+    }
     assert public == {module.__name__ for module in PUBLIC}
     for module in PUBLIC:
         if module is not gochan:
@@ -315,13 +318,13 @@ def test_every_hook_is_documented_with_its_signature(hook: str) -> None:
     signature = inspect.signature(getattr(Hooks, hook))
     own = signature.replace(parameters=[*signature.parameters.values()][1:])
     text = re.sub(r"'([\w\[\], |.]+)'", r"\1", f"{hook}{own}")  # annotations are strings
-    headings = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8").splitlines()
+    headings = (ROOT / "docs" / "reference" / "hooks.md").read_text(encoding="utf-8").splitlines()
     assert f"## `{text}`" in headings
 
 
 def test_no_hook_is_documented_that_is_not_there() -> None:
     """Nor one that has gone."""
-    text = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "hooks.md").read_text(encoding="utf-8")
     assert [*re.findall(r"^#+ `(gochan_\w+)", text, flags=re.MULTILINE)] == HOOKS
 
 

@@ -36,7 +36,7 @@ gochan = processes.gochan
 
 Call = Callable[..., Ended]
 
-PAGE = Path(__file__).parent.parent / "docs" / "simulation.md"
+PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "simulate-a-load.md"
 
 
 def make(text: str) -> Any:

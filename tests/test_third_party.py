@@ -25,7 +25,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FAKES = ROOT / "tests" / "fake_plugins"
-PAGE = ROOT / "docs" / "write-a-plugin.md"
+PAGE = ROOT / "docs" / "how-to" / "write-a-plugin.md"
 TEMPLATE = ROOT / "plugins" / "gochan-drop-oldest"
 
 UV = os.environ.get("UV") or shutil.which("uv")

@@ -1,0 +1,1 @@
+"""`gochan.debug`: seeing what is stuck, and what has happened."""
