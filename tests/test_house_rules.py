@@ -207,7 +207,10 @@ def test_all_is_sorted_and_complete(module: ModuleType) -> None:
 
 def test_public_modules_are_public() -> None:
     """Each that has no underscore can be reached from ``import gochan``."""
-    public = {"gochan", "gochan.debug", "gochan.lowlevel"} | {
+    public = {
+        "gochan",
+        "gochan.debug",
+        "gochan.lowlevel",
         "gochan.strategies",
         "gochan.testing",
     }
