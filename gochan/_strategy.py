@@ -49,7 +49,9 @@ class Refuse:
     """The item is turned away; the sender gets `gochan.Refused`."""
 
     reason: str
+    """Why, in a word or two, such as ``"full"``."""
     retry_after: float | None = None
+    """Seconds after which trying again makes sense; ``None`` if that is not known."""
 
 
 Verdict: TypeAlias = Literal[Decision.ADMIT, Decision.WAIT] | Refuse
@@ -264,7 +266,7 @@ class StrategySpec:
         factory: takes keyword options, returns a new strategy.
         summary: one line for ``gochan plugins``.
         promises: what the strategy claims about itself.
-        api: the version of `Strategy` that it was written for.
+        api: the version of `gochan.strategies.Strategy` that it was written for.
 
     Raises:
         TypeError: something is of the wrong type.
