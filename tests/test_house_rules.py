@@ -272,6 +272,7 @@ ACROSS = {
     "matching",  # selects that meet selects
     "plugin_chains",  # strategies of several plugins in one chain
     "programs",  # whole programs
+    "reference",  # what the documents say about every public name, and show of the command
     "third_party",  # plugins of others, installed for real
     "properties",  # random programs, beside a model
 }
