@@ -266,7 +266,7 @@ class StrategySpec:
         factory: takes keyword options, returns a new strategy.
         summary: one line for ``gochan plugins``.
         promises: what the strategy claims about itself.
-        api: the version of `gochan.strategies.Strategy` that it was written for.
+        api: the version of `Strategy` that it was written for.
 
     Raises:
         TypeError: something is of the wrong type.

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from docutils import nodes
-from sphinx.addnodes import desc_content
+from sphinx.addnodes import desc_content, pending_xref
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.logging import getLogger
 
@@ -39,7 +39,8 @@ GIVEN = set(
         r"\w+",
         """
         Batches Case ChanStatistics Job JobQueue MergedChan Outcome Progress Promise QueueStatistics
-        ReceiveChan SendChan SignalStop StopReport StuckJob Ticker
+        ReceiveChan Report SendChan SignalStop StopReport StuckJob Ticker Trace TraceEvent Transfer
+        Wait
         """,
     )
 )
@@ -78,10 +79,9 @@ def private_modules(name: str) -> Iterator[ModuleType]:
 
 def evaluate_annotations(thing: type, names: dict[str, Any]) -> None:
     """Replace what is written in annotations by what it means where it is written."""
-    own = vars(thing).get("__annotations__", {})
     with suppress(NameError):  # imported for types only, and then shown as it is written
         hints = get_type_hints(thing, names)
-        own.update((name, hints[name]) for name in own)
+        thing.__annotations__ = {name: hints[name] for name in inspect.get_annotations(thing)}
 
 
 def polish_signature(
@@ -124,6 +124,14 @@ def leave_out(app: object, what: object, name: object, thing: Any, *_: object) -
     return None
 
 
+def keep_first_words(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from taking what stands before a colon for the type of an attribute."""
+    if what in {"attribute", "property", "data"}:
+        lines[:0] = ["..", ""]  # a comment, which comes out as nothing
+
+
 def mend_attributes(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
@@ -137,6 +145,17 @@ def mend_attributes(
     lines[:] = text.split("\n")
 
 
+def find_by_last_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
+) -> nodes.Element | None:
+    """Find what a docstring calls by its last name alone, such as ``Chan`` in a plugin's."""
+    target, python = node.get("reftarget", ""), env.domains.python_domain
+    for module in PUBLIC if node.get("refdomain") == "py" else ():
+        if (full := f"{module}.{target}") in python.objects:
+            return python.resolve_xref(env, node["refdoc"], app.builder, "obj", full, node, content)
+    return None
+
+
 def say_what_is_text(app: Sphinx, document: nodes.document) -> None:
     """Show a block without a language as text, unless it is in a docstring, where it is Python."""
     for block in document.findall(nodes.literal_block):
@@ -145,6 +164,13 @@ def say_what_is_text(app: Sphinx, document: nodes.document) -> None:
             parent = parent.parent
         if parent is None and block.get("language", "default") == "default":
             block["language"] = "text"
+
+
+def drop_empty_heads(app: Sphinx, document: nodes.document) -> None:
+    """Remove the first row of tables that have no headings; Markdown cannot do without."""
+    for head in list(document.findall(nodes.thead)):
+        if not head.astext().strip():
+            head.parent.remove(head)
 
 
 def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
@@ -175,7 +201,10 @@ def setup(app: Sphinx) -> dict[str, bool]:
     read_private_modules()
     app.connect("autodoc-process-signature", polish_signature)
     app.connect("autodoc-skip-member", leave_out)
-    app.connect("autodoc-process-docstring", mend_attributes, priority=600)  # after napoleon
+    app.connect("autodoc-process-docstring", keep_first_words, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", mend_attributes, priority=600)  # after it
+    app.connect("missing-reference", find_by_last_name)
     app.connect("doctree-read", say_what_is_text)
+    app.connect("doctree-read", drop_empty_heads)
     app.connect("env-check-consistency", check_reference)
     return {"parallel_read_safe": True}

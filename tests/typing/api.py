@@ -24,6 +24,7 @@ from gochan import (
     Refused,
     Selector,
     SendChan,
+    SignalStop,
     StopReport,
     StuckJob,
     Unsent,
@@ -219,6 +220,7 @@ async def queues() -> None:
         async for ended in results:
             assert_type(ended, Job[str, int])
         async with stop_on_signals(queue, queue) as stop:
+            assert_type(stop, SignalStop)
             assert_type(await stop.wait(), tuple[StopReport, ...])
             report = await queue.stop(finish="queued")
             assert_type(report, StopReport)
