@@ -115,6 +115,7 @@ def same(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+@needs_checkout
 @pytest.mark.parametrize("session", SESSIONS)
 def test_sessions_go_as_they_are_shown(session: str, tmp_path: Path) -> None:
     """Each command is typed into one shell, whose outputs both go to one place."""
