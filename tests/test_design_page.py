@@ -1,4 +1,4 @@
-"""The page about the design says what the code says: its layers, and the invariants of each module."""
+"""The page about the design says what the code says: the layers, and all invariants."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def test_the_page_has_the_layers_of_the_map() -> None:
 @pytest.mark.parametrize(
     ("comment", "found"),
     [
-        ("# Invariants\n# ----------\n# 1. One.\n# 2. Two,\n#    and more.\n\n# 3. No.\n", ["One.", "Two, and more."]),
+        (
+            "# Invariants\n# ----------\n# 1. One.\n# 2. Two,\n#    and more.\n\n# 3. No.\n",
+            ["One.", "Two, and more."],
+        ),
         ("# Invariants (``check`` asserts them)\n# ------\n# 1. One.\n", ["One."]),
         ("# Invariance\n# ------\n# 1. One.\n", []),
         ("import trio\n", []),
@@ -70,5 +73,8 @@ def test_what_counts_as_an_invariant(comment: str, found: list[str]) -> None:
 
 def test_the_search_on_the_page_ends_where_a_section_does() -> None:
     """And finds nothing outside those that are about a file."""
-    page = "1. No.\n### `gochan/_a.py`\n\n1. One.\n2. Two.\n\n### `gochan/_b.py`\n1. B.\n\n## Next\n\n1. No.\n"
+    page = (
+        "1. No.\n\n### `gochan/_a.py`\n\n1. One.\n2. Two.\n\n"
+        "### `gochan/_b.py`\n\n1. B.\n\n## Next\n\n1. No.\n"
+    )
     assert invariants_on(page) == {"gochan/_a.py": ["One.", "Two."], "gochan/_b.py": ["B."]}
