@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -68,6 +68,7 @@ def pace(request: pytest.FixtureRequest) -> Iterator[None]:
 # -- with every choice
 
 
+@settings(deadline=None)
 @given(st.random_module(), st.lists(st.sampled_from([0.0, 0.3, 0.5, 0.7])))
 def test_the_last_text_of_every_burst_is_passed_on(seed: object, pauses: list[float]) -> None:
     """What happens at the same moment may come in any order; each seed is another one."""
