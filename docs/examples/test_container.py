@@ -120,7 +120,9 @@ async def test_what_cannot_be_cancelled_is_named_and_left_behind(tmp_path: Path)
             container.send(signal.SIGTERM)
             await container.until("and is still ")
             assert await container.status() == 1
+        await container.ended()
         assert "job 1 (work) has run for" in container.log
+        assert "interrupted" not in container.log, "it has waited for its end"
 
 
 async def test_idle_it_ends_at_once(tmp_path: Path) -> None:
