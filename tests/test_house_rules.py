@@ -271,6 +271,7 @@ ACROSS = {
     "house_rules",
     "law",  # random programs around a queue, whose counts must add up
     "matching",  # selects that meet selects
+    "parity",  # every slide and paragraph from Go has its place in the documents
     "plugin_chains",  # strategies of several plugins in one chain
     "programs",  # whole programs
     "third_party",  # plugins of others, installed for real
