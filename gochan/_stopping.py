@@ -33,7 +33,9 @@ def cleanup() -> trio.CancelScope:
             raise
 
     The block is shielded from cancellation until the hard deadline of the stop that is
-    under way; outside a stop, for as long as the ``grace`` of the queue.
+    under way; outside a stop, for as long as the ``grace`` of the queue. What comes out of a
+    nursery, or of `trio.run_process`, is a group, which ``except trio.Cancelled`` lets pass;
+    there, use ``finally`` and look at `Job.cause`.
 
     Raises:
         RuntimeError: called outside a job's handler.

@@ -79,7 +79,8 @@ class Strategy(ABC, Generic[T]):
 
     Attributes:
         capacity: how many items may wait; ``math.inf`` for any number.
-        items: the waiting items, oldest first. A subclass that overrides `take` may keep
+        items: the waiting items, the one that goes next first: the oldest, unless `offer` is
+            overridden to sort them otherwise. A subclass that overrides `take` may keep
             something else there, or its items elsewhere.
         hands_back: whether `close` gives items back. A job queue then hands back, too, what a
             worker was given just before the close, and has not begun.
@@ -173,8 +174,8 @@ class Strategy(ABC, Generic[T]):
         """Return the waiting item that can be spared best, ``None`` if it cannot tell.
 
         A filter that has to make room for others, such as one that shares it between keys, takes
-        it out with `remove`. As it stands, this is the first of ``items``, the oldest, but only if
-        `take` is not overridden, or `remove` is, too.
+        it out with `remove`. As it stands, this is the first of ``items``, but only if `take` is
+        not overridden, or `remove` is, too.
         """
         mine = type(self)
         removes = mine.take is Strategy.take or mine.remove is not Strategy.remove

@@ -1,13 +1,11 @@
-"""The reference: whether it has everything that is public, and whether what it shows is so."""
+"""The reference: whether it has everything that is public, and every field of JSON."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import json
-import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .processes import MODULE, finish
+from .processes import finish
 from .test_house_rules import PLUGINS, PUBLIC, needs_checkout
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -81,69 +79,7 @@ def test_entries_are_found_in_every_way_in_which_they_are_written() -> None:
     } <= found
 
 
-# The command line
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """Return the blocks of one language; ``""`` is for those without."""
-    found = re.findall(r"^```(\S*)\n(.*?)^```$", text_of(page), flags=re.MULTILINE | re.DOTALL)
-    return [text for kind, text in found if kind == language]
-
-
-COMMAND_LINE = REFERENCE / "command-line.md"
-USAGES = {text.split()[2]: text for text in blocks(COMMAND_LINE, "") if text.startswith("Usage: ")}
-SESSIONS = [
-    pytest.param(text, id=f"{page.stem}-{number}")
-    for page in PAGES
-    for number, text in enumerate(blocks(page, "console"))
-]
-
-
-@pytest.mark.parametrize("command", ["run", "plugins", "sim"])
-def test_the_usage_is_what_the_command_says(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal of the usual width."""
-    monkeypatch.setenv("COLUMNS", "80")
-    ended = finish(command, "--help")
-    assert ended.out.decode() == USAGES[command]
-
-
-def same(text: str) -> str:
-    """Make what differs from run to run the same: times, versions, blanks at the end of a line."""
-    text = re.sub(r"\b\d+\.\d\d s\b", "0.00 s", text)
-    text = re.sub(r"\b\d+\.\d+\.\d+\b", "0.0.0", text)  # a version
-    text = re.sub(r"(?m)^( seconds +)\d+\.\d", r"\g<1>0.0", text)
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
-
-
-@needs_checkout
-@pytest.mark.parametrize("session", SESSIONS)
-def test_sessions_go_as_they_are_shown(session: str, tmp_path: Path) -> None:
-    """Each command is typed into one shell, whose outputs both go to one place."""
-    (folder := tmp_path / "bin").mkdir()
-    shim = folder / "gochan"
-    shim.write_text(f'#!/bin/sh\nexec {" ".join(MODULE)} "$@"\n')
-    shim.chmod(0o755)
-    (work := tmp_path / "work").mkdir()
-    steps = re.findall(r"^\$ ((?:.*\\\n)*.*\n)((?:(?!\$ ).*\n)*)", session, flags=re.MULTILINE)
-    assert "".join(f"$ {command}{printed}" for command, printed in steps) == session
-    for command, printed in steps:
-        shell = subprocess.run(
-            ["sh", "-c", f"exec 2>&1\n{command}"],
-            cwd=work,
-            env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "COLUMNS": "100"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=60,
-        )
-        assert same(shell.stdout) == same(printed), command
-
-
-def test_there_are_sessions_and_what_they_print_counts() -> None:
-    """Times may differ; figures may not."""
-    assert len(SESSIONS) == sum(text_of(page).count("```console") for page in PAGES) >= 6
-    assert same("done  1.25 s  x\n seconds   1.3  \n") == "done  0.00 s  x\n seconds   0.0"
-    assert same("50 %    1000") != same("50 %    1001")
+# Every field, once
 
 
 def fields(page: str, head: str) -> set[str]:

@@ -558,6 +558,21 @@ def test_authors_can_bring_items() -> None:
         check_strategy(lambda: Even(3))
 
 
+def test_items_of_ones_own_can_starve_each_other() -> None:
+    """Though the kit does not know which of them comes first, and few would come at random."""
+
+    class Largest(Strategy[float]):
+        def take(self, now: float) -> float:
+            if not self.items:
+                raise Empty
+            largest = max(self.items)
+            self.items.remove(largest)
+            return largest
+
+    with pytest.raises(AssertionError, match="still waited"):
+        check_strategy(lambda: Largest(3), {P.NO_STARVATION}, items=lambda dice: dice.random())
+
+
 # Mistakes of the author
 
 

@@ -1,7 +1,8 @@
 """Plugins of third parties, as their authors and users meet them.
 
 Here distributions are built, and installed into a fresh environment; the rest of the tests do
-with folders that look as if somebody had. And the page "Write a plugin" is done as it says.
+with folders that look as if somebody had. And the pages on how to write a plugin and how to
+publish it are done as they say.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FAKES = ROOT / "tests" / "fake_plugins"
 PAGE = ROOT / "docs" / "how-to" / "write-a-plugin.md"
+PUBLISHING = PAGE.with_name("publish-a-plugin.md")
 TEMPLATE = ROOT / "plugins" / "gochan-drop-oldest"
 
 UV = os.environ.get("UV") or shutil.which("uv")
@@ -156,9 +158,9 @@ def third_party(written: Path, environment: Path) -> Iterator[Path]:
     uninstall(environment.parent, "gochan-drop-newest")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: Path = PAGE) -> list[str]:
     """Return the blocks of the page in that language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def pack(fake: Path, wheels: Path) -> Path:
@@ -326,6 +328,16 @@ def test_what_the_page_tells_to_run_works(renamed: Path, wheels: Path) -> None:
     assert "\ndrop-newest(capacity)\n" in ended.stdout
     assert "\none\n" in ended.stdout
     assert ended.stdout.endswith("<DropNewest 0/20>\n")
+
+
+def test_what_is_about_to_be_published_can_be_tried(renamed: Path, wheels: Path) -> None:
+    """In an environment with nothing but the wheel, as the page says."""
+    commands = blocks("sh", PUBLISHING)[0].splitlines()
+    before = [line for line in commands if not line.startswith("uv publish")]
+    assert len(before) == len(commands) - 2
+    ended = uv_run(renamed, wheels, "\n".join(before))
+    assert re.search(r"^\d+ passed", ended.stdout, re.MULTILINE)
+    assert "\ndrop-newest(capacity)\n" in ended.stdout
 
 
 def test_the_page_names_every_file_of_the_template() -> None:

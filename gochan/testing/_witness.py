@@ -264,13 +264,15 @@ class Witness:
         """Let rivals come for as long as what waits now is waiting; then run out."""
         old = [] if self.closed else list(self.books.waiting)
         dice = Random(number)
+        again = self._items(dice)
         for turn in range(200 + 20 * len(old)):
             old = [entry for entry in old if entry.state == "waiting"]
             if not old:
                 break
-            item = self._items(dice)
-            if isinstance(item, Item):
+            if isinstance(again, Item):
                 item = rival(dice, turn, new_key=number % 2 > 0)
+            else:  # which come first is not known, but what does so once may do so always
+                item = again if number % 2 > 0 else self._items(dice)
             self._offer(self.books.enter(item))
             self.line.clear()
             if not self.take() and not self.running:
