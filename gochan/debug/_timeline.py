@@ -77,7 +77,7 @@ class Timeline:
         self._capacities = capacities
         self._several = len({e.channel for e in self._events if e.buffered is not None}) > 1
         there = {self._lane_of(event) for event in self._events}
-        names = [*tasks, *dict.fromkeys(e.channel or "" for e in self._events if e.verb == "phase")]
+        names = dict.fromkeys([*tasks, *(event.channel or "" for event in self._events)])
         self._lanes = {name: _Lane(name, {}, {}) for name in names if name in there}
         for event in self._events:
             self._label(event)
@@ -85,7 +85,9 @@ class Timeline:
         self._place_steps()
 
     def _lane_of(self, event: TraceEvent) -> str:
-        return (event.channel or "") if event.verb == "phase" else event.task
+        """Return who does it: a task, or a queue that ends a job which does not run."""
+        of_queue = event.verb == "phase" or (event.verb == "job" and not event.waited)
+        return (event.channel or "") if of_queue else event.task
 
     def _label(self, event: TraceEvent) -> None:
         labels = self._lanes[self._lane_of(event)].labels
