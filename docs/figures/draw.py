@@ -29,14 +29,14 @@ def record(program: Callable[[], Awaitable[None]], seed: int = 0) -> Trace:
     trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
     trio._core._run._r.seed(seed)
 
-    async def run() -> None:
+    async def main() -> None:
         with trace() as recorded:
             await program()
         seen.append(recorded)
 
     seen: list[Trace] = []
     with yield_interval(float("inf")):
-        trio.run(run, clock=MockClock(autojump_threshold=0))
+        trio.run(main, clock=MockClock(autojump_threshold=0))
     return seen[0]
 
 
@@ -51,7 +51,7 @@ def pictures() -> dict[str, str]:
     return drawn
 
 
-def main(arguments: list[str]) -> str | None:
+def update(arguments: list[str]) -> str | None:
     """Write the pictures, or compare them with what is there."""
     check = arguments == ["--check"]
     stale = []
@@ -67,4 +67,4 @@ def main(arguments: list[str]) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(update(sys.argv[1:]))

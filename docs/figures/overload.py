@@ -9,7 +9,7 @@ from gochan._simulation import simulate
 from gochan.debug._drawing import LINE, Drawing, measure
 
 WORKERS = 4
-SEEDS = 4
+SEEDS = 8
 SPANS = 30  # of two seconds
 
 # What is drawn, and how; the words stand at the end of each line.
@@ -45,7 +45,7 @@ def overload() -> str:
     bad = scenario.bad
     left, right = at(bad.start, 1)[0], at(bad.end, 1)[0]
     drawing.box(left, TOP, right - left, HEIGHT, "band", 0)
-    drawing.text((left + right) / 2, TOP + HEIGHT - 8, "80 jobs come per second instead of 28", "soft", "middle")
+    drawing.text((left + right) / 2 + 20, TOP + HEIGHT * 0.56, "80 jobs come per second instead of 28", "soft", "middle")
     for percent in (0, 25, 50, 75, 100):
         y = at(0, percent / 100)[1]
         drawing.line([(LEFT, y), (LEFT + WIDTH, y)], "thin edge-line")

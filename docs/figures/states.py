@@ -23,13 +23,13 @@ RUNS = 60
 
 # Where each state stands: the middle of its box.
 OPERATION = {
-    "called": (90, 140),
-    "waits": (300, 140),
-    "would block": (90, 240),
-    "done": (620, 80),
-    "closed": (620, 120),
-    "refused": (620, 160),
-    "cancelled": (620, 200),
+    "called": (90, 100),
+    "waits": (330, 215),
+    "would block": (90, 215),
+    "refused": (620, 60),
+    "done": (620, 108),
+    "closed": (620, 156),
+    "cancelled": (620, 215),
 }
 JOB = {
     "submitted": (90, 140),
@@ -38,11 +38,11 @@ JOB = {
     "refused": (90, 240),
     "dropped": (220, 240),
     "handed back": (360, 240),
-    "done": (670, 60),
-    "failed": (670, 100),
-    "timed out": (670, 140),
-    "interrupted": (670, 180),
-    "cancelled": (670, 220),
+    "done": (670, 52),
+    "failed": (670, 97),
+    "timed out": (670, 142),
+    "interrupted": (670, 187),
+    "cancelled": (670, 232),
 }
 
 
@@ -78,7 +78,7 @@ async def market(random: Random) -> None:
     async def trade() -> None:
         for number in range(6):
             channel, other = random.choice(channels), random.choice(channels)
-            with trio.move_on_after(random.random()), suppress(*ENDINGS):
+            with trio.move_on_after(random.choice([0, random.random()])), suppress(*ENDINGS):
                 match random.randrange(5):
                     case 0:
                         await channel.send(number)
@@ -154,7 +154,7 @@ def draw_states(title: str, edges: set[Edge], where: dict[str, tuple[float, floa
         kind = "band edge-line" if ends else "wait"
         drawing.box(x - width / 2, y - 15, width, 30, kind, 15 if ends else 5)
         drawing.text(x, y + 4.5, state, anchor="middle", bold=not ends)
-    return drawing.render(760, 280)
+    return drawing.render(760, max(y for _, y in where.values()) + 32)
 
 
 def half_width(state: str) -> float:

@@ -73,6 +73,7 @@ class Drawing:
         self._title = title
         self._description = description
         self._shapes: list[str] = []
+        self._on_top: list[str] = []
 
     def text(
         self,
@@ -135,9 +136,11 @@ class Drawing:
         self._shapes.append(f'<polygon class="{colour}" points="{path}"/>')
 
     def arrow(self, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-        """Draw a straight arrow."""
+        """Draw a straight arrow; no text will hide its head."""
         self.line([start, end], f"line {colour}-line")
+        shapes, self._shapes = self._shapes, self._on_top
         self.head(*end, end[0] - start[0], end[1] - start[1], colour)
+        self._shapes = shapes
 
     def render(self, width: float, height: float) -> str:
         """Return the picture."""
@@ -155,6 +158,7 @@ class Drawing:
                 f"<style>{_style()}</style>",
                 panel,
                 *self._shapes,
+                *self._on_top,
                 "</svg>\n",
             ]
         )

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,7 @@ from ._labels import after_words, at_once_words, before_words
 WIDTH: Final = 760.0
 _MARGIN: Final = 14.0
 _STEP: Final = 20.0  # between two steps, at least
+_TIMES: Final = 12  # so many times are worth the room; of more, those are written that fit
 _BUFFER: Final = 30.0  # how high the chart of a buffer is
 
 _COLOURS: Final = {
@@ -61,6 +63,7 @@ class Timeline:
     def __init__(
         self,
         events: Sequence[TraceEvent],
+        transfers: Sequence[Transfer],
         tasks: Iterable[str],
         capacities: Mapping[str, float],
         last: int,
@@ -77,12 +80,24 @@ class Timeline:
         self._capacities = capacities
         self._several = len({e.channel for e in self._events if e.buffered is not None}) > 1
         there = {self._lane_of(event) for event in self._events}
-        names = dict.fromkeys([*tasks, *(event.channel or "" for event in self._events)])
+        self._transfers = transfers
+        names = dict.fromkeys([*self._order(tasks), *(event.channel or "" for event in self._events)])
         self._lanes = {name: _Lane(name, {}, {}) for name in names if name in there}
         for event in self._events:
             self._label(event)
-        self._left = _MARGIN * 2 + max([measure(name) for name in self._lanes], default=0)
+        self._buffers = self._find_buffers()
+        beside = [*self._lanes, *(self._size(name) for name in self._buffers)]
+        self._left = _MARGIN * 2 + max(map(measure, beside), default=0)
+        self._times = self._find_times()
         self._place_steps()
+
+    def _order(self, tasks: Iterable[str]) -> list[str]:
+        """Put those who send above those who receive, so that arrows go down, if they can."""
+        balance = Counter[str]()
+        for transfer in self._transfers:
+            balance[transfer.sent.task] -= 1
+            balance[transfer.received.task] += 1
+        return sorted(tasks, key=lambda task: (balance[task] > 0) - (balance[task] < 0))
 
     def _lane_of(self, event: TraceEvent) -> str:
         """Return who does it: a task, or a queue that ends a job which does not run."""
@@ -99,6 +114,20 @@ class Timeline:
         else:
             labels[event.first] = at_once_words(event, several=self._several)
 
+    def _find_times(self) -> dict[int, str]:
+        """Return the time at each step at which it has moved."""
+        moments: dict[int, float] = {}
+        for event in self._events:
+            moments.setdefault(event.first, event.start)
+            moments.setdefault(event.last, event.end)
+        times: dict[int, str] = {}
+        before = ""
+        for step in self._steps:
+            text = seconds(moments[step])
+            if text != before:
+                times[step] = before = text
+        return times
+
     # Where everything is
 
     def _place_steps(self) -> None:
@@ -109,19 +138,23 @@ class Timeline:
                 break
         # What is left of the width of the page is given to all steps alike, as far as it goes.
         steps = len(self._x)
-        spare = min(WIDTH - _MARGIN - right, 24.0 * steps)
+        spare = min(WIDTH - _MARGIN - right, 40.0 * steps)
         if spare > 0 and steps:
             self._x = {step: x + spare * n / steps for n, (step, x) in enumerate(self._x.items())}
             right += spare
-        self._right = max(right, *self._x.values(), self._left) if steps else WIDTH - _MARGIN
+        self._right = max(right, WIDTH - _MARGIN)
 
     def _spread(self, rows: int) -> tuple[dict[int, float], float]:
         """Put the steps as far apart as their labels need; return also where the last one ends."""
         at: dict[int, float] = {}
         x = self._left + 8 - _STEP
         ends = {name: [0.0] * rows for name in self._lanes}
+        free = 0.0
         for step in self._steps:
             x += _STEP
+            if step in self._times and len(self._times) <= _TIMES:
+                x = max(x, free)
+                free = x + measure(self._times[step]) + 8
             for name, lane in self._lanes.items():
                 if step in lane.labels:
                     x = max(x, min(ends[name]))
@@ -130,14 +163,14 @@ class Timeline:
                 if step in lane.labels:
                     row = next(row for row, end in enumerate(ends[name]) if end <= x)
                     lane.rows[step] = row
-                    ends[name][row] = x + measure(lane.labels[step]) + 6
+                    ends[name][row] = x + measure(lane.labels[step]) + 10
         return at, max([x + 8, *(end for row in ends.values() for end in row)])
 
     # Drawing
 
-    def draw(self, transfers: Sequence[Transfer], title: str) -> str:
+    def draw(self, title: str) -> str:
         """Return it as SVG."""
-        width = max(WIDTH, self._right + _MARGIN)
+        width = self._right + _MARGIN
         drawing = Drawing(title, self._describe())
         y = _MARGIN + LINE
         drawing.text(_MARGIN, y - 4, title, bold=True)
@@ -147,26 +180,27 @@ class Timeline:
         for lane in self._lanes.values():
             lane.y = y + lane.height - 16
             y += lane.height
-        buffers = self._buffers()
-        bottom = y + 8 + len(buffers) * (_BUFFER + 22)
+        bottom = y + 8 + len(self._buffers) * (_BUFFER + 22)
         self._draw_time(drawing, _MARGIN + LINE + 4, bottom)
         for lane in self._lanes.values():
             drawing.text(_MARGIN, lane.y + 4, lane.name, bold=True)
             drawing.line([(self._left, lane.y), (width - _MARGIN, lane.y)], "thin edge-line")
-        for number, (name, course) in enumerate(buffers.items()):
+        for number, (name, course) in enumerate(self._buffers.items()):
             self._draw_buffer(drawing, name, course, y + 16 + number * (_BUFFER + 22))
         for event in self._events:
             self._draw_body(drawing, event)
-        for transfer in transfers:
+        for transfer in self._transfers:
             self._draw_arrow(drawing, transfer)
         for event in self._events:
             self._draw_marks(drawing, event)
         for lane in self._lanes.values():
-            for step, text in lane.labels.items():
-                at = self._x[step] - 4, lane.y - 14 - LINE * lane.rows[step]
+            for step in lane.labels:
                 if lane.rows[step]:
-                    drawing.line([(at[0] + 4, at[1] + 4), (at[0] + 4, lane.y)], "thin soft-line dots")
-                drawing.text(*at, text)
+                    x, y = self._x[step], lane.y - 12 - LINE * lane.rows[step]
+                    drawing.line([(x, y - 6), (x, lane.y)], "thin soft-line dots")
+        for lane in self._lanes.values():
+            for step, text in lane.labels.items():
+                drawing.text(self._x[step] + 6, lane.y - 13 - LINE * lane.rows[step], text)
         return drawing.render(width, bottom + 30)
 
     def _describe(self) -> str:
@@ -186,24 +220,15 @@ class Timeline:
         return self._x.get(step, self._left)
 
     def _draw_time(self, drawing: Drawing, top: float, bottom: float) -> None:
-        moments: dict[int, float] = {}
-        for event in self._events:
-            moments.setdefault(event.first, event.start)
-            moments.setdefault(event.last, event.end)
         drawing.line([(self._left, bottom), (self._right, bottom)], "thin edge-line")
         drawing.text(_MARGIN, bottom + 19, "time", "soft")
-        before, free = None, 0.0
-        for step in self._steps:
-            moment = moments[step]
-            text = seconds(moment)
-            if text == before:
-                continue
-            before = text
+        free = 0.0
+        for step, text in self._times.items():
             x = self._x[step]
             drawing.line([(x, top), (x, bottom + 5)], "thin faint-line")
             if x - 4 >= free:
                 drawing.text(x - 4, bottom + 19, text, "soft")
-                free = x + measure(text) + 8
+                free = x + measure(text) + 4
 
     def _draw_body(self, drawing: Drawing, event: TraceEvent) -> None:
         """Draw what lasts: a wait, or a job."""
@@ -258,7 +283,11 @@ class Timeline:
 
     # Buffers
 
-    def _buffers(self) -> dict[str, list[tuple[int, int]]]:
+    def _size(self, name: str) -> str:
+        capacity = self._capacities[name]
+        return "holds any number" if capacity == float("inf") else f"holds up to {capacity:g}"
+
+    def _find_buffers(self) -> dict[str, list[tuple[int, int]]]:
         """Return how much each channel held that can hold anything, by step."""
         courses: dict[str, list[tuple[int, int]]] = {}
         for event in sorted(self._events, key=lambda event: event.last):
@@ -272,16 +301,16 @@ class Timeline:
     ) -> None:
         most = max(held for _, held in course)
         base = y + _BUFFER
-        capacity = self._capacities[name]
-        size = "any number" if capacity == float("inf") else f"{capacity:g}"
         drawing.text(_MARGIN, base - 10, name, bold=True)
-        drawing.text(_MARGIN, base + 6, f"holds up to {size}", "soft")
+        drawing.text(_MARGIN, base + 6, self._size(name), "soft")
         points = [(self._left, base)]
         for step, held in course:
             x = self._where(step)
             points += [(x, points[-1][1]), (x, base - held / max(most, 1) * (_BUFFER - 10))]
         points.append((self._right, points[-1][1]))
-        drawing.area(points, base, "wait")
+        drawing.area(points, base, "band")
+        drawing.line(points, "line edge-line")
+        drawing.line([(self._left, base), (self._right, base)], "thin edge-line")
         before = 0
         for step, held in course:
             if held != before:

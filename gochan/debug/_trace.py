@@ -121,8 +121,9 @@ class Trace:
             ValueError: ``last`` is less than 1.
         """
         seen = self._look()
-        timeline = Timeline(seen.events, seen.tasks, seen.capacities, last, seen.dropped)
-        return timeline.draw(seen.transfers, title)
+        return Timeline(
+            seen.events, seen.transfers, seen.tasks, seen.capacities, last, seen.dropped
+        ).draw(title)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the trace into a file: as `svg` if its name ends in ``.svg``, in ``.json`` as `json`.
