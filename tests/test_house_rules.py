@@ -274,6 +274,8 @@ ACROSS = {
     "programs",  # whole programs
     "third_party",  # plugins of others, installed for real
     "properties",  # random programs, beside a model
+    "tracing",  # what is recorded of them all, and their pictures
+    "drawings",  # the pictures of the documentation
 }
 
 # Modules whose tests are in the file of another, as users see both as one.

@@ -1,7 +1,7 @@
 """Draws the pictures of the documentation, from what really happens.
 
-    uv run python docs/figures/draw.py            write docs/figures/*.svg
-    uv run python docs/figures/draw.py --check    say which of them are not up to date
+uv run python docs/figures/draw.py            write docs/figures/*.svg
+uv run python docs/figures/draw.py --check    say which of them are not up to date
 """
 
 from __future__ import annotations

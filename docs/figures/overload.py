@@ -41,11 +41,22 @@ def overload() -> str:
         return LEFT + WIDTH * second / seconds, TOP + HEIGHT * (1 - share)
 
     drawing.text(14, 27, "Twice the load: how much is done in time", bold=True)
-    drawing.text(14, 27 + LINE, "of what four workers can do, in percent; callers give up after a second", "soft")
+    drawing.text(
+        14,
+        27 + LINE,
+        "of what four workers can do, in percent; callers give up after a second",
+        "soft",
+    )
     bad = scenario.bad
     left, right = at(bad.start, 1)[0], at(bad.end, 1)[0]
     drawing.box(left, TOP, right - left, HEIGHT, "band", 0)
-    drawing.text((left + right) / 2 + 20, TOP + HEIGHT * 0.56, "80 jobs come per second instead of 28", "soft", "middle")
+    drawing.text(
+        (left + right) / 2 + 20,
+        TOP + HEIGHT * 0.56,
+        "80 jobs come per second instead of 28",
+        "soft",
+        "middle",
+    )
     for percent in (0, 25, 50, 75, 100):
         y = at(0, percent / 100)[1]
         drawing.line([(LEFT, y), (LEFT + WIDTH, y)], "thin edge-line")

@@ -32,10 +32,13 @@ _FONT: Final = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sa
 
 def _style() -> str:
     def colours(mode: int) -> str:
-        return "".join(
-            f".{name}{{fill:{pair[mode]}}}.{name}-line{{stroke:{pair[mode]}}}"
-            for name, pair in _COLOURS.items()
-        ) + f".halo{{stroke:{_COLOURS['panel'][mode]}}}"
+        return (
+            "".join(
+                f".{name}{{fill:{pair[mode]}}}.{name}-line{{stroke:{pair[mode]}}}"
+                for name, pair in _COLOURS.items()
+            )
+            + f".halo{{stroke:{_COLOURS['panel'][mode]}}}"
+        )
 
     return (
         f"text{{{_FONT};font-size:{SIZE:g}px}}"
@@ -58,7 +61,7 @@ def measure(text: str) -> float:
 def _widths(character: str) -> float:
     if character in "iIjl.,:;'|![]()":
         return 0.36
-    if character in "frt-\" ":
+    if character in 'frt-" ':
         return 0.42
     if character in "mwMW@%—":
         return 0.95
@@ -102,8 +105,16 @@ class Drawing:
         path = " ".join(f"{_number(x)},{_number(y)}" for x, y in corners)
         self._shapes.append(f'<polygon class="{colour}" points="{path}"/>')
 
-    def curve(self, path: str, kind: str) -> None:
-        """Draw whatever path."""
+    def curve(
+        self,
+        start: tuple[float, float],
+        towards: tuple[float, float],
+        end: tuple[float, float],
+        kind: str,
+    ) -> None:
+        """Draw a line that bends towards a point."""
+        points = [f"{_number(x)},{_number(y)}" for x, y in (start, towards, end)]
+        path = f"M{points[0]} Q{points[1]} {points[2]}"
         self._shapes.append(f'<path class="{kind}" d="{path}"/>')
 
     def box(
@@ -111,9 +122,7 @@ class Drawing:
     ) -> None:
         """Draw a rectangle with round corners."""
         size = f'width="{_number(width)}" height="{_number(height)}" rx="{_number(corner)}"'
-        self._shapes.append(
-            f'<rect class="{kind}" x="{_number(x)}" y="{_number(y)}" {size}/>'
-        )
+        self._shapes.append(f'<rect class="{kind}" x="{_number(x)}" y="{_number(y)}" {size}/>')
 
     def dot(self, x: float, y: float, colour: str, radius: float = 4.5) -> None:
         """Draw a dot."""

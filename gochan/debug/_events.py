@@ -44,9 +44,9 @@ class TraceEvent:
     waited: bool
     """Whether it had to wait. A job always "waits": for the end of its handler."""
     outcome: Ending
-    """What came of it: ``done``, ``cancelled``, ``closed``, ``refused``, ``would block``, ``failed``
-    for any other error, or ``waiting`` if it had not ended when this was asked for. Of a job,
-    it is ``running``, or the kind of its outcome."""
+    """What came of it: ``done``, ``cancelled``, ``closed``, ``refused``, ``would block``, or
+    ``failed`` for any other error; ``waiting`` if it has not ended yet. Of a job, it is
+    ``running``, or the kind of its outcome."""
     cases: tuple[str, ...] = ()
     """What a select could do, in words."""
     case: int | str | None = None
@@ -72,8 +72,10 @@ class TraceEvent:
             words.append(f"job {self.job}")
         if self.value is not None:
             words.append(self.value)
-        if self.channel is not None and not self.chosen:
-            words.append(f"{_PREPOSITIONS.get(self.verb.partition('_')[0], '')} {self.channel}".strip())
+        if self.channel is not None and not self.cases:
+            words.append(
+                f"{_PREPOSITIONS.get(self.verb.partition('_')[0], '')} {self.channel}".strip()
+            )
         return " ".join(words)
 
     def __str__(self) -> str:
@@ -95,7 +97,7 @@ _PREPOSITIONS = {
 @final
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A value that went from one operation to another; or a job, from its submission to its start."""
+    """A value that went from one operation to another, or a job that was submitted and starts."""
 
     channel: str
     value: str

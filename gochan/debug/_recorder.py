@@ -240,7 +240,7 @@ class Recorder:
     def conclude(self, record: Record, case: Case[Any], label: Any, value: object) -> None:
         """End a select with the case that was done."""
         record.case, record.chosen = label, describe(case, self.place)
-        channel = getattr(case, "_channel", None)
+        channel: Any = getattr(case, "_channel", None)
         if channel is not None:
             record.place, record.thing = self.place(channel), channel
         if isinstance(case, SENDING):

@@ -402,7 +402,7 @@ def _new_select(recorder: Recorder, caller: FrameType, cases: Any, labels: Any) 
     return record
 
 
-def _joins(_: str, original: Function) -> Function:
+def _joins(_: str, original: Any) -> Any:
     def among(cases: Any, task: Any, pace: Any) -> Choice:
         choice: Choice = original.__func__(cases, task, pace)
         recorder = _recorders.get(get_ident())
@@ -589,7 +589,9 @@ def _starts(_: str, original: Function) -> Function:
 
 
 def _ends(_: str, original: Function) -> Function:
-    def end(self: JobQueue[Any, Any], job: Job[Any, Any], kind: Any, *args: Any, **more: Any) -> Any:
+    def end(
+        self: JobQueue[Any, Any], job: Job[Any, Any], kind: Any, *args: Any, **more: Any
+    ) -> Any:
         recorder = _recorders.get(get_ident())
         if recorder is not None:
             recorder.end_job(self, job, kind, args[0] if args else "")

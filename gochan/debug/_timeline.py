@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, final
 
 from ._drawing import LINE, Drawing, measure
@@ -81,7 +80,9 @@ class Timeline:
         self._several = len({e.channel for e in self._events if e.buffered is not None}) > 1
         there = {self._lane_of(event) for event in self._events}
         self._transfers = transfers
-        names = dict.fromkeys([*self._order(tasks), *(event.channel or "" for event in self._events)])
+        names = dict.fromkeys(
+            [*self._order(tasks), *(event.channel or "" for event in self._events)]
+        )
         self._lanes = {name: _Lane(name, {}, {}) for name in names if name in there}
         for event in self._events:
             self._label(event)
@@ -210,7 +211,9 @@ class Timeline:
     def _note(self) -> str:
         notes = []
         if self._left_out:
-            notes.append(f"the last {len(self._steps)} of {len(self._steps) + self._left_out} steps")
+            notes.append(
+                f"the last {len(self._steps)} of {len(self._steps) + self._left_out} steps"
+            )
         if self._dropped:
             notes.append(f"{self._dropped} older events were dropped")
         return "; ".join(notes)
@@ -276,7 +279,8 @@ class Timeline:
         start, end = self._x[departure], self._x[arrival]
         if upper == lower:
             middle = (start + end) / 2
-            drawing.curve(f"M{start:.1f},{upper + 6:.1f} Q{middle:.1f},{upper + 22:.1f} {end:.1f},{upper + 6:.1f}", "line blue-line")
+            y = upper + 6
+            drawing.curve((start, y), (middle, y + 16), (end, y), "line blue-line")
             return
         down = 1 if lower > upper else -1
         drawing.arrow((start, upper + 6 * down), (end, lower - 7 * down), "blue")

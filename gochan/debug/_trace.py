@@ -69,7 +69,7 @@ class _Seen:
 
 @final
 class Trace:
-    """What was recorded; made by `trace`. It can be looked at at any time, also while it goes on."""
+    """What was recorded; made by `trace`. It can be looked at while it goes on."""
 
     def __init__(self, log: Log) -> None:
         self._log: Log | None = log
@@ -126,7 +126,7 @@ class Trace:
         ).draw(title)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the trace into a file: as `svg` if its name ends in ``.svg``, in ``.json`` as `json`.
+        """Write the trace into a file, ``*.json`` as `json` does, ``*.svg`` as `svg`.
 
         Raises:
             ValueError: the name ends otherwise.
