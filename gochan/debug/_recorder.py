@@ -59,6 +59,7 @@ def shorten(value: object) -> str:
 class Record:
     """One operation, as far as it is known."""
 
+    recorder: Recorder
     lane: Lane
     verb: str
     place: Place | None = None
@@ -198,7 +199,7 @@ class Recorder:
     def new(self, verb: str, thing: object = None, task: Task | None = None) -> Record:
         """Make the record of something that the running task, or another one, does."""
         place = None if thing is None else self.place(thing)
-        return Record(self.lane(task or self.task()), verb, place, thing=thing)
+        return Record(self, self.lane(task or self.task()), verb, place, thing=thing)
 
     def wait(self, record: Record) -> None:
         """Note that it has to wait."""

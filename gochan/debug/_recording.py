@@ -107,7 +107,7 @@ class Doing:
     __slots__ = ("before", "record", "recorder", "task", "thing")
 
     def __init__(self, verb: str, thing: Any, *values: object, internal: bool = False) -> None:
-        caller = sys._getframe(2)
+        caller = sys._getframe(1).f_back
         self.recorder = recorder = None if internal else _watching(caller)
         self.thing = thing
         if recorder is not None:
@@ -266,24 +266,24 @@ def _gives_many(_: str, original: Function) -> Function:
 
 def _launch(channel: Chan[Any], values: list[Any]) -> None:
     """Note values that were sent by the running ``send_many``."""
-    recorder, record = _under_way()
-    if recorder is not None and record is not None:
+    record = _under_way()
+    if record is not None:
         for value in values:
-            recorder.add_value(channel, value, record)
+            record.recorder.add_value(channel, value, record)
 
 
-def _under_way() -> tuple[Recorder | None, Record | None]:
-    """Return the recorder of this thread, and what the running task is in the middle of."""
+def _under_way() -> Record | None:
+    """Return what the running task is in the middle of, if that is recorded."""
     recorder = _recorders.get(get_ident())
-    return recorder, None if recorder is None else recorder.open.get(recorder.task())
+    return None if recorder is None else recorder.open.get(recorder.task())
 
 
 def _bulk_begins(_: str, original: Function) -> Function:
     def begin(self: BulkOffer, *arguments: Any) -> None:
         original(self, *arguments)
-        recorder, record = _under_way()
-        if recorder is not None and record is not None:
-            recorder.sleep(record, self)
+        record = _under_way()
+        if record is not None:
+            record.recorder.sleep(record, self)
 
     return begin
 
@@ -291,11 +291,10 @@ def _bulk_begins(_: str, original: Function) -> Function:
 def _bulk_sends(_: str, original: Function) -> Function:
     def send(self: BulkOffer, number: int, result: object = None) -> list[Any]:
         sent: list[Any] = original(self, number, result)
-        recorder = _recorders.get(get_ident())
-        record = None if recorder is None else recorder.sleeping.get(self)
-        if recorder is not None and record is not None:
+        record = _sleeper(self)
+        if record is not None:
             for value in sent:
-                recorder.add_value(record.thing, value, record)
+                record.recorder.add_value(record.thing, value, record)
         return sent
 
     return send
@@ -313,23 +312,19 @@ def _closes(verb: str, original: Function) -> Function:
 def _waits(_: str, original: Function) -> Function:
     def wait(self: Chan[Any], task: Any, role: Any, value: Any = None) -> Awaitable[Any]:
         awaitable: Awaitable[Any] = original(self, task, role, value)
-        recorder, record = _under_way()
-        if recorder is None or record is None:
+        record = _under_way()
+        if record is None:
             return awaitable
-        return _sleep(recorder, record, self, role, value, awaitable)
+        return _sleep(record, self, role, value, awaitable)
 
     return wait
 
 
 async def _sleep(
-    recorder: Recorder,
-    record: Record,
-    channel: Chan[Any],
-    role: str,
-    value: object,
-    awaitable: Awaitable[Any],
+    record: Record, channel: Chan[Any], role: str, value: object, awaitable: Awaitable[Any]
 ) -> Any:
     """Wait in line, with what is sent in flight for as long."""
+    recorder = record.recorder
     recorder.wait(record)
     # Not a job that is submitted: it arrives when it starts.
     sends = role == "send" and record.thing is channel
@@ -414,10 +409,10 @@ def _joins(_: str, original: Any) -> Any:
     return staticmethod(among)
 
 
-def _sleeper(waiter: Waiter) -> tuple[Recorder | None, Record | None]:
-    """Return the recorder of this thread, and what a waiter stands in line for."""
+def _sleeper(waiter: Waiter) -> Record | None:
+    """Return what a waiter stands in line for, if that is recorded."""
     recorder = _recorders.get(get_ident())
-    return recorder, None if recorder is None else recorder.sleeping.get(waiter)
+    return None if recorder is None else recorder.sleeping.get(waiter)
 
 
 def _chooses(_: str, original: Function) -> Function:
@@ -425,9 +420,9 @@ def _chooses(_: str, original: Function) -> Function:
         try:
             index: int = yield from original(self)
         except BaseException as error:
-            recorder, record = _sleeper(self)
-            if recorder is not None and record is not None:
-                recorder.end(record, ending(error))
+            record = _sleeper(self)
+            if record is not None:
+                record.recorder.end(record, ending(error))
             raise
         return index
 
@@ -436,17 +431,17 @@ def _chooses(_: str, original: Function) -> Function:
 
 def _concludes(_: str, original: Function) -> Function:
     def conclude(self: Choice) -> object:
-        recorder, record = _sleeper(self)
-        if recorder is None or record is None:
+        record = _sleeper(self)
+        if record is None:
             return original(self)
         case, label = self._cases[self._winner], record.labels[self._winner]
         try:
             value: object = original(self)
         except BaseException as error:
             record.case = label
-            recorder.end(record, ending(error))
+            record.recorder.end(record, ending(error))
             raise
-        recorder.conclude(record, case, label, value)
+        record.recorder.conclude(record, case, label, value)
         return value
 
     return conclude
@@ -454,11 +449,11 @@ def _concludes(_: str, original: Function) -> Function:
 
 def _finishes(_: str, original: Function) -> Function:
     def finish(self: Waiter, result: object = None, error: BaseException | None = None) -> None:
-        recorder, record = _sleeper(self)
-        if recorder is not None and record is not None and error is None:
+        record = _sleeper(self)
+        if record is not None and error is None:
             case = _winner(self)
             if isinstance(case, SENDING):
-                recorder.launch(case._channel, case.value, record)
+                record.recorder.launch(case._channel, case.value, record)
         original(self, result, error)
 
     return finish
@@ -512,9 +507,9 @@ def _selects_now(verb: str, original: Function) -> Function:
 
 def _stands(_: str, original: Function) -> Function:
     def wait(self: Standing[Any, Any], task: Any, pace: Any) -> Any:
-        recorder, record = _under_way()
-        if recorder is not None and record is not None:
-            recorder.sleep(record, self)
+        record = _under_way()
+        if record is not None:
+            record.recorder.sleep(record, self)
         return original(self, task, pace)
 
     return wait
@@ -522,9 +517,9 @@ def _stands(_: str, original: Function) -> Function:
 
 def _stood(_: str, original: Function) -> Function:
     def report(self: Standing[Any, Any], member: Any, value: Any) -> Any:
-        recorder, record = _under_way()
-        if recorder is not None and record is not None:
-            recorder.conclude(record, member.case, member.label, value)
+        record = _under_way()
+        if record is not None:
+            record.recorder.conclude(record, member.case, member.label, value)
         return original(self, member, value)
 
     return report
@@ -570,9 +565,9 @@ def _submits_now(verb: str, original: Function) -> Function:
 def _makes(_: str, original: Function) -> Function:
     def make(self: JobQueue[Any, Any], *arguments: Any) -> Any:
         job = original(self, *arguments)
-        recorder, record = _under_way()
-        if recorder is not None and record is not None:
-            recorder.jobs[job] = record
+        record = _under_way()
+        if record is not None:
+            record.recorder.jobs[job] = record
         return job
 
     return make
