@@ -171,7 +171,7 @@ async def everything() -> None:
         with trio.move_on_after(0):
             await select(a.on_receive())
     async with open_job_queue(trio.sleep, workers=2, capacity=1) as queue:
-        for number in range(4):
+        for number in (1, 2, 3, 4):
             await queue.submit(number)
         with pytest.raises(trio.WouldBlock):
             queue.submit_nowait(5)
@@ -179,6 +179,7 @@ async def everything() -> None:
     b.send_nowait(10)
     await b.receiver.aclose()
     assert a.drain() == []
+    assert [number async for number in a] == []
 
 
 def test_other_threads_are_not_seen() -> None:
@@ -206,9 +207,9 @@ def test_everything_has_words() -> None:
         "waits for end of wait group 1", "goes on", "waits for the tick every 1 s", "tick",
         "waits: send to a, receive from c", "sends 7 to a", "gets 7 from a", "gets 9 from a",
         "select nowait: would block", "cancelled", "select: cancelled",
-        "submits job 1", "waits to submit 3", "submitted job 4", "job 1 (0)", "done",
+        "submits job 1", "waits to submit 4", "submitted job 4", "job 1 (1)", "done",
         "job 4 handed back", "quiet", "report", "closes b", "drops 10 (abandoned)",
-        "drains [] from a",
+        "drains [] from a", "receive: closed",
     }  # fmt: skip
 
 
@@ -700,6 +701,38 @@ class Newest(Strategy[Any]):
             return ADMIT
         while self.items:
             self.drop(self.items.popleft(), "old")
+        self.items.append(item)
+        return ADMIT
+
+
+async def test_what_was_sent_before_may_be_given_up() -> None:
+    """It is not mistaken for what is sent at that moment, or if it is, nothing comes of it."""
+    channel = Chan[Any](strategy=Newest(1))
+    channel.send_nowait(1)
+    full = Chan[Any](strategy=Fickle(1))
+    full.send_nowait(None)
+    with trace() as seen:
+        channel.send_nowait(2)
+        channel.receive_nowait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(full.send, None)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    assert [one.value for one in seen.transfers] == ["2"]
+    assert seen.events[-1].outcome == "cancelled"
+
+
+class Fickle(Strategy[Any]):
+    """Gives up what it has for a newcomer, and does not let that one in either."""
+
+    had_one = False
+
+    def offer(self, item: Any, now: float) -> Verdict:
+        if self.items:
+            self.drop(self.items.popleft(), "old")
+        if self.had_one:
+            return WAIT
+        self.had_one = True
         self.items.append(item)
         return ADMIT
 

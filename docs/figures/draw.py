@@ -7,8 +7,12 @@ uv run python docs/figures/draw.py --check    say which of them are not up to da
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import trio
 from overload import overload
@@ -23,21 +27,41 @@ from gochan.lowlevel import yield_interval
 HERE = Path(__file__).parent
 
 
-def record(program: Callable[[], Awaitable[None]], seed: int = 0) -> Trace:
-    """Run a program under virtual time, and always in the same order."""
+@contextmanager
+def settled(seed: int) -> Iterator[None]:
+    """Let chance, the order of tasks and the clock be the same each time."""
+    original = trio.run
     chance.seed(seed)
     trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
     trio._core._run._r.seed(seed)
+    trio.run = partial(original, clock=MockClock(autojump_threshold=0))
+    try:
+        with yield_interval(float("inf")):
+            yield
+    finally:
+        trio.run = original
+
+
+def record(program: Callable[[], Awaitable[None]], seed: int = 0) -> Trace:
+    """Return the trace of a program."""
 
     async def main() -> None:
-        with trace() as recorded:
-            await program()
-        seen.append(recorded)
+        await program()
 
-    seen: list[Trace] = []
-    with yield_interval(float("inf")):
-        trio.run(main, clock=MockClock(autojump_threshold=0))
-    return seen[0]
+    with settled(seed), trace() as seen:
+        trio.run(main)
+    return seen
+
+
+def record_page(name: str) -> Trace:
+    """Return the trace of the first example of a page, there called ``seen``."""
+    page = (HERE.parent / name).read_text(encoding="utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
+    there: dict[str, Any] = {"__name__": "example"}
+    with settled(0), redirect_stdout(StringIO()):
+        exec(example, there)
+    seen: Trace = there["seen"]
+    return seen
 
 
 def pictures() -> dict[str, str]:
@@ -45,6 +69,7 @@ def pictures() -> dict[str, str]:
     drawn = {
         name: record(program).svg(title=program.__doc__ or "") for name, program in TRACED.items()
     }
+    drawn["record-a-timeline"] = record_page("how-to/record-a-timeline.md").svg()
     drawn["operation-states"] = operation_states(record)
     drawn["job-states"] = job_states(record)
     drawn["overload"] = overload()

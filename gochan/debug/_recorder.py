@@ -310,7 +310,8 @@ class Recorder:
 
     def withdraw(self, channel: Chan[Any], value: object, record: Record) -> None:
         """Note that a value was not sent."""
-        self._flights[channel].remove(value, record)
+        if channel in self._flights:  # else it was taken for one that was dropped
+            self._flights[channel].remove(value, record)
 
     def land(self, channel: Chan[Any], value: object, record: Record) -> None:
         """Note that a value was received; an arrow goes to there from where it was sent."""

@@ -36,7 +36,6 @@ _COLOURS: Final = {
     "select": "violet",
     "tick": "violet",
     "wait": "violet",
-    "drop": "red",
 }
 _BAD: Final = {"cancelled", "refused", "failed", "timed_out", "interrupted", "dropped"}
 
@@ -248,24 +247,19 @@ class Timeline:
 
     def _draw_marks(self, drawing: Drawing, event: TraceEvent) -> None:
         """Draw what happens at one step."""
-        y = self._lanes[self._lane_of(event)].y
-        colour = _COLOURS.get(event.verb.partition("_")[0], "ink")
-        if event.outcome in _BAD:
-            colour = "red"
         if event.outcome in ("waiting", "running"):
             return
-        x = self._where(event.last)
-        if event.verb == "phase" or event.verb == "close":
+        x, y = self._where(event.last), self._lanes[self._lane_of(event)].y
+        if event.verb in ("phase", "close") or event.outcome == "closed":
             drawing.line([(x, y - 9), (x, y + 9)], "thick ink-line")
-        elif event.outcome == "done":
-            if event.verb != "job":
-                drawing.dot(x, y, colour)
-        elif event.verb == "job" and event.outcome not in _BAD:
+        elif event.outcome in _BAD:
+            drawing.cross(x, y, "red")
+        elif event.outcome == "would block":
+            drawing.cross(x, y, "soft")
+        elif event.verb != "job":
+            drawing.dot(x, y, _COLOURS.get(event.verb.partition("_")[0], "ink"))
+        elif event.outcome == "handed_back":
             drawing.dot(x, y, "ink")
-        elif event.outcome in _BAD or event.outcome == "would block":
-            drawing.cross(x, y, "red" if event.outcome in _BAD else "soft")
-        else:
-            drawing.line([(x, y - 9), (x, y + 9)], "thick ink-line")
 
     def _draw_arrow(self, drawing: Drawing, transfer: Transfer) -> None:
         sent, received = transfer.sent, transfer.received
