@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -32,16 +33,20 @@ def test_they_are_what_the_programs_draw_today() -> None:
 
 def test_a_picture_that_is_stale_or_missing_is_named(tmp_path: Path) -> None:
     """Drawing mends both, and the same pictures come out wherever that is done."""
-    for path in FIGURES.glob("*.*"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "buffer.svg").write_text("<svg/>", encoding="utf-8")
-    (tmp_path / "select.svg").unlink()
-    checked = draw("--check", figures=tmp_path)
+    page = "how-to/record-a-timeline.md"
+    figures = tmp_path / "figures"
+    shutil.copytree(FIGURES, figures)
+    (tmp_path / "how-to").mkdir()
+    shutil.copy(FIGURES.parent / page, tmp_path / page)
+    (figures / "buffer.svg").write_text("<svg/>", encoding="utf-8")
+    (figures / "select.svg").unlink()
+    checked = draw("--check", figures=figures)
     assert checked.returncode == 1
     assert checked.stderr.strip().endswith(": buffer.svg, select.svg")
-    assert draw(figures=tmp_path).returncode == 0
+    drawn = draw(figures=figures)
+    assert drawn.returncode == 0, drawn.stderr
     for path in PICTURES:
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+        assert (figures / path.name).read_bytes() == path.read_bytes()
 
 
 def test_there_are_pictures() -> None:

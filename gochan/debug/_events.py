@@ -24,10 +24,10 @@ class TraceEvent:
     """The task that did it; of several with the same name, each has a number."""
     verb: str
     """What it did: the name of the method, such as ``send`` or ``receive_many``; ``receive``
-    also for each turn of ``async for``. ``select`` also stands for `Selector` and `merge`.
-    ``tick`` and ``wait`` are those of a `Ticker` and a `WaitGroup`, ``add`` and ``done`` change
-    the count of one. ``drop`` is a value that was given up, ``job`` a job, and ``phase`` the
-    next phase of the stop of a queue."""
+    also for each turn of ``async for``. ``select`` also stands for `gochan.Selector` and
+    `gochan.merge`. ``tick`` and ``wait`` are those of a `gochan.Ticker` and of a
+    `gochan.WaitGroup`, ``add`` and ``done`` change the count of one. ``drop`` is a value that was
+    given up, ``job`` a job, and ``phase`` the next phase of the stop of a queue."""
     channel: str | None
     """Where: the name of the channel, or ``"channel 1"``; of a select, where the case was that
     was done, if it was at a channel. It may also be a queue, a selector or a wait group."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from ._events import TraceEvent
+
+# Where a case of a select sends or receives.
+_PLACES: Final = re.compile(r"(?<=^send) to .*|(?<=^receive) from .*")
 
 
 def before_words(event: TraceEvent, *, several: bool) -> str:
@@ -22,7 +28,8 @@ def before_words(event: TraceEvent, *, several: bool) -> str:
         return f"waits for {event.cases[0]}"
     if verb == "tick":
         return f"waits for the {event.cases[0]}"
-    return "waits: " + (", ".join(event.cases) or "for ever")
+    cases = [case if several else _PLACES.sub("", case) for case in event.cases]
+    return "waits: " + (", ".join(cases) or "for ever")
 
 
 def after_words(event: TraceEvent, *, several: bool) -> str:

@@ -252,6 +252,8 @@ class Recorder:
             for one in received(case, value):
                 record.value = shorten(one)
                 self.land(channel, one, record)
+            if record.value is None:
+                record.chosen = f"end of {self.place(channel).name}"
         self.end(record)
 
     def note_cases(self, record: Record, cases: Iterable[Any], number: int) -> None:

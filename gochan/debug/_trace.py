@@ -126,7 +126,7 @@ class Trace:
         ).draw(title)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the trace into a file, ``*.json`` as `json` does, ``*.svg`` as `svg`.
+        """Write the trace into a file, ``*.json`` as `Trace.json` does, ``*.svg`` as `Trace.svg`.
 
         Raises:
             ValueError: the name ends otherwise.
