@@ -243,6 +243,18 @@ async def test_operations_inside_operations() -> None:
         "send nowait 1 to inner: done",
         "send 2 to outer: done",
     ]
+    full = Chan[int](strategy=Fickle(1), on_drop=lambda one, _: inner.send_nowait(one))
+    full.send_nowait(1)
+    with trace() as seen:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(full.send, 2)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    assert [(event.verb, event.waited) for event in seen.events] == [
+        ("drop", False),
+        ("send_nowait", False),
+        ("send", True),
+    ]
 
 
 async def test_who_is_inside_an_operation_when_the_trace_ends_goes_on() -> None:
@@ -331,6 +343,16 @@ async def test_traces_nest(autojump_clock: MockClock) -> None:
     assert [(event.first, event.start) for event in inner.events] == [(0, 1), (1, 1)]
     assert len(outer.transfers) == 2
     assert inner.transfers == ()
+    with trace() as early:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(channel.receive)
+            await wait_all_tasks_blocked()
+            with trace() as late:
+                await channel.send(3)
+                await wait_all_tasks_blocked()
+    assert len(early.transfers) == 1
+    assert told(late) == ["send 3 to numbers: done"]
+    assert late.transfers == ()
 
 
 # What is recorded
@@ -714,11 +736,13 @@ async def test_what_was_sent_before_may_be_given_up() -> None:
     with trace() as seen:
         channel.send_nowait(2)
         channel.receive_nowait()
+        channel.send_nowait(1)
+        channel.receive_nowait()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(full.send, None)
             await wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
-    assert [one.value for one in seen.transfers] == ["2"]
+    assert [one.value for one in seen.transfers] == ["2", "1"]
     assert seen.events[-1].outcome == "cancelled"
 
 
@@ -958,6 +982,8 @@ async def test_the_oldest_are_dropped() -> None:
         for number in range(100):
             await channel.send(number)
             await channel.receive()
+            assert seen._log is not None
+            assert len(seen._log.arrows) <= 10
     assert [event.value for event in seen.events] == [str(n) for n in range(95, 100) for _ in "ab"]
     assert len(seen.transfers) == 5
     assert seen.dropped == 190
