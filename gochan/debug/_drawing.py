@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias, final
 from xml.sax.saxutils import escape
@@ -55,7 +56,7 @@ def _style() -> str:
 
 def measure(text: str) -> float:
     """Return about how wide a text is, in pixels; rather too much than too little."""
-    return SIZE * sum(_widths(character) for character in text)
+    return SIZE * math.fsum(_widths(character) for character in text)
 
 
 def _widths(character: str) -> float:
