@@ -277,6 +277,8 @@ ACROSS = {
     "reference",  # the pages that have everything public
     "third_party",  # plugins of others, installed for real
     "properties",  # random programs, beside a model
+    "tracing",  # what is recorded of them all, and their pictures
+    "drawings",  # the pictures of the documentation
 }
 
 # Modules whose tests are in the file of another, as users see both as one.

@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_type
 import trio
 
 import gochan
+import gochan.debug
 from gochan import (
     Batches,
     Case,
@@ -261,6 +262,14 @@ class Newest(Strategy[int]):
 def strategies() -> None:
     assert_type(Chan(strategy=Newest(3)), Chan[int])
     assert_type(gochan.strategy("block", capacity=3), Strategy[Any])
+
+
+def traces() -> None:
+    with gochan.debug.trace(limit=5) as seen:
+        assert_type(seen, gochan.debug.Trace)
+    assert_type(seen.events, tuple[gochan.debug.TraceEvent, ...])
+    assert_type(seen.transfers[0].sent, gochan.debug.TraceEvent)
+    assert_type(seen.svg(), str)
 
 
 def errors(error: ChanClosedError) -> None:
