@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from ._deadlocks import DeadlockError, detect_deadlocks
+from ._report import Report, Wait, report
+
+__all__ = ["DeadlockError", "Report", "Wait", "detect_deadlocks", "report"]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+del _name
