@@ -54,13 +54,18 @@ class DeadlockError(Exception):
     def __init__(self, report: Report) -> None:
         super().__init__(report)
         self.report = report
+        hints = [_hint(*channel) for channel in report.channels.items()]
+        hints += [
+            f"nobody is left to finish {thing!r}"
+            for wait in report.waits
+            for thing in wait.things
+            if isinstance(thing, WaitGroup)
+        ]
+        details = indent("\n".join([str(report), *dict.fromkeys(hints)]), "  ")
+        self._text = f"all tasks are asleep, and none is left to wake another\n{details}"
 
     def __str__(self) -> str:
-        hints = [_hint(*channel) for channel in self.report.channels.items()]
-        things = dict.fromkeys(thing for wait in self.report.waits for thing in wait.things)
-        hints += [f"nobody is left to finish {it!r}" for it in things if isinstance(it, WaitGroup)]
-        details = "\n".join([str(self.report), *hints])
-        return f"all tasks are asleep, and none is left to wake another\n{indent(details, '  ')}"
+        return self._text
 
 
 def _hint(channel: Chan[Any], statistics: ChanStatistics) -> str:

@@ -21,7 +21,7 @@ _NO_RUN: Final = (
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Wait:
     """A task that waits, and what for. As a string it is one line."""
 
@@ -96,20 +96,23 @@ def report() -> Report:
     Raises:
         RuntimeError: no run is going on in the calling thread.
     """
-    try:
-        tasks = tasks_of_run()
-    except RuntimeError:
-        raise RuntimeError(_NO_RUN.format("report()")) from None
-    sleeps = [(task, examine(task)) for task in tasks]
+    sleeps = [(task, examine(task)) for task in find_tasks("report()")]
     return report_on((task, sleep) for task, sleep in sleeps if sleep.in_gochan)
+
+
+def find_tasks(caller: str) -> list[Task]:
+    """Return all tasks of the run; if there is none, say what to do."""
+    try:
+        return tasks_of_run()
+    except RuntimeError:
+        raise RuntimeError(_NO_RUN.format(caller)) from None
 
 
 def report_on(sleeps: Iterable[tuple[Task, Sleep]]) -> Report:
     """Return a report on these tasks."""
     waits = tuple(_wait(task, sleep) for task, sleep in sleeps)
-    things = dict.fromkeys(thing for wait in waits for thing in wait.things)
-    channels = {thing: thing.statistics() for thing in things if isinstance(thing, Chan)}
-    return Report(waits, channels)
+    channels = [thing for wait in waits for thing in wait.things if isinstance(thing, Chan)]
+    return Report(waits, {channel: channel.statistics() for channel in channels})
 
 
 def _wait(task: Task, sleep: Sleep) -> Wait:

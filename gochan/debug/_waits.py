@@ -182,11 +182,16 @@ def _first_of(
     if len(cases) == 1 and title == "select":
         return str(cases[0][1]), things
     words = [
-        str(case) if isinstance(label, int) else f"{brief(label)}: {case}"
+        # A number in a select only says which case it is.
+        str(case) if title == "select" and isinstance(label, int) else f"{_say(label)}: {case}"
         for label, case in cases[:_CASES]
     ]
     more = f" and {len(cases) - _CASES} more" if len(cases) > _CASES else ""
     return f"{title} over {', '.join(words)}{more}", tuple(dict.fromkeys(things))
+
+
+def _say(label: object) -> str:
+    return label if isinstance(label, str) else brief(label)
 
 
 def _work(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
