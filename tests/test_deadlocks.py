@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -878,6 +879,20 @@ async def test_it_looks_closely_only_when_all_are_asleep(
             await trio.lowlevel.checkpoint()
             await trio.sleep(1)
     assert looks == 0
+
+
+async def test_a_failure_of_its_own_does_not_show_in_the_block(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trio logs it, and goes on without the instrument."""
+
+    def fail(task: object) -> Any:
+        raise ValueError("of its own")
+
+    monkeypatch.setattr("gochan.debug._deadlocks.examine", fail)
+    with detect_deadlocks():
+        await wait_all_tasks_blocked()
+    assert "of its own" in caplog.text
 
 
 def test_it_works_after_threads_have_come_and_gone() -> None:

@@ -266,12 +266,15 @@ def test_everything_public_has_a_docstring(thing: Any) -> None:
 # Tests that belong to no single module.
 ACROSS = {
     "costs",  # what must not grow
+    "deadlocks",  # of `gochan.debug`: when all tasks wait for one another
     "go_semantics",  # the rules of Go, told again
     "house_rules",
+    "leaks",  # of `gochan.debug`: tasks that nobody can wake any more
     "law",  # random programs around a queue, whose counts must add up
     "matching",  # selects that meet selects
     "plugin_chains",  # strategies of several plugins in one chain
     "programs",  # whole programs
+    "pytest_plugin",  # what pytest loads, with a pytest of its own for each test
     "third_party",  # plugins of others, installed for real
     "properties",  # random programs, beside a model
 }

@@ -27,7 +27,7 @@ import math
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from textwrap import indent
 from typing import Any, Final, NoReturn, final
 
@@ -187,7 +187,8 @@ class _Watch(trio.abc.Instrument):
         """Forget a block; with the last one, stop looking."""
         self.blocks.remove(block)
         if not self.blocks:
-            trio.lowlevel.remove_instrument(self)
+            with suppress(KeyError):  # trio takes out an instrument that has failed
+                trio.lowlevel.remove_instrument(self)
 
     def before_io_wait(self, timeout: float) -> None:
         """Strike the block that was entered last, if nothing can happen any more."""
