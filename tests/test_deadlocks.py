@@ -579,26 +579,38 @@ def test_a_sleep_of_an_unknown_kind_may_end() -> None:
     trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[Wakes()])
 
 
-def test_a_task_that_begins_with_such_a_sleep_may_end() -> None:
-    """It has no other frame."""
+def test_a_queue_of_trios_that_the_system_fills_may_wake_somebody() -> None:
+    """Trio parks those who wait there, but on some systems it fills it when events come."""
+    with pytest.warns(trio.TrioDeprecationWarning):
+        queue = trio.lowlevel.UnboundedQueue[int]()
+
+    class Fills(trio.abc.Instrument):
+        rests = 0
+
+        def before_io_wait(self, timeout: float) -> None:
+            self.rests += 1
+            if self.rests == 20:
+                queue.put_nowait(1)
 
     async def main() -> None:
-        with trio.move_on_after(5) as scope:
+        channel = Chan[None]()
+        with detect_deadlocks():
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(
-                    trio.lowlevel.wait_task_rescheduled, lambda _: trio.lowlevel.Abort.SUCCEEDED
-                )
-                nursery.start_soon(trio.lowlevel.ParkingLot().park)
-                await wait_all_tasks_blocked()
-                scope.deadline = math.inf
-                trio.lowlevel.spawn_system_task(wait_and_cancel, scope)
-                with detect_deadlocks():
-                    await Chan[None]().receive()
+                nursery.start_soon(channel.receive_ok)
+                await queue.get_batch()
+                channel.close()
 
-    async def wait_and_cancel(scope: trio.CancelScope) -> None:
-        for _ in range(5):
-            await wait_all_tasks_blocked()
-        scope.cancel()
+    trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[Fills()])
+
+
+def test_a_call_that_is_on_its_way_may_wake_somebody() -> None:
+    """Whoever has made it need not have the token any more."""
+    channel = Chan[None]()
+
+    async def main() -> None:
+        with detect_deadlocks():
+            trio.lowlevel.current_trio_token().run_sync_soon(channel.close)
+            await channel.receive_ok()
 
     run(main)
 

@@ -362,7 +362,11 @@ async def test_others_are_left_out() -> None:
             nursery.start_soon(trio.sleep_forever)
 
     channel = Chan[int]()
-    assert (await look(in_trio, in_nursery, trio.sleep_forever)).waits == ()
+    sleep = functools.partial(
+        trio.lowlevel.wait_task_rescheduled, lambda _: trio.lowlevel.Abort.SUCCEEDED
+    )
+    park = trio.lowlevel.ParkingLot().park
+    assert (await look(in_trio, in_nursery, trio.sleep_forever, sleep, park)).waits == ()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(channel.receive)
         nursery.start_soon(functools.partial(select, channel.on_receive()))
@@ -413,7 +417,7 @@ async def test_parents_come_before_children_and_older_before_younger() -> None:
 
 async def test_nobody_waits() -> None:
     """The string says so."""
-    assert str(await look()) == "no task waits in gochan"
+    assert str(await look()) == "no task to report"
 
 
 async def test_the_string_has_a_line_for_each_task_and_each_channel() -> None:

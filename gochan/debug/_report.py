@@ -65,7 +65,7 @@ class Report:
 
     def __str__(self) -> str:
         if not self.waits:
-            return "no task waits in gochan"
+            return "no task to report"
         lines = Counter(map(str, self.waits))
         return "\n".join(
             [
