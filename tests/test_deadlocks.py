@@ -202,23 +202,22 @@ def test_what_only_tasks_can_do_counts(function: Function, wants: str) -> None:
 
 
 def test_a_deadlock_without_gochan_is_not_ours() -> None:
-    """Somebody has to wait in gochan, or else a program that serves for ever would be one."""
+    """Somebody has to wait in gochan; what else all may wait for, here is not known."""
+    event = trio.Event()
+
+    class Sets(trio.abc.Instrument):
+        rests = 0
+
+        def before_io_wait(self, timeout: float) -> None:
+            self.rests += 1
+            if self.rests == 20:
+                event.set()
 
     async def main() -> None:
         with detect_deadlocks():
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(trio.sleep_forever)
-                for _ in range(3):
-                    await trio.sleep(1)
-                nursery.cancel_scope.cancel()
+            await in_tasks(event.wait, event.wait)
 
-    run(main)
-
-    async def forever() -> None:
-        with trio.move_on_after(1), detect_deadlocks():
-            await in_tasks(trio.sleep_forever, trio.Event().wait)
-
-    run(forever)
+    trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[Sets()])
 
 
 def test_an_idle_job_queue_whose_submitter_waits_is_a_deadlock() -> None:
@@ -516,6 +515,19 @@ def test_whoever_holds_the_token_may_come_in(how: str) -> None:
     with pytest.raises(DeadlockError):
         run(main, autojump=False)
     assert raised == [True]
+
+
+@pytest.mark.parametrize("autojump", [True, False])
+def test_the_token_may_be_let_go_of_unnoticed(autojump: bool) -> None:
+    """By a thread, while all are asleep; then it is a deadlock, and soon found."""
+    held: list[trio.lowlevel.TrioToken] = []
+
+    async def main() -> None:
+        held.append(trio.lowlevel.current_trio_token())
+        threading.Timer(0.05, held.clear).start()
+        await Chan[None]().receive()
+
+    deadlock(main, autojump=autojump)
 
 
 def test_a_signal_may_come_in() -> None:

@@ -7,7 +7,8 @@
 # task could do, then nothing will ever happen again, unless somebody from outside comes in.
 # There are two doors. In guest mode the host may do anything at any time, so nothing is
 # said there. And a thread or a signal handler needs the token of the run, so as long as
-# anybody has a reference to that, nothing is said either. (Ctrl-C does not count.)
+# anybody has a reference to that, nothing is said either. (Ctrl-C does not count.) As it may
+# be let go of by a thread, of which the run takes no notice, there is a look every now and then.
 #
 # Trio has decided by then how long it will wait, so tasks that are woken here would not be
 # looked at; a call by way of the token makes it look.
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -38,6 +40,10 @@ from .._channel import Chan, ChanStatistics
 from .._wait_group import WaitGroup
 from ._report import Report, report_on
 from ._waits import Ender, Sleep, belongs_to_trio, examine, tasks_of_run
+
+# How soon to look again while somebody has the token: in so many seconds, then twice as many.
+_FIRST_DELAY: Final = 0.01
+_LAST_DELAY: Final = 1.0
 
 
 @final
@@ -182,20 +188,49 @@ class _Watch(trio.abc.Instrument):
 
     def __init__(self) -> None:
         self.blocks: list[_Block] = []
+        self._timer: threading.Timer | None = None
+        self._delay = _FIRST_DELAY
 
     def leave(self, block: _Block) -> None:
         """Forget a block; with the last one, stop looking."""
         self.blocks.remove(block)
         if not self.blocks:
+            if self._timer is not None:
+                self._timer.cancel()
             with suppress(KeyError):  # trio takes out an instrument that has failed
                 trio.lowlevel.remove_instrument(self)
 
     def before_io_wait(self, timeout: float) -> None:
         """Strike the block that was entered last, if nothing can happen any more."""
+        statistics = trio.lowlevel.current_statistics()
+        if (
+            statistics.tasks_runnable
+            or statistics.run_sync_soon_queue_size
+            or statistics.seconds_to_next_deadline < math.inf
+            or _is_guest()
+        ):
+            return
+        if _may_be_entered():
+            self._look_again_later()
+            return
         sleeps = _find_deadlock()
         if sleeps is not None:
             self.blocks[-1].strike(DeadlockError(report_on(sleeps)))
             trio.lowlevel.current_trio_token().run_sync_soon(_look_at_tasks)
+
+    def _look_again_later(self) -> None:
+        if self._timer is None or not self._timer.is_alive():
+            # Not by way of the token, to which this would be one more reference.
+            queue = trio.lowlevel.current_trio_token()._reentry_queue
+            self._timer = threading.Timer(self._delay, _wake, (queue.run_sync_soon,))
+            self._timer.daemon = True
+            self._timer.start()
+            self._delay = min(2 * self._delay, _LAST_DELAY)
+
+
+def _wake(run_sync_soon: Callable[[Callable[[], object]], object]) -> None:
+    with suppress(trio.RunFinishedError):
+        run_sync_soon(_look_at_tasks)
 
 
 def _look_at_tasks() -> None:
@@ -218,15 +253,7 @@ def _enter(block: _Block) -> _Watch:
 
 
 def _find_deadlock() -> list[tuple[Task, Sleep]] | None:
-    """Return who sleeps, and for what, if nothing can happen any more in this run."""
-    statistics = trio.lowlevel.current_statistics()
-    if (
-        statistics.tasks_runnable
-        or statistics.run_sync_soon_queue_size
-        or statistics.seconds_to_next_deadline < math.inf
-        or _has_other_door()
-    ):
-        return None
+    """Return who sleeps, and for what, if only tasks could wake tasks."""
     sleeps: list[tuple[Task, Sleep]] = []
     for task in tasks_of_run():
         if not belongs_to_trio(task):
@@ -238,15 +265,16 @@ def _find_deadlock() -> list[tuple[Task, Sleep]] | None:
     return sleeps if any(sleep.in_gochan for _, sleep in sleeps) else None
 
 
-def _has_other_door() -> bool:
-    """Whether anybody but the tasks may do something in this run."""
+def _is_guest() -> bool:
+    """Whether another event loop drives this run."""
     runner = getattr(trio.lowlevel.current_root_task(), "_runner", None)
+    return bool(getattr(runner, "is_guest", True))
+
+
+def _may_be_entered() -> bool:
+    """Whether anybody has the token of this run."""
     token = trio.lowlevel.current_trio_token
-    return (
-        getattr(runner, "is_guest", True)
-        or _count_references(token) > _ALONE
-        or weakref.getweakrefcount(token()) > 0
-    )
+    return _count_references(token) > _ALONE or weakref.getweakrefcount(token()) > 0
 
 
 def _count_references(get: Callable[[], object]) -> int:
