@@ -219,18 +219,20 @@ class _Watch(trio.abc.Instrument):
             trio.lowlevel.current_trio_token().run_sync_soon(_look_at_tasks)
 
     def _look_again_later(self) -> None:
-        if self._timer is None or not self._timer.is_alive():
+        if self._timer is None:
             # Not by way of the token, to which this would be one more reference.
             queue = trio.lowlevel.current_trio_token()._reentry_queue
-            self._timer = threading.Timer(self._delay, _wake, (queue.run_sync_soon,))
+            self._timer = threading.Timer(self._delay, self._wake, (queue.run_sync_soon,))
             self._timer.daemon = True
             self._timer.start()
             self._delay = min(2 * self._delay, _LAST_DELAY)
 
+    def _wake(self, run_sync_soon: Callable[[Callable[[], object]], object]) -> None:
+        with suppress(trio.RunFinishedError):
+            run_sync_soon(self._forget_timer)
 
-def _wake(run_sync_soon: Callable[[Callable[[], object]], object]) -> None:
-    with suppress(trio.RunFinishedError):
-        run_sync_soon(_look_at_tasks)
+    def _forget_timer(self) -> None:
+        self._timer = None
 
 
 def _look_at_tasks() -> None:
