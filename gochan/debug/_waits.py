@@ -89,8 +89,9 @@ def belongs_to_trio(task: Task) -> bool:
 def examine(task: Task) -> Sleep:
     """Find out what ``task`` waits for."""
     frames = [*task.iter_await_frames()]
-    # A task that will run next has something to be sent; trio shows it in no other way.
-    if getattr(task, "_next_send_fn", None) is not None or task.coro.cr_running:
+    # A task that will run next has something to be sent; trio shows it in no other way. Of one
+    # that runs only the outermost frame is seen, in which nobody sleeps.
+    if getattr(task, "_next_send_fn", None) is not None:
         return Sleep(Ender.NOBODY, frames)
     sleep = _sleep_in_gochan(frames) or _sleep_in_trio(frames)
     if sleep.ender is Ender.OUTSIDE and not sleep.in_gochan:
