@@ -524,6 +524,13 @@ def test_the_token_may_be_let_go_of_unnoticed(autojump: bool) -> None:
 
     async def main() -> None:
         held.append(trio.lowlevel.current_trio_token())
+        with detect_deadlocks():  # when this is left, it looks no more; the next block does
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(Chan[None]().receive)
+                with trio.CancelScope() as scope:
+                    threading.Timer(0.03, held[0].run_sync_soon, (scope.cancel,)).start()
+                    await trio.sleep_forever()
+                nursery.cancel_scope.cancel()
         threading.Timer(0.05, held.clear).start()
         await Chan[None]().receive()
 

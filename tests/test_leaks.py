@@ -723,7 +723,7 @@ def trio_used_places(nursery: trio.Nursery) -> list[str]:
         nursery.start_soon(send, channel, 1)
         nursery.start_soon(select, channel.on_send(1))
         nursery.start_soon(select, channel.on_receive())
-    nursery.start_soon(receive, channel)
+    nursery.start_soon(select, channel.on_receive())
     return ["receive from channel 'c'"]
 
 

@@ -102,7 +102,8 @@ def detect_deadlocks() -> Iterator[None]:
     locks and memory channels of trio's, or in ``trio.sleep_forever``. Whoever waits for a socket,
     a thread, a process, a signal, or for anything that is not known here, may go on by itself;
     and while anybody holds the `trio.lowlevel.TrioToken` of the run, such as `open_signal_chan`
-    or a thread, something may come from there. In guest mode, nothing is ever raised.
+    or a thread, something may come from there. (Whether anybody still does is looked at every
+    second, at least.) In guest mode, nothing is ever raised.
 
     All tasks of the run are looked at, not only those of the block. The block is cancelled, and
     raises the error when it is left. If it has been left by another exception meanwhile, both
@@ -197,6 +198,7 @@ class _Watch(trio.abc.Instrument):
         if not self.blocks:
             if self._timer is not None:
                 self._timer.cancel()
+                self._timer = None
             with suppress(KeyError):  # trio takes out an instrument that has failed
                 trio.lowlevel.remove_instrument(self)
 

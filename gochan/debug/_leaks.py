@@ -9,10 +9,9 @@
 # as well; and so on, until nothing new is found. The others have leaked.
 #
 # The search goes from each object to those that it refers to, as the garbage collector does.
-# It must not pass through trio's own books, in which every task is entered, nor through the
-# task of somebody who sleeps: a channel knows who waits there, but nobody can reach what a
-# task holds by way of that. A task that waits for its nursery can go on if one of the tasks
-# there can.
+# It must not pass through the task of somebody who sleeps: a channel knows who waits there, and
+# trio knows all tasks, but nobody can reach what a task holds by way of that. A task that waits
+# for its nursery can go on if one of the tasks there can.
 
 from __future__ import annotations
 
@@ -25,7 +24,6 @@ from threading import get_ident
 from types import FrameType
 from typing import Final
 
-import trio
 from trio.lowlevel import Task
 
 from .._choosing import spare_choices
@@ -105,7 +103,6 @@ class _Known:
 
     def __init__(self, asleep: Container[object]) -> None:
         self._asleep = asleep  # shrinks
-        self._books = getattr(trio.lowlevel.current_root_task(), "_runner", None)
         self._found: dict[int, object] = {}  # kept alive, so that no number is used again
         for spares in _SPARES:
             self._found[id(spares)] = spares
@@ -125,8 +122,7 @@ class _Known:
         return [thing for thing in news.values() if gc.is_tracked(thing)]
 
     def _is_barrier(self, thing: object) -> bool:
-        kind = type(thing)
-        return thing is self._books or (kind is Task and thing in self._asleep)
+        return type(thing) is Task and thing in self._asleep
 
     def can_end(self, task: Task, sleep: Sleep) -> bool:
         """Whether somebody who can go on can end this sleep."""

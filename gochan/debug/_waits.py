@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -32,7 +31,7 @@ from .._merge import MergedChan
 from .._queue import JobQueue, open_job_queue
 from .._standing import Standing
 from .._timers import Ticker
-from .._waiting import BulkOffer, TimedOffer, TimedWaiter, Waiter, wait_in
+from .._waiting import BulkOffer, TimedOffer, Waiter, wait_in
 from .._whereabouts import belongs_to_user
 
 Frames: TypeAlias = list[tuple[FrameType, int]]
@@ -94,7 +93,7 @@ def examine(task: Task) -> Sleep:
     if getattr(task, "_next_send_fn", None) is not None:
         return Sleep(Ender.NOBODY, frames)
     sleep = _sleep_in_gochan(frames) or _sleep_in_trio(frames)
-    if sleep.ender is Ender.OUTSIDE and not sleep.in_gochan:
+    if sleep.ender is Ender.OUTSIDE:
         return sleep
     for frame, _ in frames[_begin(frames) :]:
         if frame.f_code in _PHRASES:
@@ -142,15 +141,9 @@ def _sleep_in_gochan(frames: Frames) -> Sleep | None:
         if frame.f_code in _WAITERS:
             waiter = _local(frame, _WAITERS[frame.f_code])
             wants, things = _wish(waiter, frames[index - 1][0])
-            ender = Ender.OUTSIDE if _has_alarm(waiter) else Ender.TASKS
-            return Sleep(ender, frames, wants, things, in_gochan=True)
+            # If time can wake it, too, that is a cancel scope of the task, as any time limit.
+            return Sleep(Ender.TASKS, frames, wants, things, in_gochan=True)
     return None
-
-
-def _has_alarm(waiter: Waiter) -> bool:
-    """Tell whether time will wake it."""
-    alarm = waiter._alarm if isinstance(waiter, TimedWaiter) else None
-    return alarm is not None and alarm.deadline < math.inf
 
 
 def _wish(waiter: Waiter, caller: FrameType) -> tuple[str, tuple[object, ...]]:
