@@ -717,13 +717,16 @@ def trio_selector(nursery: trio.Nursery) -> list[str]:
 @program
 def trio_used_places(nursery: trio.Nursery) -> list[str]:
     """What earlier waits have left behind does not count as a way to a channel."""
-    channel = Chan[object](name="c")
-    for _ in range(3):
-        nursery.start_soon(receive, channel)
-        nursery.start_soon(send, channel, 1)
-        nursery.start_soon(select, channel.on_send(1))
+
+    async def use(channel: Chan[object]) -> None:
+        async with trio.open_nursery() as inner:
+            inner.start_soon(receive, channel)
+            for _ in range(3):
+                await trio.lowlevel.checkpoint()
+            await channel.send(1)
         nursery.start_soon(select, channel.on_receive())
-    nursery.start_soon(select, channel.on_receive())
+
+    nursery.start_soon(use, Chan[object](name="c"))
     return ["receive from channel 'c'"]
 
 
