@@ -9,6 +9,7 @@ after a ``$`` runs in a shell, and the lines below it are what it prints; a
 from __future__ import annotations
 
 import ast
+import atexit
 import inspect
 import io
 import os
@@ -16,7 +17,10 @@ import re
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 from unittest import mock
 
@@ -62,25 +66,37 @@ def compare_text(example: Example) -> str | None:
 
 
 def run_console(example: Example) -> str | None:
-    """Run the commands of a block, and compare what they print."""
+    """Run the commands of a block, and compare what they print.
+
+    Those of one file share a folder, which is empty at first.
+    """
     if not example.parsed.startswith("$ "):
         return "a console block begins with a command, after a $"
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for session in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
-        command, _, expected = session.partition("\n")
+        command, _, expected = re.split(r"(?<!\\)(\n|$)", session, maxsplit=1)
         ended = subprocess.run(
             ["sh", "-c", command],
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            cwd=Path(__file__).parent,
+            cwd=_folder_of(example.path),
             env={**os.environ, "PATH": programs, "COLUMNS": "80", "TERM": "dumb"},
             timeout=60,
         )
-        printed = _lines(ended.stdout + ended.stderr)
+        printed = _lines(ended.stdout)
         pattern = re.escape(_lines(expected)).replace("…\\\n", "(.*\n)*").replace("…", "(.|\n)*")
         if not re.fullmatch(pattern, printed):
             return f"the block says:\n{expected}\nbut {command!r} printed:\n{printed}"
     return None
+
+
+@cache
+def _folder_of(path: str) -> str:
+    folder = mkdtemp(prefix="gochan-examples-")
+    atexit.register(rmtree, folder)
+    return folder
 
 
 def _lines(text: str) -> str:

@@ -58,7 +58,7 @@ from ._select import default, select, select_nowait
 from ._selector import Selector
 from ._signals import open_signal_chan
 from ._stop import StopReport, StuckJob
-from ._stopping import cleanup, stop_all, stop_on_signals
+from ._stopping import SignalStop, cleanup, stop_all, stop_on_signals
 from ._strategy import StrategySpec
 from ._timers import Ticker, after, at, every
 from ._wait_group import WaitGroup
@@ -85,6 +85,7 @@ __all__ = [
     "Refused",
     "Selector",
     "SendChan",
+    "SignalStop",
     "StopReport",
     "StrategySpec",
     "StuckJob",

@@ -142,7 +142,7 @@ class Filter(Strategy[T], Generic[T]):
 
     @property
     def hands_back(self) -> bool:  # type: ignore[override]  # decided by the order
-        """Whether `close` gives items back."""
+        """Whether `Strategy.close` gives items back."""
         return self.inner.hands_back
 
     def offer(self, item: T, now: float) -> Verdict:

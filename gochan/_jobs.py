@@ -54,7 +54,7 @@ class Outcome(Generic[R]):
     """How a job ended."""
 
     kind: Kind
-    """In a word: ``done``, ``failed`` (the handler raised), ``timed_out``, ``cancelled`` (by
+    """One word, ``done``, ``failed`` (the handler raised), ``timed_out``, ``cancelled`` (by
     `Job.cancel`, or with its queue), ``interrupted`` (by a stop), ``refused`` or ``dropped``
     (by the strategy), or ``handed_back`` (it never ran)."""
     value: R | None = None

@@ -67,16 +67,27 @@ class QueueStatistics:
     """A job queue at one moment. The first is the sum of the ten counts that follow."""
 
     submitted: int
+    """How many jobs there have been, each in one of the following counts."""
     waiting: int
+    """How many wait for a worker now."""
     running: int
+    """How many handlers run now."""
     done: int
+    """How many handlers returned."""
     failed: int
+    """How many handlers raised."""
     timed_out: int
+    """How many ran longer than their ``timeout``."""
     cancelled: int
+    """How many were ended by `Job.cancel`, or because the queue was left by an error."""
     interrupted: int
+    """How many a stop cancelled because its time was up."""
     refused: int
+    """How many the strategy turned away."""
     dropped: int
+    """How many the strategy gave up while they waited."""
     handed_back: int
+    """How many never ran, because the queue ended first."""
     workers: int
     """How many workers there are."""
     jobs_per_second: float

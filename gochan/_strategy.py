@@ -49,7 +49,9 @@ class Refuse:
     """The item is turned away; the sender gets `gochan.Refused`."""
 
     reason: str
+    """Why, in a word or two, such as ``"full"``."""
     retry_after: float | None = None
+    """Seconds after which trying again makes sense; ``None`` if that is not known."""
 
 
 Verdict: TypeAlias = Literal[Decision.ADMIT, Decision.WAIT] | Refuse

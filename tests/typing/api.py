@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_type
 import trio
 
 import gochan
+import gochan.debug
 from gochan import (
     Batches,
     Case,
@@ -24,6 +25,7 @@ from gochan import (
     Refused,
     Selector,
     SendChan,
+    SignalStop,
     StopReport,
     StuckJob,
     Unsent,
@@ -219,6 +221,7 @@ async def queues() -> None:
         async for ended in results:
             assert_type(ended, Job[str, int])
         async with stop_on_signals(queue, queue) as stop:
+            assert_type(stop, SignalStop)
             assert_type(await stop.wait(), tuple[StopReport, ...])
             report = await queue.stop(finish="queued")
             assert_type(report, StopReport)
@@ -259,6 +262,14 @@ class Newest(Strategy[int]):
 def strategies() -> None:
     assert_type(Chan(strategy=Newest(3)), Chan[int])
     assert_type(gochan.strategy("block", capacity=3), Strategy[Any])
+
+
+def traces() -> None:
+    with gochan.debug.trace(limit=5) as seen:
+        assert_type(seen, gochan.debug.Trace)
+    assert_type(seen.events, tuple[gochan.debug.TraceEvent, ...])
+    assert_type(seen.transfers[0].sent, gochan.debug.TraceEvent)
+    assert_type(seen.svg(), str)
 
 
 def errors(error: ChanClosedError) -> None:

@@ -1,0 +1,187 @@
+"""Tracing: who sent what to whom, who waited for what, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike, fspath
+from pathlib import Path
+from typing import final
+
+from ._events import TraceEvent, Transfer
+from ._places import number_names
+from ._recorder import Log, Record
+from ._recording import start_recording, stop_recording
+from ._timeline import Timeline
+from ._trace_file import to_json
+
+
+@contextmanager
+def trace(*, limit: int = 100_000) -> Iterator[Trace]:
+    """Record what tasks do with channels, selects, wait groups and job queues.
+
+    ::
+
+        with gochan.debug.trace() as trace:
+            await main()
+        for event in trace.events:
+            print(event)
+        trace.save("trace.svg")
+
+    What is recorded is what happens in this thread while the block is entered: of the run
+    that goes on, or of those that begin inside the block. Blocks nest, and several threads
+    can have their own. Values are kept only as long as they are on their way.
+
+    While nobody traces, this costs nothing: gochan has no place where it would ask. While
+    somebody does, every operation costs some microseconds more, in all threads. Nothing else
+    changes, neither the order of what happens nor when a task can be cancelled.
+
+    Args:
+        limit: how many events to keep; if there are more, the oldest are dropped.
+
+    Raises:
+        TypeError, ValueError: ``limit`` is not an ``int``, or less than 1.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise TypeError(f"limit must be an int, not {limit!r}")
+    if limit < 1:
+        raise ValueError(f"limit must be >= 1, not {limit!r}")
+    log = start_recording(limit)
+    seen = Trace(log)
+    try:
+        yield seen
+    finally:
+        seen._end()
+        stop_recording(log)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a trace shows."""
+
+    events: tuple[TraceEvent, ...]
+    transfers: tuple[Transfer, ...]
+    tasks: tuple[str, ...]
+    capacities: dict[str, float]
+    dropped: int
+
+
+@final
+class Trace:
+    """What was recorded; made by `trace`. It can be looked at while it goes on."""
+
+    def __init__(self, log: Log) -> None:
+        self._log: Log | None = log
+        self._seen: _Seen
+
+    def _end(self) -> None:
+        """Keep what is there now."""
+        self._seen, self._log = self._look(), None
+
+    @property
+    def events(self) -> tuple[TraceEvent, ...]:
+        """What happened, in the order of the steps at which it began."""
+        return self._look().events
+
+    @property
+    def transfers(self) -> tuple[Transfer, ...]:
+        """The values that were sent and received, as far as both were recorded, in that order."""
+        return self._look().transfers
+
+    @property
+    def dropped(self) -> int:
+        """How many events were dropped, because there were more than ``limit``."""
+        return self._look().dropped
+
+    def _look(self) -> _Seen:
+        return self._seen if self._log is None else _read(self._log)
+
+    def json(self) -> str:
+        """Return the trace in the Trace Event Format, for https://ui.perfetto.dev and others.
+
+        Tasks are its threads, waits and jobs its slices, values its flows; the number of values
+        in a channel is a counter. A step comes at least a microsecond after the one before, so
+        that the order can be seen where the clock stood still.
+        """
+        seen = self._look()
+        return to_json(seen.events, seen.transfers, seen.dropped)
+
+    def svg(self, *, title: str = "What the tasks did", last: int = 150) -> str:
+        """Return a picture of the trace: a lane for each task, and arrows between them.
+
+        From left to right are the steps, in order; below them is the time, where it moves. The
+        picture is as wide as its steps need, and is legible on light and dark pages.
+
+        Args:
+            title: of the picture, also for screen readers.
+            last: how many steps to show at most; the last ones.
+
+        Raises:
+            ValueError: ``last`` is less than 1.
+        """
+        seen = self._look()
+        return Timeline(
+            seen.events, seen.transfers, seen.tasks, seen.capacities, last, seen.dropped
+        ).draw(title)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the trace into a file, ``*.json`` as `Trace.json` does, ``*.svg`` as `Trace.svg`.
+
+        Raises:
+            ValueError: the name ends otherwise.
+            OSError: the file cannot be written.
+        """
+        file = Path(fspath(path))
+        if file.suffix not in _FORMATS:
+            raise ValueError(f"a trace is saved as .json or as .svg, not as {file.name!r}")
+        file.write_text(_FORMATS[file.suffix](self), encoding="utf-8")
+
+    def __repr__(self) -> str:
+        seen = self._look()
+        dropped = f", {seen.dropped} older ones dropped" if seen.dropped else ""
+        return f"<gochan.debug.Trace: {len(seen.events)} events{dropped}>"
+
+
+# The methods as they are here, so that a name can be looked up.
+_FORMATS = {".json": Trace.json, ".svg": Trace.svg}
+
+
+def _read(log: Log) -> _Seen:
+    """Make events out of records; return transfers as well, and how much channels hold."""
+    names = number_names({record.lane: None for record in log.records})
+    now = log.recorder.now()
+    events = {record: _event(record, log, names[record.lane], now) for record in log.records}
+    transfers = tuple(
+        Transfer(arrow.place.name, arrow.value, events[arrow.sent], events[arrow.received])
+        for arrow in log.arrows
+        if arrow.sent in events and arrow.received in events
+    )
+    places = [record.place for record in log.records if record.place is not None]
+    capacities = {place.name: place.capacity for place in places}
+    return _Seen(tuple(events.values()), transfers, (*names.values(),), capacities, log.dropped)
+
+
+def _event(record: Record, log: Log, task: str, now: tuple[int, float]) -> TraceEvent:
+    last, end = (record.last, record.end) if record.last >= 0 else now
+    value = record.value
+    if record.verb == "send_many":
+        value = f"[{value or ''}]"
+    return TraceEvent(
+        task=task,
+        verb=record.verb,
+        channel=None if record.place is None else record.place.name,
+        value=value,
+        start=record.start - log.moment,
+        end=end - log.moment,
+        first=record.first - log.step,
+        last=last - log.step,
+        waited=record.waited,
+        outcome=record.outcome,
+        cases=record.cases,
+        case=record.case,
+        chosen=record.chosen,
+        job=record.job,
+        buffered=record.buffered,
+        reason=record.reason,
+    )
