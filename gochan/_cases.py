@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from ._choosing import Case, Chooser, check_priority
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from ._channel import Chan
 
 T = TypeVar("T")
+
+_brief = Repr()
+_brief.maxstring = _brief.maxother = 60
+
+
+def brief(value: object) -> str:
+    """Return the ``repr`` of a value that a user sends, shortened; whatever that may raise."""
+    return _brief.repr(value)
 
 
 class ChannelCase(Case[T]):
@@ -33,6 +42,10 @@ class ChannelCase(Case[T]):
     def _given_up(self) -> int:  # type: ignore[override]  # where nothing is given up it is 0
         return self._channel._dropped
 
+    @property
+    def _thing(self) -> object:
+        return self._channel
+
 
 @final
 class SendCase(ChannelCase[None]):
@@ -52,6 +65,9 @@ class SendCase(ChannelCase[None]):
     def _commit(self) -> None:
         self._channel.send_nowait(self.value)
 
+    def __str__(self) -> str:
+        return f"send {brief(self.value)} to {self._channel._title}"
+
 
 @final
 class ReceiveCase(ChannelCase[T]):
@@ -70,6 +86,9 @@ class ReceiveCase(ChannelCase[T]):
 
     def _lasts(self, value: Any) -> bool:
         return True
+
+    def __str__(self) -> str:
+        return f"receive from {self._channel._title}"
 
 
 @final
@@ -98,6 +117,9 @@ class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
         ok: bool = value[1]
         return ok
 
+    def __str__(self) -> str:
+        return f"receive from {self._channel._title}"
+
 
 @final
 class CloseCase(ChannelCase[None]):
@@ -110,3 +132,6 @@ class CloseCase(ChannelCase[None]):
 
     def _commit(self) -> None:
         return None
+
+    def __str__(self) -> str:
+        return f"close of {self._channel._title}"

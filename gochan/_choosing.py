@@ -95,6 +95,19 @@ class Case(Generic[T_co]):
         """Whether it may happen once more, after its value has been ``value``."""
         return False
 
+    # In messages and reports
+
+    @property
+    def _thing(self) -> object:
+        """What it waits at; ``None`` if that is time, or nothing."""
+        return None
+
+    def __str__(self) -> str:
+        return "nothing"
+
+    def __repr__(self) -> str:
+        return f"<gochan.Case: {self}>"
+
 
 # The indices under which most selects stand in a line, made once.
 _ALONE: Final = tuple((index,) for index in range(100))

@@ -51,6 +51,9 @@ class Default(Case[T]):
         super().__init__(0)
         self.value = value
 
+    def __str__(self) -> str:
+        return "default"
+
 
 @overload
 def default() -> Case[None]: ...

@@ -117,6 +117,9 @@ class After(Case[float]):
     def _from_now(self) -> Case[float]:
         return At(now() + self._seconds, self.priority)
 
+    def __str__(self) -> str:
+        return f"after {self._seconds:g} s"
+
 
 @final
 class At(Case[float]):
@@ -136,6 +139,9 @@ class At(Case[float]):
 
     def _join(self, chooser: Chooser, index: int) -> None:
         chooser.follow(Deadline(self._deadline), index)
+
+    def __str__(self) -> str:
+        return f"at {self._deadline:.6g}"
 
 
 @final
@@ -245,6 +251,13 @@ class TickCase(Case[float]):
     def _join(self, chooser: Chooser, index: int) -> None:
         chooser.join(self._ticker._line, index)
         chooser.follow(self._ticker, index)
+
+    @property
+    def _thing(self) -> object:
+        return self._ticker
+
+    def __str__(self) -> str:
+        return f"next tick of {self._ticker!r}"
 
 
 def now() -> float:

@@ -101,3 +101,10 @@ class DoneCase(Case[None]):
 
     def _join(self, chooser: Chooser, index: int) -> None:
         chooser.join(self._group._line, index)
+
+    @property
+    def _thing(self) -> object:
+        return self._group
+
+    def __str__(self) -> str:
+        return f"end of {self._group!r}"

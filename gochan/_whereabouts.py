@@ -28,7 +28,7 @@ _TASKS: Final = 20
 _THREAD: Final = unwrap(trio.to_thread.run_sync).__code__
 
 # Libraries in which a place says little about what a job is doing.
-_BELOW: Final = {"trio", "gochan", "outcome"}
+_BELOW: Final = {"trio", "gochan", "outcome", "contextlib"}
 
 
 def find(task: Task) -> tuple[str, list[str]]:
@@ -87,13 +87,19 @@ def _name(function: Any) -> str:
 
 def _place(stack: list[tuple[FrameType, int]]) -> str:
     """Say where a task is: the innermost place that belongs to the user."""
-    own = [
-        (frame, line)
-        for frame, line in stack
-        if str(frame.f_globals.get("__name__")).partition(".")[0] not in _BELOW
-    ]
+    own = [(frame, line) for frame, line in stack if belongs_to_user(frame)]
     if not stack:
         return "nowhere"
     frame, line = (own or stack)[-1]
     code = frame.f_code
-    return f"in {code.co_qualname} ({PurePath(code.co_filename).name}, line {line})"
+    return describe(code.co_filename, line, code.co_qualname)
+
+
+def belongs_to_user(frame: FrameType) -> bool:
+    """Tell whether a place says something about what a task is doing."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0] not in _BELOW
+
+
+def describe(file: str, line: int, function: str) -> str:
+    """Say where something is, in a few words."""
+    return f"in {function} ({PurePath(file).name}, line {line})"

@@ -267,14 +267,17 @@ def test_everything_public_has_a_docstring(thing: Any) -> None:
 ACROSS = {
     "costs",  # what must not grow
     "design_page",  # what the page about the design repeats
+    "deadlocks",  # of `gochan.debug`: when all tasks wait for one another
     "go_semantics",  # the rules of Go, told again
     "house_rules",
+    "leaks",  # of `gochan.debug`: tasks that nobody can wake any more
     "law",  # random programs around a queue, whose counts must add up
     "matching",  # selects that meet selects
     "parity",  # every slide and paragraph from Go has its place in the documents
     "plugin_chains",  # strategies of several plugins in one chain
     "programs",  # whole programs
     "reference",  # the pages that have everything public
+    "pytest_plugin",  # what pytest loads, with a pytest of its own for each test
     "third_party",  # plugins of others, installed for real
     "properties",  # random programs, beside a model
     "tracing",  # what is recorded of them all, and their pictures

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from ._deadlocks import DeadlockError, detect_deadlocks
 from ._events import TraceEvent, Transfer
+from ._leaks import leaks
+from ._report import Report, Wait, report
 from ._trace import Trace, trace
 
-__all__ = ["Trace", "TraceEvent", "Transfer", "trace"]
+__all__ = [
+    "DeadlockError",
+    "Report",
+    "Trace",
+    "TraceEvent",
+    "Transfer",
+    "Wait",
+    "detect_deadlocks",
+    "leaks",
+    "report",
+    "trace",
+]
 
 # Users see these under the name that they import.
-for _thing in (Trace, TraceEvent, Transfer, trace):
-    _thing.__module__ = __name__
-del _thing
+for _name in __all__:
+    globals()[_name].__module__ = __name__
+del _name

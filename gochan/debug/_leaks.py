@@ -1,0 +1,135 @@
+"""Leaks: tasks that wait for what nobody can do who can still do anything."""
+
+# Theory of operation
+# -------------------
+# Whoever is to wake a task that waits at a channel needs a reference to the channel. So the
+# memory is searched for what can be reached by the parts of the program that can go on:
+# modules, running frames, and tasks that do not sleep or that time or the world outside will
+# wake. A task that waits at a channel found there can go on, too, and what it reaches is found
+# as well; and so on, until nothing new is found. The others have leaked.
+#
+# The search goes from each object to those that it refers to, as the garbage collector does.
+# It must not pass through the task of somebody who sleeps: a channel knows who waits there, and
+# trio knows all tasks, but nobody can reach what a task holds by way of that. A task that waits
+# for its nursery can go on if one of the tasks there can.
+
+from __future__ import annotations
+
+import gc
+import math
+import signal
+import sys
+from collections.abc import Container, Iterable, Iterator
+from threading import get_ident
+from types import FrameType
+from typing import Final
+
+from trio.lowlevel import Task
+
+from .._choosing import spare_choices
+from .._standing import abandoned
+from .._waiting import spare_offers
+from ._report import Report, find_tasks, report_on
+from ._waits import Ender, Sleep, examine
+
+# What is kept to be used again, and may still know where it has been.
+_SPARES: Final = (spare_offers, spare_choices, abandoned)
+
+
+def leaks() -> Report:
+    """Tell which tasks of this run wait in gochan and will never be woken.
+
+    These are the tasks that wait at channels, wait groups or job queues which nobody can reach
+    who can still go on: neither the running code, nor a module, nor a task that waits for
+    time, I/O, a thread, or at something that can itself be reached. A task that waits in a
+    select without any case has leaked, too, unless it is the main task of the run. It is
+    what Go calls a goroutine leak. Where nothing at all can go on, see `detect_deadlocks`.
+
+    A task that is reported will wait until it is cancelled. Not all that will are reported:
+    that a task could reach a channel does not mean that it will ever use it, and a task under a
+    time limit goes on when that has passed.
+
+    It searches the whole memory of the process, which may take some tenths of a second. It
+    does not see what is held by nothing but a C extension, or by an expression that is being
+    evaluated while it is called.
+
+    Raises:
+        RuntimeError: no run is going on in the calling thread.
+    """
+    tasks = find_tasks("leaks()")
+    sleeps = {task: examine(task) for task in tasks}
+    asleep = {task: sleep for task, sleep in sleeps.items() if not _goes_on(task, sleep)}
+    known = _Known(asleep)
+    known.add(sys.modules.values())
+    known.add(_held_by_frames(sys._getframe(1)))
+    known.add(signal.getsignal(number) for number in signal.valid_signals())
+    known.add(task for task in tasks if task not in asleep)
+    while woken := [task for task, sleep in asleep.items() if known.can_end(task, sleep)]:
+        for task in woken:
+            del asleep[task]
+        known.add(woken)
+    return report_on(
+        (task, sleep)
+        for task, sleep in asleep.items()
+        if sleep.in_gochan and sleep.ender is Ender.TASKS and (sleep.things or not _is_main(task))
+    )
+
+
+def _goes_on(task: Task, sleep: Sleep) -> bool:
+    """Whether a task needs no other one."""
+    if sleep.ender is Ender.TASKS:
+        deadline: float = task._cancel_status.effective_deadline()
+        return deadline < math.inf
+    return sleep.ender is not Ender.CHILDREN
+
+
+def _is_main(task: Task) -> bool:
+    return task is task._runner.main_task
+
+
+def _held_by_frames(frame: FrameType | None) -> Iterator[object]:
+    """Yield what the running code of all threads has in its variables; ``frame`` is this one's."""
+    frames = [frame, *(f for t, f in sys._current_frames().items() if t != get_ident())]
+    for innermost in frames:
+        here = innermost
+        while here is not None:
+            yield here.f_globals
+            yield from [*here.f_locals.values()]
+            here = here.f_back
+
+
+class _Known:
+    """What has been found, and how to find more."""
+
+    def __init__(self, asleep: Container[object]) -> None:
+        self._asleep = asleep  # shrinks
+        self._found: dict[int, object] = {}  # kept alive, so that no number is used again
+        for spares in _SPARES:
+            self._found[id(spares)] = spares
+
+    def add(self, things: Iterable[object]) -> None:
+        """Find these things, and all that they lead to."""
+        news = self._new([*things])
+        while news:
+            news = self._new(gc.get_referents(*news))
+
+    def _new(self, things: Iterable[object]) -> list[object]:
+        news = {id(thing): thing for thing in things if id(thing) not in self._found}
+        for number, thing in [*news.items()]:
+            if self._is_barrier(thing):
+                del news[number]
+        self._found |= news
+        return [thing for thing in news.values() if gc.is_tracked(thing)]
+
+    def _is_barrier(self, thing: object) -> bool:
+        return type(thing) is Task and thing in self._asleep
+
+    def can_end(self, task: Task, sleep: Sleep) -> bool:
+        """Whether somebody who can go on can end this sleep."""
+        if sleep.ender is Ender.CHILDREN:
+            return any(
+                child not in self._asleep
+                for nursery in task.child_nurseries
+                for child in nursery.child_tasks
+            )
+        return any(id(thing) in self._found for thing in sleep.things)

@@ -1,0 +1,295 @@
+"""What a task waits for, read from its frames."""
+
+# Theory of operation
+# -------------------
+# Nothing is noted down while a program runs. A task that sleeps is a chain of frames, from
+# its function down to where it gave up control, and what it waits for is in the innermost
+# ones: a waiter of gochan's, with the channel or the cases that it stands in line for, or
+# one of trio's own functions that sleep.
+#
+# Of trio's, only those are known here which nothing but another task of the same run can
+# wake: an event, a lock, a memory channel, the tasks of a nursery. All other sleeps count
+# as ended from outside, by time, by the operating system, by a thread, or by something that
+# nobody here has heard of. To know too few of them is to be careful.
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from inspect import unwrap
+from types import CodeType, FrameType
+from typing import Any, Final, TypeAlias, final
+
+import trio
+from trio.lowlevel import ParkingLot, Task
+
+from .._cases import brief
+from .._choosing import NEVER, Case, Choice
+from .._jobs import Job
+from .._merge import MergedChan
+from .._queue import JobQueue, open_job_queue
+from .._standing import Standing
+from .._timers import Ticker
+from .._waiting import BulkOffer, TimedOffer, Waiter, wait_in
+from .._whereabouts import belongs_to_user
+
+Frames: TypeAlias = list[tuple[FrameType, int]]
+
+# How many cases of one select are named.
+_CASES: Final = 8
+
+
+class Ender(Enum):
+    """Who can end a sleep."""
+
+    NOBODY = "nobody needs to: it does not sleep"
+    TASKS = "another task of this run"
+    CHILDREN = "the tasks of its own nursery, when they end"
+    OUTSIDE = "time, the operating system, a thread, or something unknown"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """What a task waits for at one moment."""
+
+    ender: Ender
+    frames: Frames
+    wants: str = ""
+    things: tuple[object, ...] = ()  # whoever can end it holds one of these
+    in_gochan: bool = False
+
+    @property
+    def place(self) -> tuple[FrameType, int] | None:
+        """The innermost frame that belongs to the user, and its line."""
+        return next((place for place in reversed(self.frames) if belongs_to_user(place[0])), None)
+
+
+def tasks_of_run() -> list[Task]:
+    """Return all tasks of the run in this thread, parents before children, older ones first.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    root = trio.lowlevel.current_root_task()
+    tasks = [] if root is None else [root]
+    for task in tasks:  # which grows meanwhile
+        for nursery in task.child_nurseries:
+            tasks += sorted(nursery.child_tasks, key=lambda child: getattr(child, "_counter", 0))
+    return tasks
+
+
+def belongs_to_trio(task: Task) -> bool:
+    """Tell whether this is the task that trio keeps for calls from other threads."""
+    return task.name == "<TrioToken.run_sync_soon task>"
+
+
+def examine(task: Task) -> Sleep:
+    """Find out what ``task`` waits for."""
+    frames = [*task.iter_await_frames()]
+    # A task that will run next has something to be sent; trio shows it in no other way. Of one
+    # that runs only the outermost frame is seen, in which nobody sleeps.
+    if getattr(task, "_next_send_fn", None) is not None:
+        return Sleep(Ender.NOBODY, frames)
+    sleep = _sleep_in_gochan(frames) or _sleep_in_trio(frames)
+    if sleep.ender is Ender.OUTSIDE:
+        return sleep
+    for frame, _ in frames[_begin(frames) :]:
+        if frame.f_code in _PHRASES:
+            wants, things = _PHRASES[frame.f_code](_local(frame, _NAMES.get(frame.f_code, "self")))
+            return Sleep(sleep.ender, frames, wants, things or sleep.things, in_gochan=True)
+    return sleep
+
+
+def _code(function: Any) -> CodeType:
+    code: CodeType = unwrap(function).__code__
+    return code
+
+
+def _local(frame: FrameType, name: str) -> Any:
+    """Return a local variable of a frame of gochan's or trio's."""
+    there = frame.f_locals
+    value = there.get(name)
+    if isinstance(there, dict):  # pragma: no branch  # since Python 3.13 it is no copy
+        there.clear()  # or the frame would keep the copy, and what is in it
+    return value
+
+
+def _begin(frames: Frames) -> int:
+    """Return where the library begins, below the last frame of the user's."""
+    for index in range(len(frames) - 1, -1, -1):
+        frame = frames[index][0]
+        if belongs_to_user(frame) or frame.f_code is _HANDLE:
+            return index + 1
+    return 0
+
+
+# In gochan
+
+# The frames in which tasks sleep, with the name of the waiter there.
+_WAITERS: Final[dict[CodeType, str]] = {
+    _code(wait_in): "offer",
+    **{_code(kind.__await__): "self" for kind in (BulkOffer, TimedOffer, Choice, Standing)},
+}
+
+
+def _sleep_in_gochan(frames: Frames) -> Sleep | None:
+    """Return what the task waits for, if that is gochan's."""
+    for index in range(len(frames) - 1, -1, -1):
+        frame = frames[index][0]
+        if frame.f_code in _WAITERS:
+            waiter = _local(frame, _WAITERS[frame.f_code])
+            wants, things = _wish(waiter, frames[index - 1][0])
+            # If time can wake it, too, that is a cancel scope of the task, as any time limit.
+            return Sleep(Ender.TASKS, frames, wants, things, in_gochan=True)
+    return None
+
+
+def _wish(waiter: Waiter, caller: FrameType) -> tuple[str, tuple[object, ...]]:
+    """Return what a waiter wants, and at what it waits."""
+    match waiter:
+        case Choice():
+            cases = zip(_local(caller, "labels"), waiter._cases, strict=True)
+            return _first_of("select", [pair for pair in cases if pair[1] is not NEVER])
+        case Standing():
+            members = waiter.labels.values()
+            return _first_of(waiter._title, [(member.label, member.case) for member in members])
+        case BulkOffer():
+            channel = _local(caller, "self")
+            number, value = len(waiter.values), brief(waiter.value)
+            return f"send {number} values to {channel._title}, next {value}", (channel,)
+    offer: Any = waiter
+    channel = _local(caller, "self")
+    if offer.role == "receive":
+        return f"receive from {channel._title}", (channel,)
+    return f"send {brief(offer.value)} to {channel._title}", (channel,)
+
+
+def _first_of(
+    title: str, cases: Sequence[tuple[object, Case[Any]]]
+) -> tuple[str, tuple[object, ...]]:
+    """Return the same for the first of several cases, each with its label."""
+    things = tuple(case._thing for _, case in cases if case._thing is not None)
+    if not cases:
+        return f"{title} without any case", ()
+    if len(cases) == 1 and title == "select":
+        return str(cases[0][1]), things
+    words = [
+        # A number in a select only says which case it is.
+        str(case) if title == "select" and isinstance(label, int) else f"{_say(label)}: {case}"
+        for label, case in cases[:_CASES]
+    ]
+    more = f" and {len(cases) - _CASES} more" if len(cases) > _CASES else ""
+    return f"{title} over {', '.join(words)}{more}", tuple(dict.fromkeys(things))
+
+
+def _say(label: object) -> str:
+    return label if isinstance(label, str) else brief(label)
+
+
+def _work(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
+    return f"a job, as a worker of {_name(queue)}", (queue,)
+
+
+def _submit(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
+    return f"submit to {_name(queue)}", (queue,)
+
+
+def _join(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
+    return f"end of all jobs of {_name(queue)}", (queue,)
+
+
+def _stop(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
+    return f"stop of {_name(queue)}", (queue,)
+
+
+def _job(job: Job[Any, Any]) -> tuple[str, tuple[object, ...]]:
+    return f"end of {job.name}", (job,)
+
+
+def _merged(merged: MergedChan[Any]) -> tuple[str, tuple[object, ...]]:
+    return f"receive from {merged!r}", ()
+
+
+def _tick(ticker: Ticker) -> tuple[str, tuple[object, ...]]:
+    return f"next tick of {ticker!r}", (ticker,)
+
+
+def _name(queue: JobQueue[Any, Any]) -> str:
+    return f"the job queue of {queue._handler_name}"
+
+
+# What is said instead while a task is inside one of these, and at what it waits, if that
+# is not told already. The outermost counts; it is what the user has called.
+_PHRASES: Final[dict[CodeType, Callable[[Any], tuple[str, tuple[object, ...]]]]] = {
+    _code(JobQueue._work): _work,
+    _code(JobQueue.submit): _submit,
+    _code(JobQueue.join): _join,
+    _code(open_job_queue): _join,
+    _code(JobQueue.stop): _stop,
+    _code(JobQueue._stop_in_phases): _stop,
+    _code(JobQueue._stopped): _stop,
+    _code(Job.wait): _job,
+    _code(MergedChan.receive): _merged,
+    _code(MergedChan.__anext__): _merged,
+    _code(Ticker.__anext__): _tick,
+}
+# Where that thing is found, if not in ``self``.
+_NAMES: Final = {_code(open_job_queue): "queue"}
+
+# Below it is the handler of a job, whatever module that is from.
+_HANDLE: Final = _code(JobQueue._handle)
+
+# In trio
+
+_SLEEP: Final = _code(trio.lowlevel.wait_task_rescheduled)
+_PARK: Final = _code(ParkingLot.park)
+
+
+def _functions(*functions: tuple[str, Any]) -> dict[CodeType, str]:
+    return {_code(function): f"trio.{name}" for name, function in functions}
+
+
+# Those that sleep by themselves, and those that do so in a parking lot of theirs.
+_SLEEPS: Final = _functions(
+    ("Event.wait", trio.Event.wait),
+    ("MemorySendChannel.send", trio.MemorySendChannel.send),
+    ("MemoryReceiveChannel.receive", trio.MemoryReceiveChannel.receive),
+    ("sleep_forever", trio.sleep_forever),
+)
+_PARKS: Final = _functions(
+    ("Lock.acquire", trio.Lock.acquire),
+    ("Semaphore.acquire", trio.Semaphore.acquire),
+    ("Condition.wait", trio.Condition.wait),
+    ("CapacityLimiter.acquire", trio.CapacityLimiter.acquire_on_behalf_of),
+)
+_CHILDREN: Final = _functions(
+    ("open_nursery", trio.Nursery._nested_child_finished),
+)
+
+
+def _sleep_in_trio(frames: Frames) -> Sleep:
+    """Return what the task waits for, if that is not gochan's."""
+    callers = [frame for frame, _ in frames]
+    while callers and callers[-1].f_code is not _SLEEP:
+        callers.pop()
+    # What has called the function that sleeps, and what has called that.
+    outer, caller = [None, None, *callers[:-1]][-2:]
+    if caller is None:
+        return Sleep(Ender.OUTSIDE, frames)
+    code = caller.f_code
+    if code in _CHILDREN:
+        return Sleep(Ender.CHILDREN, frames, _CHILDREN[code])
+    if code in _SLEEPS:
+        thing = _local(caller, "self")
+        # The two ends of a memory channel have its state in common.
+        things = () if thing is None else (getattr(thing, "_state", thing),)
+        return Sleep(Ender.TASKS, frames, _SLEEPS[code], things)
+    if code is _PARK and outer is not None:
+        if outer.f_code in _PARKS:
+            return Sleep(Ender.TASKS, frames, _PARKS[outer.f_code], (_local(outer, "self"),))
+        # Trio parks tasks that wait for signals, too; those are woken from outside.
+        if str(outer.f_globals.get("__name__")).partition(".")[0] != "trio":
+            return Sleep(Ender.TASKS, frames, "trio.ParkingLot.park", (_local(caller, "self"),))
+    return Sleep(Ender.OUTSIDE, frames)
