@@ -100,7 +100,9 @@ class Transfer:
     """A value that went from one operation to another, or a job that was submitted and starts."""
 
     channel: str
+    """The name of the channel, or its number in the trace; the name of the job queue."""
     value: str
+    """The ``repr`` of the value, shortened."""
     sent: TraceEvent
     """The send, or the submit."""
     received: TraceEvent

@@ -1,7 +1,6 @@
 """A plugin for pytest: async tests that fail with a report instead of waiting for ever.
 
-It is a part of trio-gochan. Every run of pytest in an environment with trio-gochan loads it, so it
-imports gochan only when a test asks for something.
+Every run of pytest in an environment with trio-gochan loads it, by its entry point.
 """
 
 from __future__ import annotations
@@ -13,6 +12,10 @@ from contextlib import nullcontext
 from typing import Any, Final
 
 import pytest
+import trio
+
+from ._deadlocks import detect_deadlocks
+from ._report import report
 
 __all__ = ["gochan_nobody_waits"]
 
@@ -90,9 +93,6 @@ def _watch(
     nobody_waits: bool,
 ) -> Callable[..., Awaitable[object]]:
     """Return the same test, watched."""
-    import trio
-
-    from gochan.debug import detect_deadlocks, report
 
     @functools.wraps(test)
     async def watched(*arguments: Any, **named: Any) -> object:
