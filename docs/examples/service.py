@@ -89,7 +89,7 @@ async def run_service(
 
         async def until_stopped() -> None:
             await signals.receive()
-            await queue.stop(drain=20, grace=5)  # from now on, requests are answered with 503
+            await queue.stop(drain=20, grace=5)  # from now on, the answer is 503
 
         app = make_app(queue)
         await serve(app, config, shutdown_trigger=until_stopped, task_status=task_status)
