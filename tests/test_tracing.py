@@ -1474,6 +1474,32 @@ async def test_names_may_hold_anything(save: Callable[[Trace], str]) -> None:
     assert seen.svg(title=odd).encode() != b""
 
 
+async def test_arguments_may_have_names() -> None:
+    """As in any call; and one that is missing is missed as without a trace."""
+
+    async def handle(payload: str) -> None:
+        pass
+
+    channel = Chan[int](2)
+    with trace() as seen:
+        await channel.send(value=1)
+        channel.send_nowait(value=2)
+        assert await channel.receive_many(max=2) == [1, 2]
+        with pytest.raises(TypeError, match=r"send_nowait\(\) missing .* argument: 'value'"):
+            channel.send_nowait()  # type: ignore[call-arg]
+        async with open_job_queue(handle) as queue:
+            await queue.submit(timeout=3, payload="tea")
+    told = [(event.verb, event.value) for event in seen.events]
+    assert told[:4] == [
+        ("send", "1"),
+        ("send_nowait", "2"),
+        ("receive_many", "[1, 2]"),
+        ("send_nowait", None),
+    ]
+    assert ("submit", "'tea'") in told
+    assert [one.value for one in seen.transfers][:2] == ["1", "2"]
+
+
 async def test_labels_may_be_anything() -> None:
     """The trace does not keep them, and can be saved all the same."""
     channel, label = Chan[int](1), frozenset({1})
