@@ -43,7 +43,7 @@ from gochan import (
 )
 from gochan._choosing import chance
 from gochan.debug import Trace, trace
-from gochan.debug._drawing import _COLOURS, measure
+from gochan.debug._drawing import _COLOURS, SIZE, measure
 from gochan.debug._recording import _REPLACED
 from gochan.lowlevel import yield_interval
 from gochan.strategies import ADMIT, WAIT, DropOnFull, Strategy, Verdict
@@ -1454,6 +1454,91 @@ def test_the_time_is_written_where_it_moves() -> None:
         "90 s",
     ]
     assert 1 < len(times([number + 1000.125 for number in range(40)])) < 30
+
+
+@pytest.mark.parametrize("save", [Trace.svg, Trace.json])
+async def test_names_may_hold_anything(save: Callable[[Trace], str]) -> None:
+    """Also what a picture or a file cannot hold: control characters, halves of characters."""
+    odd = "\x00\x1b[0m\x85\ud800]]>&<b>\ufffe"
+    channel = Chan[str](1, name=odd)
+    with trace() as seen:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(channel.send, odd, name=odd)
+    text = save(seen).encode()
+    if save is Trace.json:
+        names = [part["name"] for part in json.loads(text)["traceEvents"]]
+        assert f"send {odd!r} to {odd}" in names
+    else:
+        words = "".join(ET.fromstring(text).itertext())
+        assert "\ufffd\ufffd[0m\x85\ufffd]]>&<b>\ufffd" in words
+    assert seen.svg(title=odd).encode() != b""
+
+
+async def test_arguments_may_have_names() -> None:
+    """As in any call; and one that is missing is missed as without a trace."""
+
+    async def handle(payload: str) -> None:
+        pass
+
+    channel = Chan[int](2)
+    with trace() as seen:
+        await channel.send(value=1)
+        channel.send_nowait(value=2)
+        assert await channel.receive_many(max=2) == [1, 2]
+        with pytest.raises(TypeError, match=r"send_nowait\(\) missing .* argument: 'value'"):
+            channel.send_nowait()  # type: ignore[call-arg]
+        async with open_job_queue(handle) as queue:
+            await queue.submit(timeout=3, payload="tea")
+    told = [(event.verb, event.value) for event in seen.events]
+    assert told[:4] == [
+        ("send", "1"),
+        ("send_nowait", "2"),
+        ("receive_many", "[1, 2]"),
+        ("send_nowait", None),
+    ]
+    assert ("submit", "'tea'") in told
+    assert [one.value for one in seen.transfers][:2] == ["1", "2"]
+
+
+async def test_labels_may_be_anything() -> None:
+    """The trace does not keep them, and can be saved all the same."""
+    channel, label = Chan[int](1), frozenset({1})
+    selector = Selector[Any, int]()
+    selector.add(channel.on_receive(), label)
+    channel.send_nowait(1)
+    with trace() as seen:
+        assert await selector.select() == (label, 1)
+    assert [event.case for event in seen.events] == ["frozenset({1})"]
+    assert '"case": "frozenset({1})"' in seen.json()
+
+
+def test_wide_characters_are_wide() -> None:
+    """So that labels do not meet in writing that takes a square for each character."""
+    assert measure("漢字") > 2 * SIZE > measure("ab")
+
+
+def test_labels_are_where_no_arrow_comes_from() -> None:
+    """Above the line of those who send, and below that of those who receive."""
+
+    async def main() -> None:
+        channel = Chan[int]()
+
+        async def sender() -> None:
+            await channel.send(1)
+
+        async def receiver() -> None:
+            await channel.receive()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sender)
+            nursery.start_soon(receiver)
+
+    with trace() as seen:
+        trio.run(main)
+    height = {text: y for *_, y, text in texts(seen.svg())}
+    sends = next(y for text, y in height.items() if "send" in text and text != "sender")
+    gets = next(y for text, y in height.items() if text == "gets 1")
+    assert sends < height["sender"] < height["receiver"] < gets
 
 
 async def test_saving(tmp_path: Path) -> None:

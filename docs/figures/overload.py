@@ -51,9 +51,9 @@ def overload() -> str:
     left, right = at(bad.start, 1)[0], at(bad.end, 1)[0]
     drawing.box(left, TOP, right - left, HEIGHT, "band", 0)
     drawing.text(
-        (left + right) / 2 + 20,
+        (left + right) / 2 + 12,
         TOP + HEIGHT * 0.56,
-        "80 jobs come per second instead of 28",
+        "80 jobs per second, not 28",
         "soft",
         "middle",
     )

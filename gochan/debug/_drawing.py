@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias, final
+from unicodedata import east_asian_width
 from xml.sax.saxutils import escape
 
 Anchor: TypeAlias = Literal["start", "middle", "end"]
@@ -27,6 +29,9 @@ _COLOURS: Final = {
     "red": ("#c0271f", "#ff938a"),
     "orange": ("#a34d00", "#ffb066"),
 }
+
+# What XML cannot hold, not even escaped.
+_UNSPEAKABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _FONT: Final = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 
@@ -66,6 +71,8 @@ def _widths(character: str) -> float:
         return 0.42
     if character in "mwMW@%—":
         return 0.95
+    if east_asian_width(character) in "WF":
+        return 1.05
     return 0.72 if character.isupper() else 0.61
 
 
@@ -93,7 +100,7 @@ class Drawing:
         kind = f"halo {colour}" + (" bold" if bold else "")
         at = f'x="{_number(x)}" y="{_number(y)}"'
         end = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        self._shapes.append(f'<text class="{kind}" {at}{end}>{escape(text)}</text>')
+        self._shapes.append(f'<text class="{kind}" {at}{end}>{_escape(text)}</text>')
 
     def line(self, points: Iterable[tuple[float, float]], kind: str) -> None:
         """Draw a line through points; ``kind`` is a list of classes."""
@@ -163,8 +170,8 @@ class Drawing:
                 f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_number(width)} '
                 f'{_number(height)}" width="{_number(width)}" height="{_number(height)}" '
                 f'role="img" aria-labelledby="title description">',
-                f'<title id="title">{escape(self._title)}</title>',
-                f'<desc id="description">{escape(self._description)}</desc>',
+                f'<title id="title">{_escape(self._title)}</title>',
+                f'<desc id="description">{_escape(self._description)}</desc>',
                 f"<style>{_style()}</style>",
                 panel,
                 *self._shapes,
@@ -172,6 +179,11 @@ class Drawing:
                 "</svg>\n",
             ]
         )
+
+
+def _escape(text: str) -> str:
+    """Return text as XML, with a sign in the place of what it cannot hold."""
+    return escape(_UNSPEAKABLE.sub("\ufffd", text))
 
 
 def _number(number: float) -> str:

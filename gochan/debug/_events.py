@@ -50,7 +50,8 @@ class TraceEvent:
     cases: tuple[str, ...] = ()
     """What a select could do, in words."""
     case: int | str | None = None
-    """Which of them was done: its position, name or label."""
+    """Which of them was done: its position, name or label; other labels than ``int`` and ``str``
+    are shortened to their ``repr``."""
     chosen: str = ""
     """The same in words, as in ``cases``."""
     job: int | None = None

@@ -240,7 +240,9 @@ class Recorder:
 
     def conclude(self, record: Record, case: Case[Any], label: Any, value: object) -> None:
         """End a select with the case that was done."""
-        record.case, record.chosen = label, describe(case, self.place)
+        # The label of a selector's case can be anything.
+        record.case = label if isinstance(label, (int, str)) else shorten(label)
+        record.chosen = describe(case, self.place)
         channel: Any = getattr(case, "_channel", None)
         if channel is not None:
             record.place, record.thing = self.place(channel), channel

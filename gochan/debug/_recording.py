@@ -21,6 +21,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Generator, Iterator
+from inspect import iscoroutinefunction
 from threading import Lock, get_ident
 from types import FrameType, TracebackType
 from typing import Any, Final, final
@@ -41,6 +42,7 @@ from ._cases import SENDING
 from ._recorder import Log, Record, Recorder, ending, shorten
 
 Function = Callable[..., Any]
+Maker = Callable[[str, Function], Function]
 
 # By thread; changed under the lock, read without.
 _recorders: dict[int, Recorder] = {}
@@ -104,17 +106,21 @@ def _is_inside(caller: FrameType | None) -> bool:
 class Doing:
     """An operation from its call to its end."""
 
-    __slots__ = ("before", "record", "recorder", "task", "thing")
+    __slots__ = ("before", "record", "recorder", "task", "thing", "values")
 
     def __init__(self, verb: str, thing: Any, *values: object, internal: bool = False) -> None:
         caller = sys._getframe(1).f_back
         self.recorder = recorder = None if internal else _watching(caller)
-        self.thing = thing
+        self.thing, self.values = thing, values
         if recorder is not None:
             self.task = recorder.task()
             self.record = recorder.new(verb, thing)
             for value in values:
                 self.record.value = shorten(value)
+            if isinstance(thing, Selector):
+                members = thing._standing.labels.values()
+                cases = (member.case for member in members)
+                recorder.note_cases(self.record, cases, len(members))
 
     def __enter__(self) -> Doing:
         if self.recorder is not None:
@@ -122,10 +128,13 @@ class Doing:
             self.recorder.open[self.task] = self.record
         return self
 
-    def sent(self, value: object) -> None:
+    def returned(self, result: object) -> None:
+        """Note nothing of what it returned."""
+
+    def sent(self, _: object) -> None:
         """Note that a value was sent."""
         if self.recorder is not None and not self.record.launched:
-            self.recorder.launch(self.thing, value, self.record)
+            self.recorder.launch(self.thing, self.values[0], self.record)
 
     def received(self, value: object) -> None:
         """Note that a value was received."""
@@ -145,13 +154,6 @@ class Doing:
         if self.recorder is not None:
             self.record.job = job.id
 
-    def note_cases(self) -> None:
-        """Note what a selector can do."""
-        if self.recorder is not None:
-            members = self.thing._standing.labels.values()
-            cases = (member.case for member in members)
-            self.recorder.note_cases(self.record, cases, len(members))
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
@@ -166,71 +168,35 @@ class Doing:
         self.recorder.settle()
 
 
+def _records(note: Callable[[Doing, Any], None], *, value: str = "") -> Maker:
+    """Record a method, of whose result ``note`` is told, and its argument of that name."""
+
+    def make(verb: str, original: Function) -> Function:
+        def given(arguments: tuple[Any, ...], options: dict[str, Any]) -> list[Any]:
+            if not value:
+                return []
+            return [*arguments[:1], *(options[name] for name in options if name == value)]
+
+        @enable_ki_protection
+        async def record(self: Any, *arguments: Any, **options: Any) -> Any:
+            with Doing(verb, self, *given(arguments, options)) as doing:
+                result = await original(self, *arguments, **options)
+                note(doing, result)
+                return result
+
+        @enable_ki_protection
+        def record_now(self: Any, *arguments: Any, **options: Any) -> Any:
+            with Doing(verb, self, *given(arguments, options)) as doing:
+                result = original(self, *arguments, **options)
+                note(doing, result)
+                return result
+
+        return record if iscoroutinefunction(original) else record_now
+
+    return make
+
+
 # Channels
-
-
-def _sends(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    async def send(self: Chan[Any], value: Any) -> None:
-        with Doing(verb, self, value) as doing:
-            await original(self, value)
-            doing.sent(value)
-
-    return send
-
-
-def _sends_now(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    def send(self: Chan[Any], value: Any) -> None:
-        with Doing(verb, self, value) as doing:
-            original(self, value)
-            doing.sent(value)
-
-    return send
-
-
-def _receives(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    async def receive(self: Chan[Any]) -> Any:
-        with Doing(verb, self) as doing:
-            value = await original(self)
-            doing.received(value)
-            return value
-
-    return receive
-
-
-def _receives_now(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    def receive(self: Chan[Any]) -> Any:
-        with Doing(verb, self) as doing:
-            value = original(self)
-            doing.received(value)
-            return value
-
-    return receive
-
-
-def _receives_many(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    async def receive(self: Chan[Any], *arguments: Any, **options: Any) -> Any:
-        with Doing(verb, self) as doing:
-            values = await original(self, *arguments, **options)
-            doing.received_many(values)
-            return values
-
-    return receive
-
-
-def _receives_many_now(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    def receive(self: Chan[Any], *arguments: Any, **options: Any) -> Any:
-        with Doing(verb, self) as doing:
-            values = original(self, *arguments, **options)
-            doing.received_many(values)
-            return values
-
-    return receive
 
 
 def _receives_batch(verb: str, original: Function) -> Function:
@@ -242,15 +208,6 @@ def _receives_batch(verb: str, original: Function) -> Function:
             return values
 
     return receive
-
-
-def _sends_many(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    async def send_many(self: Chan[Any], items: Any) -> None:
-        with Doing(verb, self):
-            await original(self, items)
-
-    return send_many
 
 
 def _gives_many(_: str, original: Function) -> Function:
@@ -485,26 +442,6 @@ def _select_is_cancelled(_: str, original: Function) -> Function:
 # Selectors
 
 
-def _selects(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    async def select(self: Selector[Any, Any]) -> Any:
-        with Doing(verb, self) as doing:
-            doing.note_cases()
-            return await original(self)
-
-    return select
-
-
-def _selects_now(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    def select(self: Selector[Any, Any]) -> Any:
-        with Doing(verb, self) as doing:
-            doing.note_cases()
-            return original(self)
-
-    return select
-
-
 def _stands(_: str, original: Function) -> Function:
     def wait(self: Standing[Any, Any], task: Any, pace: Any) -> Any:
         record = _under_way()
@@ -538,28 +475,6 @@ def _counts(_: str, original: Function) -> Function:
 
 
 # Job queues
-
-
-def _submits(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    async def submit(self: JobQueue[Any, Any], payload: Any, **options: Any) -> Any:
-        with Doing(verb, self, payload) as doing:
-            job = await original(self, payload, **options)
-            doing.submitted(job)
-            return job
-
-    return submit
-
-
-def _submits_now(verb: str, original: Function) -> Function:
-    @enable_ki_protection
-    def submit(self: JobQueue[Any, Any], payload: Any, **options: Any) -> Any:
-        with Doing(verb, self, payload) as doing:
-            job = original(self, payload, **options)
-            doing.submitted(job)
-            return job
-
-    return submit
 
 
 def _makes(_: str, original: Function) -> Function:
@@ -618,18 +533,18 @@ def replacements() -> Iterator[tuple[Any, str, Any]]:
 
 
 _REPLACED: Final[tuple[tuple[Any, str, str, Callable[[str, Any], Any]], ...]] = (
-    (Chan, "send", "send", _sends),
-    (Chan, "send_nowait", "send_nowait", _sends_now),
-    (Chan, "send_many", "send_many", _sends_many),
-    (Chan, "receive", "receive", _receives),
-    (Chan, "__anext__", "receive", _receives),
-    (Chan, "receive_nowait", "receive_nowait", _receives_now),
-    (Chan, "receive_many", "receive_many", _receives_many),
-    (Chan, "receive_many_nowait", "receive_many_nowait", _receives_many_now),
+    (Chan, "send", "send", _records(Doing.sent, value="value")),
+    (Chan, "send_nowait", "send_nowait", _records(Doing.sent, value="value")),
+    (Chan, "send_many", "send_many", _records(Doing.returned)),
+    (Chan, "receive", "receive", _records(Doing.received)),
+    (Chan, "__anext__", "receive", _records(Doing.received)),
+    (Chan, "receive_nowait", "receive_nowait", _records(Doing.received)),
+    (Chan, "receive_many", "receive_many", _records(Doing.received_many)),
+    (Chan, "receive_many_nowait", "receive_many_nowait", _records(Doing.received_many)),
     (Batches, "__anext__", "receive_many", _receives_batch),
     (Chan, "close", "close", _closes),
     (Chan, "_abandon", "close", _closes),
-    (Chan, "drain", "drain", _receives_many_now),
+    (Chan, "drain", "drain", _records(Doing.received_many)),
     (Chan, "_wait", "", _waits),
     (Chan, "_give_many", "", _gives_many),
     (Chan, "_report", "", _reports),
@@ -641,14 +556,14 @@ _REPLACED: Final[tuple[tuple[Any, str, str, Callable[[str, Any], Any]], ...]] = 
     (Choice, "among", "", _joins),
     (Choice, "__await__", "", _chooses),
     (Choice, "conclude", "", _concludes),
-    (Selector, "select", "select", _selects),
-    (Selector, "__anext__", "select", _selects),
-    (Selector, "select_nowait", "select_nowait", _selects_now),
+    (Selector, "select", "select", _records(Doing.returned)),
+    (Selector, "__anext__", "select", _records(Doing.returned)),
+    (Selector, "select_nowait", "select_nowait", _records(Doing.returned)),
     (Standing, "wait", "", _stands),
     (Standing, "_report", "", _stood),
     (WaitGroup, "add", "", _counts),
-    (JobQueue, "submit", "submit", _submits),
-    (JobQueue, "submit_nowait", "submit_nowait", _submits_now),
+    (JobQueue, "submit", "submit", _records(Doing.submitted, value="payload")),
+    (JobQueue, "submit_nowait", "submit_nowait", _records(Doing.submitted, value="payload")),
     (JobQueue, "close", "close", _closes),
     (JobQueue, "_make", "", _makes),
     (JobQueue, "_start", "", _starts),

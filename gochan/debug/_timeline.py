@@ -6,10 +6,10 @@
 # anything to do, nearly everything happens at the same few moments. The time is written
 # below, where it moves.
 #
-# Each step belongs to one operation, so each lane has at most one label per step, above its
-# line and to the right of its step. Steps are moved apart until no label meets another one in
-# its row; of one, two or three rows per lane the fewest are taken that keep the picture as
-# narrow as a page.
+# Each step belongs to one operation, so each lane has at most one label per step: above its
+# line, or below it where arrows come from above, and to the right of its step. Steps are moved
+# apart until no label meets another one in its row; of one, two or three rows per lane the
+# fewest are taken that keep the picture as narrow as a page.
 
 from __future__ import annotations
 
@@ -47,11 +47,18 @@ class _Lane:
     name: str
     labels: dict[int, str]  # by step
     rows: dict[int, int]  # in which row each of them is
+    below: bool  # whether labels are below the line, since arrows come from above
     y: float = 0.0
 
     @property
     def height(self) -> float:
-        return LINE * (1 + max(self.rows.values(), default=0)) + 34
+        room = 48 if self.below else 34  # with some for the arrows
+        return LINE * (1 + max(self.rows.values(), default=0)) + room
+
+    def base(self, step: int) -> float:
+        """Return where the label of a step is written."""
+        row = LINE * self.rows[step]
+        return self.y + 23 + row if self.below else self.y - 13 - row
 
 
 @final
@@ -79,10 +86,13 @@ class Timeline:
         self._several = len({e.channel for e in self._events if e.buffered is not None}) > 1
         there = {self._lane_of(event) for event in self._events}
         self._transfers = transfers
-        names = dict.fromkeys(
-            [*self._order(tasks), *(event.channel or "" for event in self._events)]
-        )
-        self._lanes = {name: _Lane(name, {}, {}) for name in names if name in there}
+        balance = self._balance()
+        # Those who send are above those who receive, so that arrows go down, if they can.
+        ordered = sorted(tasks, key=lambda task: balance[task])
+        names = dict.fromkeys([*ordered, *(event.channel or "" for event in self._events)])
+        self._lanes = {
+            name: _Lane(name, {}, {}, balance[name] > 0) for name in names if name in there
+        }
         for event in self._events:
             self._label(event)
         self._buffers = self._find_buffers()
@@ -91,13 +101,11 @@ class Timeline:
         self._times = self._find_times()
         self._place_steps()
 
-    def _order(self, tasks: Iterable[str]) -> list[str]:
-        """Put those who send above those who receive, so that arrows go down, if they can."""
-        balance = Counter[str]()
-        for transfer in self._transfers:
-            balance[transfer.sent.task] -= 1
-            balance[transfer.received.task] += 1
-        return sorted(tasks, key=lambda task: (balance[task] > 0) - (balance[task] < 0))
+    def _balance(self) -> Counter[str]:
+        """Return 1 for those who receive more than they send, -1 for those who send more."""
+        received = Counter(transfer.received.task for transfer in self._transfers)
+        received.subtract(transfer.sent.task for transfer in self._transfers)
+        return Counter({task: (n > 0) - (n < 0) for task, n in received.items()})
 
     def _lane_of(self, event: TraceEvent) -> str:
         """Return who does it: a task, or a queue that ends a job which does not run."""
@@ -178,7 +186,7 @@ class Timeline:
         if note:
             drawing.text(width - _MARGIN, y - 4, note, "soft", "end")
         for lane in self._lanes.values():
-            lane.y = y + lane.height - 16
+            lane.y = y + (34 if lane.below else lane.height - 16)
             y += lane.height
         bottom = y + 8 + len(self._buffers) * (_BUFFER + 22)
         self._draw_time(drawing, _MARGIN + LINE + 4, bottom)
@@ -196,11 +204,11 @@ class Timeline:
         for lane in self._lanes.values():
             for step in lane.labels:
                 if lane.rows[step]:
-                    x, y = self._x[step], lane.y - 12 - LINE * lane.rows[step]
-                    drawing.line([(x, y - 6), (x, lane.y)], "thin soft-line dots")
+                    x, y = self._x[step], lane.base(step) - 5
+                    drawing.line([(x, y), (x, lane.y)], "thin soft-line dots")
         for lane in self._lanes.values():
             for step, text in lane.labels.items():
-                drawing.text(self._x[step] + 6, lane.y - 13 - LINE * lane.rows[step], text)
+                drawing.text(self._x[step] + 6, lane.base(step), text)
         return drawing.render(width, bottom + 30)
 
     def _describe(self) -> str:
@@ -273,8 +281,9 @@ class Timeline:
         start, end = self._x[departure], self._x[arrival]
         if upper == lower:
             middle = (start + end) / 2
-            y = upper + 6
-            drawing.curve((start, y), (middle, y + 16), (end, y), "line blue-line")
+            side = -1 if self._lanes[sent.task].below else 1
+            y = upper + 6 * side
+            drawing.curve((start, y), (middle, y + 16 * side), (end, y), "line blue-line")
             return
         down = 1 if lower > upper else -1
         drawing.arrow((start, upper + 6 * down), (end, lower - 7 * down), "blue")

@@ -37,6 +37,11 @@ def trace(*, limit: int = 100_000) -> Iterator[Trace]:
     somebody does, every operation costs some microseconds more, in all threads. Nothing else
     changes, neither the order of what happens nor when a task can be cancelled.
 
+    Each trace changes gochan's classes twice, and Python 3.13 and later remember a class's
+    methods only through its first thousand changes. So after some five hundred traces in one
+    process, each call of such a method takes about 0.1 µs more for good: rather trace a test
+    or a run than each operation.
+
     Args:
         limit: how many events to keep; if there are more, the oldest are dropped.
 
