@@ -19,8 +19,8 @@ _brief.maxstring = _brief.maxother = 60
 
 
 def brief(value: object) -> str:
-    """Return the ``repr`` of a value that a user sends, shortened; whatever that may raise."""
-    return _brief.repr(value)
+    """Return the ``repr`` of a value that a user sends, in a short line; whatever it may raise."""
+    return " ".join(_brief.repr(value).splitlines())
 
 
 class ChannelCase(Case[T]):
