@@ -20,7 +20,11 @@ _brief.maxstring = _brief.maxother = 60
 
 def brief(value: object) -> str:
     """Return the ``repr`` of a value that a user sends, in a short line; whatever it may raise."""
-    return " ".join(_brief.repr(value).splitlines())
+    try:
+        text = _brief.repr(value)
+    except Exception:  # it goes by the name of a class, which may be that of another
+        text = _brief.repr_instance(value, 1)
+    return " ".join(text.splitlines())
 
 
 class ChannelCase(Case[T]):

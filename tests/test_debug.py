@@ -217,6 +217,9 @@ async def test_values_are_shortened_and_may_have_a_broken_repr() -> None:
     )
     wait = await look_at(functools.partial(jobs.send, SimpleNamespace(table=Lines())))
     assert wait.wants == "send namespace(table=one  two) to channel 'jobs'"
+    array = type("array", (Lines,), {"__module__": "array"})  # not the one of that module
+    wait = await look_at(functools.partial(jobs.send, array()))
+    assert wait.wants == "send one  two to channel 'jobs'"
 
 
 async def test_cases_have_a_repr() -> None:
