@@ -19,8 +19,12 @@ _brief.maxstring = _brief.maxother = 60
 
 
 def brief(value: object) -> str:
-    """Return the ``repr`` of a value that a user sends, shortened; whatever that may raise."""
-    return _brief.repr(value)
+    """Return the ``repr`` of a value that a user sends, in a short line; whatever it may raise."""
+    try:
+        text = _brief.repr(value)
+    except Exception:  # it goes by the name of a class, which may be that of another
+        text = _brief.repr_instance(value, 1)
+    return " ".join(text.splitlines())
 
 
 class ChannelCase(Case[T]):

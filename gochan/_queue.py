@@ -531,7 +531,7 @@ class JobQueue(Generic[P, R]):
             except trio.WouldBlock:
                 # If even the last worker has gone, nothing is left to be done.
                 with suppress(RuntimeError):
-                    self._nursery.start_soon(self._work, name=f"{self!r} worker")
+                    self._nursery.start_soon(self._work, name=f"worker of {self._handler_name}")
         for _ in range(workers, self._workers):
             self._leave.send_nowait(None)
         self._workers = workers

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -66,6 +66,12 @@ async def in_tasks(*functions: Function) -> None:
     async with trio.open_nursery() as nursery:
         for function in functions:
             nursery.start_soon(function)
+
+
+def call_soon(function: Callable[[], object]) -> None:
+    """Have the run call it by and by, in a way that leaves no trace of who could do that."""
+    queue: Any = trio.lowlevel.current_trio_token()._reentry_queue
+    threading.Timer(0.03, queue.run_sync_soon, (function,)).start()
 
 
 # What is a deadlock
@@ -199,25 +205,20 @@ def test_what_only_tasks_can_do_counts(function: Function, wants: str) -> None:
     """Those who wait for something of trio's are named, too, but for parents of nurseries."""
     error = deadlock(functools.partial(in_tasks, function, Chan[None](name="c").receive))
     assert {wait.wants for wait in error.report.waits} == {wants, "receive from channel 'c'"}
+    assert repr(error).startswith("DeadlockError(gochan._channel.Chan.receive: receive from chan")
+    assert wants in repr(error)
 
 
 def test_a_deadlock_without_gochan_is_not_ours() -> None:
     """Somebody has to wait in gochan; what else all may wait for, here is not known."""
     event = trio.Event()
 
-    class Sets(trio.abc.Instrument):
-        rests = 0
-
-        def before_io_wait(self, timeout: float) -> None:
-            self.rests += 1
-            if self.rests == 20:
-                event.set()
-
     async def main() -> None:
         with detect_deadlocks():
+            call_soon(event.set)
             await in_tasks(event.wait, event.wait)
 
-    trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[Sets()])
+    run(main, autojump=False)
 
 
 def test_an_idle_job_queue_whose_submitter_waits_is_a_deadlock() -> None:
@@ -230,7 +231,7 @@ def test_an_idle_job_queue_whose_submitter_waits_is_a_deadlock() -> None:
     error = deadlock(main)
     assert {wait.wants for wait in error.report.waits} == {
         "receive from channel 'orders'",
-        "a job, as a worker of the job queue of sleep",
+        "next job of the job queue of sleep",
     }
 
 
@@ -556,6 +557,85 @@ def test_a_signal_may_come_in() -> None:
     run(main, autojump=False)
 
 
+@pytest.fixture
+def no_handlers() -> Iterator[None]:
+    """Puts back what handles these signals."""
+    earlier = signal.getsignal(signal.SIGALRM)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, earlier)
+
+
+@pytest.mark.usefixtures("no_handlers")
+@pytest.mark.parametrize("how", ["at once", "by the token", "a callable without a module"])
+def test_a_handler_of_a_signal_may_do_anything(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It runs in the thread of the run, and finds the token by itself."""
+    channel = Chan[int](1)
+    values = iter([7])
+
+    def send(*_: object) -> None:
+        if how == "by the token":
+            trio.lowlevel.current_trio_token().run_sync_soon(channel.send_nowait, next(values))
+        else:
+            channel.send_nowait(next(values))
+
+    async def main() -> int:
+        odd = type("Sends", (), {"__call__": send, "__module__": None})()
+        signal.signal(signal.SIGALRM, odd if how == "a callable without a module" else send)
+        with detect_deadlocks():
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            return await channel.receive()
+
+    assert run(main, autojump=False) == 7
+    assert not caplog.records  # of an instrument that has failed
+
+
+@pytest.mark.usefixtures("no_handlers")
+def test_handlers_that_cannot_come_in_do_not_count() -> None:
+    """Such as one that is to end the test; and in another thread, Python runs none."""
+
+    def handle(*_: object) -> None: ...
+
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    deadlock(select)
+    signal.signal(signal.SIGALRM, handle)
+    thread = threading.Thread(target=deadlock, args=(select,))
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    handle.__module__ = "pytest_timeout"
+    signal.signal(signal.SIGALRM, handle)
+    deadlock(select)
+
+
+@pytest.mark.parametrize("hook", ["before_io_wait", "after_io_wait"])
+def test_another_instrument_may_do_anything_when_all_sleep(hook: str) -> None:
+    """As long as it is there."""
+    channel = Chan[None]()
+    rests = 0
+
+    def act(self: object, timeout: float) -> None:
+        nonlocal rests
+        rests += 1
+        if rests == 20:
+            channel.close()
+
+    instrument = type("Acts", (trio.abc.Instrument,), {hook: act})()
+
+    async def main() -> None:
+        trio.lowlevel.add_instrument(instrument)
+        with detect_deadlocks():
+            await channel.receive_ok()
+            trio.lowlevel.remove_instrument(instrument)
+            with pytest.raises(trio.Cancelled):
+                await select()
+            await trio.lowlevel.checkpoint()
+
+    with pytest.raises(DeadlockError):
+        run(main)
+    assert rests >= 20
+
+
 def test_a_process_may_end() -> None:
     """The operating system tells when."""
     channel = Chan[None]()
@@ -579,23 +659,16 @@ def test_a_sleep_of_an_unknown_kind_may_end() -> None:
         here.append(trio.lowlevel.current_task())
         await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.SUCCEEDED)
 
-    class Wakes(trio.abc.Instrument):
-        rests = 0
-
-        def before_io_wait(self, timeout: float) -> None:
-            self.rests += 1
-            if self.rests == 20:
-                trio.lowlevel.reschedule(sleeping[0])
-
     async def main() -> None:
         channel = Chan[None]()
         with detect_deadlocks():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(channel.receive_ok)
+                call_soon(lambda: trio.lowlevel.reschedule(sleeping[0]))
                 await sleep(sleeping)
                 channel.close()
 
-    trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[Wakes()])
+    run(main, autojump=False)
 
 
 def test_a_queue_of_trios_that_the_system_fills_may_wake_somebody() -> None:
@@ -603,23 +676,16 @@ def test_a_queue_of_trios_that_the_system_fills_may_wake_somebody() -> None:
     with pytest.warns(trio.TrioDeprecationWarning):
         queue = trio.lowlevel.UnboundedQueue[int]()
 
-    class Fills(trio.abc.Instrument):
-        rests = 0
-
-        def before_io_wait(self, timeout: float) -> None:
-            self.rests += 1
-            if self.rests == 20:
-                queue.put_nowait(1)
-
     async def main() -> None:
         channel = Chan[None]()
         with detect_deadlocks():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(channel.receive_ok)
+                call_soon(lambda: queue.put_nowait(1))
                 await queue.get_batch()
                 channel.close()
 
-    trio.run(main, clock=MockClock(autojump_threshold=0), instruments=[Fills()])
+    run(main, autojump=False)
 
 
 def test_a_call_that_is_on_its_way_may_wake_somebody() -> None:

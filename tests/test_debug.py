@@ -12,6 +12,7 @@ import textwrap
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -203,12 +204,22 @@ class Fails:
         raise ValueError
 
 
+class Lines:
+    def __repr__(self) -> str:
+        return "one \ntwo"
+
+
 async def test_values_are_shortened_and_may_have_a_broken_repr() -> None:
     """A report is for when things go wrong."""
     assert len((await look_at(functools.partial(jobs.send, "x" * 1000))).wants) < 100
     assert (await look_at(functools.partial(jobs.send, Fails()))).wants.startswith(
         "send <Fails instance at 0x"
     )
+    wait = await look_at(functools.partial(jobs.send, SimpleNamespace(table=Lines())))
+    assert wait.wants == "send namespace(table=one  two) to channel 'jobs'"
+    array = type("array", (Lines,), {"__module__": "array"})  # not the one of that module
+    wait = await look_at(functools.partial(jobs.send, array()))
+    assert wait.wants == "send one  two to channel 'jobs'"
 
 
 async def test_cases_have_a_repr() -> None:
@@ -263,9 +274,8 @@ async def test_what_is_waited_for_at_a_job_queue(autojump_clock: object) -> None
     async with open_job_queue(handle, workers=2, capacity=0) as queue:
         first = await queue.submit("sleep")
         await wait_all_tasks_blocked(0.001)
-        assert [wait.wants for wait in report().waits] == [
-            "a job, as a worker of the job queue of handle"
-        ]
+        (idle,) = report().waits
+        assert str(idle) == "worker of handle: next job of the job queue of handle"
         second = await queue.submit("receive")
         found = await look(
             first.wait, queue.join, functools.partial(queue.submit, "third"), second.wait
@@ -319,7 +329,7 @@ async def test_a_program_that_waits_for_signals_waits_in_gochan() -> None:
     assert {
         "receive from channel 'signals'",
         "stop of the job queue of sleep",
-        "a job, as a worker of the job queue of sleep",
+        "next job of the job queue of sleep",
     } == {wait.wants for wait in found.waits}
 
 

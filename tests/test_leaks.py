@@ -11,6 +11,7 @@ import functools
 import signal
 import threading
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 import pytest
 import trio
@@ -791,6 +792,25 @@ async def test_what_another_thread_holds_can_be_woken() -> None:
         assert leaks().waits == ()
         go_on.set()
         thread.join()
+        assert len(leaks().waits) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_known_weakly_can_be_woken() -> None:
+    """As in a register of channels by their names: each is there as long as somebody waits."""
+    register: WeakValueDictionary[str, Chan[object]] = WeakValueDictionary()
+
+    def start(nursery: trio.Nursery) -> None:
+        channel = Chan[object]()
+        register["news"] = channel
+        nursery.start_soon(receive, channel)
+
+    async with trio.open_nursery() as nursery:
+        start(nursery)
+        await wait_all_tasks_blocked()
+        assert leaks().waits == ()
+        assert "news" in register
+        register.clear()
         assert len(leaks().waits) == 1
         nursery.cancel_scope.cancel()
 

@@ -5,10 +5,12 @@
 # Trio tells an instrument each time before it waits for the world outside. If no task can
 # run then, nothing is due at any time, and everybody sleeps for something that only another
 # task could do, then nothing will ever happen again, unless somebody from outside comes in.
-# There are two doors. In guest mode the host may do anything at any time, so nothing is
-# said there. And a thread or a signal handler needs the token of the run, so as long as
-# anybody has a reference to that, nothing is said either. (Ctrl-C does not count.) As it may
-# be let go of by a thread, of which the run takes no notice, there is a look every now and then.
+# There are a few doors. In guest mode the host may do anything at any time, so nothing is
+# said there. And a thread needs the token of the run, so as long as
+# anybody has a reference to that, nothing is said either. As it may be let go of by a thread,
+# of which the run takes no notice, there is a look every now and then. In the thread of the
+# run the handler of a signal finds the token, and so does another instrument that is told of
+# the wait; nobody knows what those will do. (Ctrl-C does not count.)
 #
 # Trio has decided by then how long it will wait, so tasks that are woken here would not be
 # looked at; a call by way of the token makes it look.
@@ -25,6 +27,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import threading
 import weakref
@@ -44,6 +47,9 @@ from ._waits import Ender, Sleep, belongs_to_trio, examine, tasks_of_run
 # How soon to look again while somebody has the token: in so many seconds, then twice as many.
 _FIRST_DELAY: Final = 0.01
 _LAST_DELAY: Final = 1.0
+
+# Whose handlers of signals only end the run, or have the token.
+_HARMLESS: Final = {"_signal", "trio", "gochan", "pytest_timeout"}
 
 
 @final
@@ -72,6 +78,10 @@ class DeadlockError(Exception):
 
     def __str__(self) -> str:
         return self._text
+
+    def __repr__(self) -> str:  # all that some tools show, such as pytest at the end
+        waits = sorted(self.report.waits, key=lambda wait: wait.wants.startswith("trio."))
+        return f"DeadlockError({'; '.join(map(str, waits))})"
 
 
 def _hint(channel: Chan[Any], statistics: ChanStatistics) -> str:
@@ -103,7 +113,8 @@ def detect_deadlocks() -> Iterator[None]:
     a thread, a process, a signal, or for anything that is not known here, may go on by itself;
     and while anybody holds the `trio.lowlevel.TrioToken` of the run, such as `open_signal_chan`
     or a thread, something may come from there. (Whether anybody still does is looked at every
-    second, at least.) In guest mode, nothing is ever raised.
+    second, at least.) So it may from a handler of your own for a signal, or an instrument of your
+    own that trio calls around its waits. In guest mode, nothing is ever raised.
 
     All tasks of the run are looked at, not only those of the block. The block is cancelled, and
     raises the error when it is left. If it has been left by another exception meanwhile, both
@@ -216,9 +227,14 @@ class _Watch(trio.abc.Instrument):
             self._look_again_later()
             return
         sleeps = _find_deadlock()
-        if sleeps is not None:
+        if sleeps is not None and not _may_be_interrupted() and self._is_alone():
             self.blocks[-1].strike(DeadlockError(report_on(sleeps)))
             trio.lowlevel.current_trio_token().run_sync_soon(_look_at_tasks)
+
+    def _is_alone(self) -> bool:
+        """Whether no other instrument could do something each time that all sleep."""
+        told = self.blocks[0].task._runner.instruments
+        return {*told.get("before_io_wait", ()), *told.get("after_io_wait", ())} <= {self}
 
     def _look_again_later(self) -> None:
         if self._timer is None:
@@ -279,6 +295,15 @@ def _may_be_entered() -> bool:
     """Whether anybody has the token of this run."""
     token = trio.lowlevel.current_trio_token
     return _count_references(token) > _ALONE or weakref.getweakrefcount(token()) > 0
+
+
+def _may_be_interrupted() -> bool:
+    """Whether a signal would run code of the program in this thread, which may do anything."""
+    return threading.current_thread() is threading.main_thread() and any(
+        callable(handler)
+        and str(getattr(handler, "__module__", None)).partition(".")[0] not in _HARMLESS
+        for handler in map(signal.getsignal, signal.valid_signals())
+    )
 
 
 def _count_references(get: Callable[[], object]) -> int:

@@ -19,10 +19,11 @@ import gc
 import math
 import signal
 import sys
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from threading import get_ident
 from types import FrameType
 from typing import Final
+from weakref import ref
 
 from trio.lowlevel import Task
 
@@ -59,15 +60,15 @@ def leaks() -> Report:
     tasks = find_tasks("leaks()")
     sleeps = {task: examine(task) for task in tasks}
     asleep = {task: sleep for task, sleep in sleeps.items() if not _goes_on(task, sleep)}
+    # First, as a frame may keep an old copy of its variables until it is asked for them.
+    running = [*_held_by_frames(sys._getframe(1))]
     known = _Known(asleep)
     known.add(sys.modules.values())
-    known.add(_held_by_frames(sys._getframe(1)))
+    known.add(running)
     known.add(signal.getsignal(number) for number in signal.valid_signals())
     known.add(task for task in tasks if task not in asleep)
     while woken := [task for task, sleep in asleep.items() if known.can_end(task, sleep)]:
-        for task in woken:
-            del asleep[task]
-        known.add(woken)
+        known.wake(woken)
     return report_on(
         (task, sleep)
         for task, sleep in asleep.items()
@@ -101,28 +102,29 @@ def _held_by_frames(frame: FrameType | None) -> Iterator[object]:
 class _Known:
     """What has been found, and how to find more."""
 
-    def __init__(self, asleep: Container[object]) -> None:
+    def __init__(self, asleep: dict[Task, Sleep]) -> None:
         self._asleep = asleep  # shrinks
-        self._found: dict[int, object] = {}  # kept alive, so that no number is used again
-        for spares in _SPARES:
-            self._found[id(spares)] = spares
+        # Kept alive, so that no number is used again. What is in it is not searched any more,
+        # so it begins with that through which there is no way.
+        self._found: dict[int, object] = {id(thing): thing for thing in (*_SPARES, *asleep)}
 
     def add(self, things: Iterable[object]) -> None:
         """Find these things, and all that they lead to."""
-        news = self._new([*things])
-        while news:
-            news = self._new(gc.get_referents(*news))
+        found, is_tracked = self._found, gc.is_tracked
+        wave = [*things]
+        while wave:
+            # What the garbage collector does not track refers to nothing that it does.
+            news = {id(t): t for t in wave if is_tracked(t) and id(t) not in found}
+            found |= news
+            wave = gc.get_referents(*news.values())
+            # A waiting task keeps its channel alive, so who knows it weakly finds it still.
+            wave += [t() for t in news.values() if isinstance(t, ref)]
 
-    def _new(self, things: Iterable[object]) -> list[object]:
-        news = {id(thing): thing for thing in things if id(thing) not in self._found}
-        for number, thing in [*news.items()]:
-            if self._is_barrier(thing):
-                del news[number]
-        self._found |= news
-        return [thing for thing in news.values() if gc.is_tracked(thing)]
-
-    def _is_barrier(self, thing: object) -> bool:
-        return type(thing) is Task and thing in self._asleep
+    def wake(self, tasks: list[Task]) -> None:
+        """Find these tasks, which are not asleep any more, and all that they lead to."""
+        for task in tasks:
+            del self._asleep[task], self._found[id(task)]
+        self.add(tasks)
 
     def can_end(self, task: Task, sleep: Sleep) -> bool:
         """Whether somebody who can go on can end this sleep."""

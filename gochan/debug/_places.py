@@ -15,7 +15,7 @@ from .._queue import JobQueue
 from .._selector import Selector
 
 _QUALIFIED: Final = re.compile(r"[\w.]+(\.<locals>\.[\w.<>]+)*")
-_WORKER: Final = re.compile(r"<gochan\.JobQueue.*> worker")
+_WORKER: Final = re.compile(r"worker of .+")
 
 
 @dataclass(slots=True, eq=False)

@@ -189,7 +189,7 @@ def _say(label: object) -> str:
 
 
 def _work(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
-    return f"a job, as a worker of {_name(queue)}", (queue,)
+    return f"next job of {_name(queue)}", (queue,)
 
 
 def _submit(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
