@@ -165,7 +165,7 @@ def test_the_recorded_load_on_the_page_gives_what_stands_there(
     *_, record, command, table = blocks()
     monkeypatch.chdir(tmp_path)
     Path("yesterday.jsonl").write_text(record)
-    ended = gochan(*shlex.split(command)[1:])
+    ended = gochan(*shlex.split(command.replace("\\\n", ""))[1:])
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.decode() == table
 
