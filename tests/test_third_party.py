@@ -47,7 +47,7 @@ def run(
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("VIRTUAL_ENV", "PYTHON", "COV", "GOCHAN_"))
+        if not name.startswith(("VIRTUAL_ENV", "PYTHON", "PYTEST", "COV", "GOCHAN_"))
         and name not in {"UV_PROJECT_ENVIRONMENT", "UV"}
     }
     ended = subprocess.run(
