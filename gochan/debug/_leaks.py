@@ -21,7 +21,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from threading import get_ident
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Final
 from weakref import ref
 
@@ -35,6 +35,9 @@ from ._waits import Ender, Sleep, examine
 
 # What is kept to be used again, and may still know where it has been.
 _SPARES: Final = (spare_offers, spare_choices, abandoned)
+
+# Without asking the module, which may be of a class that loads things when it is asked.
+_names_of: Final = vars(ModuleType)["__dict__"].__get__
 
 
 def leaks() -> Report:
@@ -116,7 +119,11 @@ class _Known:
             # What the garbage collector does not track refers to nothing that it does.
             news = {id(t): t for t in wave if is_tracked(t) and id(t) not in found}
             found |= news
-            wave = gc.get_referents(*news.values())
+            # Of a module its names are enough; in the state of one that is written in C, the
+            # search was seen not to end.
+            wave = gc.get_referents(
+                *[_names_of(t) if isinstance(t, ModuleType) else t for t in news.values()]
+            )
             # A waiting task keeps its channel alive, so who knows it weakly finds it still.
             wave += [t() for t in news.values() if isinstance(t, ref)]
 
