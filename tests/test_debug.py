@@ -12,6 +12,7 @@ import textwrap
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,7 +35,7 @@ from gochan import (
     select,
     stop_on_signals,
 )
-from gochan.debug import Report, Wait, report
+from gochan.debug import Report, Wait, detect_deadlocks, report, trace
 from gochan.strategies import Empty, Strategy
 
 Function = Callable[[], Awaitable[object]]
@@ -67,6 +68,10 @@ full.send_nowait("first")
 
 async def send_many() -> None:
     await full.send_many(["a", "b", "c"])
+
+
+async def send_one() -> None:
+    await full.send(3)
 
 
 async def iterate() -> None:
@@ -130,6 +135,7 @@ async def await_tick() -> None:
     await select(every(10).on_tick())
 
 
+@pytest.mark.parametrize("watch", [nullcontext, trace, detect_deadlocks])
 @pytest.mark.parametrize(
     ("function", "wants"),
     [
@@ -141,6 +147,7 @@ async def await_tick() -> None:
         (iterate_over_the_end, "receive from channel 'jobs'"),
         (iterate_over_batches, "receive from channel 'jobs'"),
         (functools.partial(full.send, 3), "send 3 to channel 'full'"),
+        (send_one, "send 3 to channel 'full'"),
         (functools.partial(jobs.sender.send, "x"), "send 'x' to channel 'jobs'"),
         (functools.partial(full.send_many, [5]), "send 5 to channel 'full'"),
         (send_many, "send 3 values to channel 'full', next 'a'"),
@@ -165,10 +172,14 @@ async def await_tick() -> None:
     ],
 )
 async def test_what_a_task_waits_for_is_said_in_words(
-    function: Function, wants: str, autojump_clock: trio.testing.MockClock
+    function: Function,
+    wants: str,
+    watch: Callable[[], AbstractContextManager[object]],
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """In the words of the call, with the name of the channel."""
-    assert (await look_at(function)).wants == wants
+    """In the words of the call, with the name of the channel; also while it is traced."""
+    with watch():
+        assert (await look_at(function)).wants == wants
 
 
 @pytest.mark.parametrize("function", [iterate_over_ticks, await_tick])

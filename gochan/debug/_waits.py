@@ -140,30 +140,36 @@ def _sleep_in_gochan(frames: Frames) -> Sleep | None:
         frame = frames[index][0]
         if frame.f_code in _WAITERS:
             waiter = _local(frame, _WAITERS[frame.f_code])
-            wants, things = _wish(waiter, frames[index - 1][0])
+            wants, things = _wish(waiter, frames[:index])
             # If time can wake it, too, that is a cancel scope of the task, as any time limit.
             return Sleep(Ender.TASKS, frames, wants, things, in_gochan=True)
     return None
 
 
-def _wish(waiter: Waiter, caller: FrameType) -> tuple[str, tuple[object, ...]]:
+def _wish(waiter: Waiter, callers: Frames) -> tuple[str, tuple[object, ...]]:
     """Return what a waiter wants, and at what it waits."""
     match waiter:
         case Choice():
-            cases = zip(_local(caller, "labels"), waiter._cases, strict=True)
+            cases = zip(_nearest(callers, "labels"), waiter._cases, strict=True)
             return _first_of("select", [pair for pair in cases if pair[1] is not NEVER])
         case Standing():
             members = waiter.labels.values()
             return _first_of(waiter._title, [(member.label, member.case) for member in members])
         case BulkOffer():
-            channel = _local(caller, "self")
+            channel = _nearest(callers, "self")
             number, value = len(waiter.values), brief(waiter.value)
             return f"send {number} values to {channel._title}, next {value}", (channel,)
     offer: Any = waiter
-    channel = _local(caller, "self")
+    channel = _nearest(callers, "self")
     if offer.role == "receive":
         return f"receive from {channel._title}", (channel,)
     return f"send {brief(offer.value)} to {channel._title}", (channel,)
+
+
+def _nearest(callers: Frames, name: str) -> Any:
+    """Return that variable of the innermost caller that has it: a trace may stand in between."""
+    values = (_local(frame, name) for frame, _ in reversed(callers))
+    return next(value for value in values if value is not None)
 
 
 def _first_of(
