@@ -13,6 +13,7 @@ copyright = "the gochan contributors"  # noqa: A001  # as Sphinx has it
 exclude_patterns = ["_build", "_extensions", "examples", "inventories"]
 
 extensions = [
+    "invariants",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
@@ -93,5 +94,5 @@ nitpick_ignore_regex = [
     # Type variables are explained by where they stand.
     (r"py:(class|obj)", r"(\w+\.)*(T|T_co|T_contra|L|P|R)"),
     # ADMIT and WAIT have entries of their own; that an enum has them, too, is nobody's concern.
-    (r"py:attr", r"gochan\._strategy\.Decision\.(ADMIT|WAIT)"),
+    (r"py:attr", r"gochan\.strategies\._strategy\.Decision\.(ADMIT|WAIT)"),
 ]

@@ -1,44 +1,24 @@
 """Go-style channels, select and job queues for trio."""
 
-# The layers, from the bottom. A module uses only its own layer and those above it here.
+# The rooms, in order: each uses only those above it, and only by its face, its __init__.
 #
-#   errors      _errors: the few exceptions that trio has no word for
-#   waiting     _pacing: how often an operation lets the scheduler run
-#               _waiting: how a task sleeps until somebody comes for it
-#               _choosing: the cases of a select, and how it waits
-#               _urn, _deadlines: which of very many cases comes next
-#               _strategy: what decides about waiting items, the protocol
-#               _filter: what stands before another strategy
-#   channel     _channel: send, receive, close; with _keeper, _cases, _ends
-#               _batches: many values at once
-#   select      _select: wait for the first of several cases
-#               _timers, _wait_group, _signals: more to wait for
-#               _selector: the same cases again and again; with _standing
-#               _merge: several channels as one
-#   strategies  strategies: the built-in ones
-#               _hooks, _chains, _plugins: those of others, by name
-#   proof       testing: whether a strategy keeps the rules; import it yourself
-#   queue       _jobs: one piece of work
-#               _whereabouts, _stop: where a task is; a stop, and its report
-#               _queue: workers that run jobs
-#   stopping    _stopping: signals that stop a queue, and room to clean up
-#   sight       debug: who waits where, and what has happened; import it yourself
-#   simulation  _loads: jobs that come at certain moments
-#               _simulation: a queue in virtual time
-#               _figures: what has come of it
-#   command     _command_line: what gochan accepts and prints
-#               _listing: what it says about plugins
-#               _run: a job for each line; with _child, _display
-#               _sim: several of them under the same load; with _plot
+#   _core/       channels and select: how tasks meet, and how they wait
+#   strategies/  what decides about waiting items: the protocol, the built-in ones, filters
+#   _plugins/    strategies of others, found, loaded and made by name
+#   _queue/      jobs, workers, the ledger, and how they stop
+#   testing/     whether a strategy keeps the rules; import it yourself
+#   debug/       who waits where; import it yourself
+#   _sim/        strategies under a load, in virtual time
+#   _command/    what the command gochan accepts, does and prints
 
 from __future__ import annotations
 
 from . import lowlevel, strategies
-from ._batches import Batches, Unsent
-from ._channel import Chan, ChanStatistics
-from ._choosing import Case
-from ._ends import ReceiveChan, SendChan
-from ._errors import (
+from ._core._batches import Batches, Unsent
+from ._core._channel import Chan, ChanStatistics
+from ._core._choosing import Case
+from ._core._ends import ReceiveChan, SendChan
+from ._core._errors import (
     ChanBrokenError,
     ChanClosedError,
     EndOfChannel,
@@ -49,19 +29,19 @@ from ._errors import (
     Refused,
     UnknownStrategyError,
 )
-from ._hooks import hookimpl
-from ._jobs import Job, Outcome, Progress, current_job
-from ._merge import MergedChan, merge
-from ._plugins import strategy
-from ._queue import JobQueue, QueueStatistics, open_job_queue
-from ._select import default, select, select_nowait
-from ._selector import Selector
-from ._signals import open_signal_chan
-from ._stop import StopReport, StuckJob
-from ._stopping import SignalStop, cleanup, stop_all, stop_on_signals
-from ._strategy import StrategySpec
-from ._timers import Ticker, after, at, every
-from ._wait_group import WaitGroup
+from ._core._merge import MergedChan, merge
+from ._core._select import default, select, select_nowait
+from ._core._selector._selector import Selector
+from ._core._signals import open_signal_chan
+from ._core._timers import Ticker, after, at, every
+from ._core._wait_group import WaitGroup
+from ._plugins._hooks import hookimpl
+from ._plugins._plugins import strategy
+from ._queue._jobs import Job, Outcome, Progress, current_job
+from ._queue._queue import JobQueue, QueueStatistics, open_job_queue
+from ._queue._stop import StopReport, StuckJob
+from ._queue._stopping import SignalStop, cleanup, stop_all, stop_on_signals
+from .strategies._strategy import StrategySpec
 
 __all__ = [
     "Batches",

@@ -9,7 +9,7 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Run the command line, and exit with its status."""
     try:
-        from ._command_line import command_line
+        from ._command._command_line import command_line
     except ModuleNotFoundError as error:
         print(
             f"gochan: the command line needs {error.name}; pip install 'trio-gochan[cli]'",

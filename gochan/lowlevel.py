@@ -1,6 +1,6 @@
 """What few programs need: how long a task may keep the thread."""
 
-from ._pacing import yield_interval
+from ._core._pacing import yield_interval
 
 __all__ = ["yield_interval"]
 

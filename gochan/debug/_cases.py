@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from .._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
-from .._select import Default
-from .._timers import After, At, TickCase
-from .._wait_group import DoneCase
+from .._core._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
+from .._core._select import Default
+from .._core._timers import After, At, TickCase
+from .._core._wait_group import DoneCase
 from ._places import Place
 
 SENDING: Final = SendCase

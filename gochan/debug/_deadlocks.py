@@ -39,8 +39,8 @@ from typing import Any, Final, NoReturn, final
 import trio
 from trio.lowlevel import RunVar, Task
 
-from .._channel import Chan, ChanStatistics
-from .._wait_group import WaitGroup
+from .._core._channel import Chan, ChanStatistics
+from .._core._wait_group import WaitGroup
 from ._report import Report, report_on
 from ._waits import Ender, Sleep, belongs_to_trio, examine, tasks_of_run
 

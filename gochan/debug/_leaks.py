@@ -27,9 +27,9 @@ from weakref import ref
 
 from trio.lowlevel import Task
 
-from .._choosing import spare_choices
-from .._standing import abandoned
-from .._waiting import spare_offers
+from .._core._choosing import spare_choices
+from .._core._selector._standing import abandoned
+from .._core._waiting import spare_offers
 from ._report import Report, find_tasks, report_on
 from ._waits import Ender, Sleep, examine
 

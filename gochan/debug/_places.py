@@ -10,9 +10,9 @@ from typing import Final
 
 from trio.lowlevel import Task
 
-from .._channel import Chan
-from .._queue import JobQueue
-from .._selector import Selector
+from .._core._channel import Chan
+from .._core._selector._selector import Selector
+from .._queue._queue import JobQueue
 
 _QUALIFIED: Final = re.compile(r"[\w.]+(\.<locals>\.[\w.<>]+)*")
 _WORKER: Final = re.compile(r"worker of .+")

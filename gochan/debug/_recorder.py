@@ -33,12 +33,12 @@ from weakref import WeakKeyDictionary
 import trio
 from trio.lowlevel import Task
 
-from .._channel import Chan
-from .._choosing import Case
-from .._errors import ChanClosedError, Refused
-from .._jobs import Job, Kind
-from .._queue import JobQueue
-from .._waiting import Waiter
+from .._core._channel import Chan
+from .._core._choosing import Case
+from .._core._errors import ChanClosedError, Refused
+from .._core._waiting import Waiter
+from .._queue._jobs import Job, Kind
+from .._queue._queue import JobQueue
 from ._cases import MOST, SENDING, describe, is_receiving, received
 from ._events import Ending
 from ._places import Lane, Place

@@ -28,16 +28,16 @@ from typing import Any, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
-from .. import _select
-from .._batches import Batches
-from .._channel import Chan
-from .._choosing import Choice
-from .._jobs import Job
-from .._queue import JobQueue
-from .._selector import Selector
-from .._standing import Standing
-from .._wait_group import WaitGroup
-from .._waiting import BulkOffer, Waiter
+from .._core import _select
+from .._core._batches import Batches
+from .._core._channel import Chan
+from .._core._choosing import Choice
+from .._core._selector._selector import Selector
+from .._core._selector._standing import Standing
+from .._core._wait_group import WaitGroup
+from .._core._waiting import BulkOffer, Waiter
+from .._queue._jobs import Job
+from .._queue._queue import JobQueue
 from ._cases import SENDING
 from ._recorder import Log, Record, Recorder, ending, shorten
 
@@ -97,7 +97,7 @@ def _is_inside(caller: FrameType | None) -> bool:
         return False
     module = caller.f_globals.get("__name__")
     name = caller.f_code.co_qualname
-    if module == "gochan._queue":
+    if module == "gochan._queue._queue":
         return name != "JobQueue.try_submit"
     return name in _OUTER and str(module).startswith("gochan.")
 

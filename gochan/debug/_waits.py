@@ -24,15 +24,15 @@ from typing import Any, Final, TypeAlias, final
 import trio
 from trio.lowlevel import ParkingLot, Task
 
-from .._cases import brief
-from .._choosing import NEVER, Case, Choice
-from .._jobs import Job
-from .._merge import MergedChan
-from .._queue import JobQueue, open_job_queue
-from .._standing import Standing
-from .._timers import Ticker
-from .._waiting import BulkOffer, TimedOffer, Waiter, wait_in
-from .._whereabouts import belongs_to_user
+from .._core._cases import brief
+from .._core._choosing import NEVER, Case, Choice
+from .._core._merge import MergedChan
+from .._core._selector._standing import Standing
+from .._core._timers import Ticker
+from .._core._waiting import BulkOffer, TimedOffer, Waiter, wait_in
+from .._queue._jobs import Job
+from .._queue._queue import JobQueue, open_job_queue
+from .._queue._whereabouts import belongs_to_user
 
 Frames: TypeAlias = list[tuple[FrameType, int]]
 

@@ -6,11 +6,11 @@ subclass `Strategy`; to offer it by name, see `StrategySpec`.
 
 from __future__ import annotations
 
-from .._filter import Filter, Key, by
-from .._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, StrategySpec, Verdict
 from ._block import Block
 from ._drop_on_full import DropOnFull
+from ._filter import Filter, Key, by
 from ._priority_cancel import PriorityCancel
+from ._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, StrategySpec, Verdict
 
 __all__ = [
     "ADMIT",

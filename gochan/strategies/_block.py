@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar, final
 
-from .._strategy import Strategy
+from ._strategy import Strategy
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._hooks import hookimpl
-from .._strategy import Promise, StrategySpec
+from .._plugins._hooks import hookimpl
 from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._priority_cancel import PriorityCancel
+from ._strategy import Promise, StrategySpec
 
 _PROMISES = frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION, Promise.LOSSLESS})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar, final
 
-from .._strategy import ADMIT, Refuse, Strategy, Verdict
+from ._strategy import ADMIT, Refuse, Strategy, Verdict
 
 T = TypeVar("T")
 

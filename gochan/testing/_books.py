@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn, final
 
-from .._filter import Filter
-from .._strategy import Promise, Strategy
+from ..strategies._filter import Filter
+from ..strategies._strategy import Promise, Strategy
 from ._items import traits
 from ._promises import Entry
 from ._rules import Broken, Rule

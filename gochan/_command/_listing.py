@@ -1,0 +1,146 @@
+"""Listing: what ``gochan plugins`` says about plugins and strategies."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from .._plugins._plugins import PluginInfo, Plugins, signature_of
+from ..strategies._filter import Filter
+from ..strategies._strategy import Promise, StrategySpec
+
+# Plugins
+
+
+def plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
+    """Return what is listed about each plugin, as JSON has it."""
+    return [
+        {
+            **asdict(info),
+            "strategies": list(info.strategies),
+            "problem": info.problem or "; ".join(_shared(info, plugins)),
+        }
+        for info in plugins
+    ]
+
+
+def _shared(info: PluginInfo, plugins: Plugins) -> Iterator[str]:
+    """Say which names a plugin has to share."""
+    for name, infos in plugins.clashes().items():
+        if info in infos:
+            others = ", ".join(other.title for other in infos if other is not info)
+            yield f"strategy {name!r} is also offered by {others}"
+
+
+def plugin_table(plugins: Plugins) -> str:
+    """Return a table of all plugins."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("NAME", "DISTRIBUTION", "VERSION", "STATUS"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("STRATEGIES", overflow="fold")
+    for info in plugins:
+        table.add_row(
+            info.name, info.distribution, info.version, info.status, ", ".join(info.strategies)
+        )
+    text = io.StringIO()  # rich would end the process if nobody reads what it prints
+    width = shutil.get_terminal_size().columns
+    Console(file=text, width=width, markup=False, emoji=False).print(table)
+    return text.getvalue()
+
+
+def problems(plugins: Plugins) -> list[str]:
+    """Return what is wrong with plugins, and what to do, a sentence or two for each."""
+    broken = [plugins.complaint(info) for info in plugins if info.status == "broken"]
+    return broken + [f"{plugins.clash(name)}." for name in plugins.clashes()]
+
+
+# Strategies
+
+
+def strategy_rows(plugins: Plugins, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what is listed about strategies, all or those of these names, as JSON has it.
+
+    Raises:
+        PluginError: nobody offers such a name, or more than one plugin does.
+    """
+    chosen = [plugins.spec(name) for name in names]
+    return [
+        {
+            "name": spec.name,
+            "kind": kind(spec),
+            "options": options(spec),
+            "summary": spec.summary,
+            "promises": [_word(promise) for promise in Promise if promise in spec.promises],
+            "description": _description(spec),
+            "plugin": info.name,
+            "distribution": info.distribution,
+            "version": info.version,
+        }
+        for spec, info in plugins.offers()
+        if not names or any(spec is one for one in chosen)
+    ]
+
+
+def strategy_texts(rows: list[dict[str, Any]], *, in_full: bool) -> Iterator[str]:
+    """Say in some lines what there is to know about each strategy."""
+    meanings = {_word(promise): promise.value for promise in Promise}
+    for row in rows:
+        yield f"{row['name']}{row['options']}"
+        yield f"    {row['summary']}"
+        origin = f"{row['plugin']!r} ({row['distribution']} {row['version']})"
+        yield f"    {row['kind'] or 'strategy'} of plugin {origin}"
+        if in_full:
+            yield from (f"    promises: {meanings[word]} ({word})" for word in row["promises"])
+            yield from (f"    {line}".rstrip() for line in ["", *row["description"].splitlines()])
+        else:
+            yield f"    promises: {', '.join(row['promises']) or 'nothing'}"
+        yield ""
+
+
+def kind(spec: StrategySpec) -> str | None:
+    """Return whether it is an order or a filter, ``None`` if that cannot be seen."""
+    if not inspect.isclass(spec.factory):
+        return None
+    return "filter" if issubclass(spec.factory, Filter) else "order"
+
+
+def options(spec: StrategySpec) -> str:
+    """Return the options as they are declared, without their types."""
+    signature = signature_of(spec)
+    if signature is None:
+        return "(...)"
+    parameters = [
+        parameter.replace(annotation=parameter.empty, default=_default(parameter.default))
+        for parameter in signature.parameters.values()
+    ]
+    return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
+
+
+def _default(value: object) -> object:
+    """Return a default as it is shown: three dots for what could not be written in words."""
+    plain = value is inspect.Parameter.empty or isinstance(value, (int, float, str, type(None)))
+    return value if plain else _Dots()
+
+
+class _Dots:
+    def __repr__(self) -> str:
+        return "..."
+
+
+def _description(spec: StrategySpec) -> str:
+    """Return what the class or function says about itself, not about what it inherits from."""
+    factory = spec.factory
+    own = factory.__doc__ if inspect.isclass(factory) or inspect.isroutine(factory) else None
+    return inspect.cleandoc(own or "")
+
+
+def _word(promise: Promise) -> str:
+    return promise.name.lower().replace("_", "-")

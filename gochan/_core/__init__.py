@@ -1,0 +1,1 @@
+"""Channels and select: what tasks wait for, and how."""

@@ -1,0 +1,1 @@
+"""The selector: the same cases, waited for again and again."""

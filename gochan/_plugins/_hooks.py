@@ -1,0 +1,25 @@
+"""The hooks that a plugin can implement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import pluggy
+
+from ..strategies._strategy import StrategySpec
+
+PROJECT: Final = "gochan"
+
+
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of that name."""
+
+
+class Hooks:
+    """What gochan asks plugins. Hooks choose, they are never called per item."""
+
+    @hookspec
+    def gochan_strategies(self) -> Iterable[StrategySpec]:  # type: ignore[empty-body]
+        """Yield the strategies that this plugin offers."""

@@ -1,0 +1,1 @@
+"""The job queue: jobs, workers, the ledger, and stopping."""

@@ -1,0 +1,186 @@
+"""``gochan sim``: let the same loads come upon several strategies, and compare."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TypeAlias, final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from .._core._errors import PluginError
+from ..strategies._strategy import Strategy
+from ._figures import Course, Figures, average, average_course, follow, measure
+from ._loads import Load, Scenario, read_load
+from ._simulation import BrokenStrategy, simulate
+
+Make: TypeAlias = Callable[[str], Strategy[Any]]
+"""Makes a new strategy, or a chain, from what the user writes."""
+
+# What is compared if nobody says, and the distribution that offers it: the same for a caller's
+# patience of 1 s, 4 workers, and jobs of 0.1 s. 200 is too much for that, 20 is about right.
+USUAL: Final[Mapping[str, str]] = {
+    "block(inf)": "trio-gochan",
+    "drop-on-full(200)": "trio-gochan",
+    "drop-oldest(200)": "gochan-drop-oldest",
+    "drop-on-full(20)": "trio-gochan",
+    "drop-oldest(20)": "gochan-drop-oldest",
+    "lifo(200)": "gochan-order",
+    "deadline(1.0, slack=0) | block(200)": "gochan-overload",
+    "deadline(1.0) | block(200)": "gochan-overload",
+    "codel(1.0, capacity=200, lifo=False)": "gochan-overload",
+    "codel(1.0, capacity=200)": "gochan-overload",
+}
+
+# Into how many spans the courses for a plot are cut.
+_SPANS: Final = 60
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Loads of one kind, such as one scenario with several seeds."""
+
+    name: str
+    summary: str
+    loads: Sequence[Load]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one strategy made of a series."""
+
+    strategy: str
+    figures: Figures
+    course: Course
+
+
+def invented(scenario: Scenario, seeds: int, workers: int) -> Series:
+    """Return loads of a scenario, one for each seed."""
+    means = f"; means of {seeds} seeds" if seeds > 1 else ""
+    summary = (
+        f"{scenario.summary}\n"
+        f"{_workers(workers)}, mean service {scenario.bad.service:g} s, "
+        f"patience {scenario.patience:g} s{means}"
+    )
+    return Series(scenario.name, summary, [scenario.load(seed) for seed in range(seeds)])
+
+
+def recorded(text: bytes, name: str, patience: float | None, workers: int) -> Series:
+    """Return the one load that was recorded in a file.
+
+    Raises:
+        LoadError: it cannot be read.
+    """
+    title = "standard input" if name == "-" else name
+    load = read_load(text.split(b"\n"), title, patience=math.inf if patience is None else patience)
+    seconds = load.arrivals[-1].arrival - load.arrivals[0].arrival
+    jobs = "1 job" if len(load.arrivals) == 1 else f"{len(load.arrivals):,} jobs"
+    return Series(title, f"{jobs} in {seconds:g} s; {_workers(workers)}", [load])
+
+
+def _workers(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
+
+
+def usual_strategies(make: Make) -> tuple[list[str], str]:
+    """Return what is compared if nobody says, as far as it can be made; and what is missing."""
+    found, missing = [], []
+    for text in USUAL:
+        try:
+            make(text)
+        except PluginError:
+            missing.append(text)
+        else:
+            found.append(text)
+    if not missing:
+        return found, ""
+    distributions = " ".join(dict.fromkeys(USUAL[text] for text in missing))
+    return found, (
+        f"left out, as no plugin offers it: {'; '.join(missing)}; pip install {distributions}, "
+        f"or see 'gochan plugins'"
+    )
+
+
+def compare(series: Series, strategies: Iterable[str], make: Make, workers: int) -> list[Result]:
+    """Let each strategy deal with each of the loads.
+
+    Raises:
+        BrokenStrategy: one has raised, or makes no sense; says which.
+    """
+    return [_try(series, text, make, workers) for text in strategies]
+
+
+def _try(series: Series, text: str, make: Make, workers: int) -> Result:
+    figures, courses = [], []
+    for load in series.loads:
+        try:
+            jobs = simulate(load, make(text), workers)
+        except BrokenStrategy as error:
+            raise BrokenStrategy(f"strategy {text!r} is broken: {error}") from error
+        figures.append(measure(load, jobs, workers))
+        courses.append(follow(load, jobs, _SPANS))
+    return Result(text, average(figures), average_course(courses))
+
+
+# Printing
+
+
+def as_table(series: Series, results: Sequence[Result], width: int) -> str:
+    """Return a table, a row for each strategy, under a line that says what it is about."""
+    figures = [result.figures for result in results]
+    columns: dict[str, list[str]] = {
+        "GOODPUT": [f"{one.goodput:.0f} %" for one in figures],
+        "P50 ms": [_milliseconds(one.p50) for one in figures],
+        "P99 ms": [_milliseconds(one.p99) for one in figures],
+        "SHED": [_by_reason(one) for one in figures],
+        "WASTED": [f"{one.wasted:.0f}" for one in figures],
+        "RECOVERY": [_seconds(one.recovery) for one in figures],
+    }
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("STRATEGY", overflow="fold")
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    for name in shown:
+        table.add_column(name, justify="right", no_wrap=name != "SHED", overflow="fold")
+    for result, *cells in zip(results, *shown.values(), strict=True):
+        table.add_row(result.strategy, *cells)
+    text = io.StringIO()  # rich would end the process if nobody reads what it prints
+    Console(file=text, width=width, markup=False, emoji=False, highlight=False).print(table)
+    lines = [f"{series.name}: {series.summary}", *text.getvalue().splitlines()]
+    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{1000 * seconds:.0f}"
+
+
+def _seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return "never" if seconds == math.inf else f"{seconds:.1f} s"
+
+
+def _by_reason(figures: Figures) -> str:
+    """Return how many jobs were not worked on, and why."""
+    counts = Counter(figures.refused) + Counter(figures.dropped)
+    counts.update({"handed back": figures.handed_back, "never given out": figures.left})
+    return ", ".join(f"{count:.0f} {reason}" for reason, count in counts.items() if count)
+
+
+def as_json_list(tried: Iterable[tuple[Series, Sequence[Result]]]) -> str:
+    """Return a JSON list, an object for each series and strategy. Times are in seconds."""
+    rows = []
+    for series, results in tried:
+        for result in results:
+            row = {"load": series.name, "strategy": result.strategy, **asdict(result.figures)}
+            if result.figures.recovery == math.inf:
+                row["recovery"] = None  # JSON has no infinity
+            rows.append(row)
+    return json.dumps(rows, indent=2)

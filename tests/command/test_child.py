@@ -1,0 +1,261 @@
+"""One child process, run for real: what it gets, and how it and its family come to an end."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from gochan import Job, Outcome, open_job_queue
+from gochan._command.run._child import ChildError, run_child
+
+from .. import processes
+from ..processes import PATIENCE, sleepers, state_of, wait_until
+
+marker = processes.marker
+
+
+@asynccontextmanager
+async def open_children(*, grace: float = PATIENCE) -> Any:
+    """Open a queue whose jobs are command lines."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+
+        async def handle(arguments: Sequence[str]) -> int:
+            return await run_child(arguments, out, err)
+
+        async with open_job_queue(handle, grace=grace, failures="collect") as queue:
+            yield queue
+
+
+async def run(*arguments: str) -> Outcome[int]:
+    async with open_children() as queue:
+        job = await queue.submit(arguments)
+        return await job.wait()
+
+
+async def cancel_when(condition: Callable[[], object], job: Job[Any, int]) -> tuple[str, float]:
+    """Cancel a job when something is the case; return how it ended, and how long that took."""
+    await trio.to_thread.run_sync(wait_until, condition, "a command to be ready")
+    since = trio.current_time()
+    job.cancel()
+    outcome = await job.wait()
+    return outcome.kind, trio.current_time() - since
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", -signal.SIGTERM), ("kill -9 $$", -9)],
+)
+async def test_the_exit_status_is_returned_negative_for_a_signal(script: str, status: int) -> None:
+    """As in subprocess."""
+    assert (await run("sh", "-c", script)).value == status
+
+
+async def test_output_goes_to_the_two_files_and_the_input_is_empty(tmp_path: Path) -> None:
+    """Whatever our own standard files are."""
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("wb") as out_file, err.open("wb") as err_file:
+        script = "cat; echo out; echo err >&2"
+        assert await run_child(["sh", "-c", script], out_file, err_file) == 0
+    assert (out.read_bytes(), err.read_bytes()) == (b"out\n", b"err\n")
+
+
+async def test_arguments_are_passed_on_as_they_are(tmp_path: Path) -> None:
+    """No shell looks at them."""
+    arguments = ["$HOME", "a  b", "", "*", "'\"", "-n", "é\n"]
+    with (tmp_path / "out").open("w+b") as out:
+        await run_child(["printf", "%s|", *arguments], out, out)
+    assert (tmp_path / "out").read_text() == "".join(f"{text}|" for text in arguments)
+
+
+async def test_the_child_leads_a_process_group_of_its_own() -> None:
+    """So a Ctrl-C at the terminal does not reach it past us."""
+    script = "import os, sys; sys.exit(os.getpgrp() != os.getpid())"
+    assert (await run(sys.executable, "-S", "-c", script)).value == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["/nonexistent/command"], "No such file"),
+        ([os.path.dirname(__file__)], "Permission denied"),
+        (["echo", "a" * 200_000], "too long"),
+        (["echo", "a\0b"], "null byte"),
+    ],
+)
+async def test_what_cannot_be_started_raises(arguments: list[str], why: str) -> None:
+    """The error says so, and why."""
+    with pytest.raises(ChildError, match=f"^cannot be started: .*{why}"):
+        raise (await run(*arguments)).error or AssertionError
+
+
+async def test_output_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
+    """Nothing is cut off silently. The command is not held up."""
+    with Path("/dev/full").open("wb", buffering=0) as full:  # noqa: ASYNC230
+        async with open_job_queue(
+            lambda arguments: run_child(arguments, full, full), failures="collect"
+        ) as queue:
+            job = await queue.submit(["sh", "-c", "head -c 300000 /dev/zero; echo x >&2"])
+            outcome = await job.wait()
+    assert str(outcome.error) == "its output cannot be kept: No space left on device"
+
+
+async def test_a_file_may_take_a_part_at_a_time(tmp_path: Path) -> None:
+    """As files without a buffer do when a limit is near."""
+
+    class Picky(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data)[:1000])
+
+    out = Picky()
+    async with open_job_queue(lambda arguments: run_child(arguments, out, out)) as queue:
+        await queue.submit(["seq", "20000"])
+    assert out.getvalue() == b"".join(b"%d\n" % number for number in range(1, 20001))
+
+
+async def test_who_has_a_process_group_of_its_own_ends_with_the_job(marker: str) -> None:
+    """As the ``timeout`` of the shell makes one, and job control."""
+    async with open_children() as queue:
+        script = f"timeout 5000 sleep {marker} & timeout 5000 sleep {marker}; wait"
+        job = await queue.submit(["bash", "-c", script])
+        await trio.to_thread.run_sync(wait_until, lambda: len(sleepers(marker)) == 4, "both")
+        job.cancel()
+        await job.wait()
+        assert not sleepers(marker)
+
+
+async def test_output_that_is_there_is_kept_although_time_is_up() -> None:
+    """We may have been stopped for longer than anybody waits for the pipes."""
+    out = io.BytesIO()
+    async with open_job_queue(lambda arguments: run_child(arguments, out, out)) as queue:
+        late = "sleep 0.6; exec head -c 200000 /dev/zero"
+        await queue.submit(["sh", "-c", f"setsid sh -c '{late}' & sleep 0.1"])
+        await wait_all_tasks_blocked(0.25)
+        time.sleep(1.2)  # noqa: ASYNC251  # the whole process stands still
+    assert len(out.getvalue()) >= 60000
+
+
+async def test_what_a_command_leaves_running_is_dead_when_its_job_ends(marker: str) -> None:
+    """Also what takes no notice of TERM. The status is that of the command."""
+    script = (
+        f"trap '' TERM; for i in 1 2 3 4 5 6; do (sleep {marker} & sleep {marker}) & done; exit 4"
+    )
+    async with open_children() as queue:
+        job = await queue.submit(["sh", "-c", script])
+        outcome = await job.wait()
+        assert not sleepers(marker)
+    assert outcome.value == 4
+    assert outcome.ran < PATIENCE / 2
+
+
+async def test_a_cancelled_command_gets_term_and_time_to_clean_up(
+    tmp_path: Path, marker: str
+) -> None:
+    """All of its group do. The job ends when the last of them has, well before the grace."""
+    script = f"""
+        (trap 'echo child >> log; exit' TERM; sleep {marker} & wait) &
+        trap 'echo parent >> log; wait; echo end >> log; exit' TERM
+        sleep {marker} & wait
+    """
+    async with open_children() as queue:
+        job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
+        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
+    assert kind == "cancelled"
+    assert seconds < PATIENCE / 2
+    log = (tmp_path / "log").read_text().split()
+    assert sorted(log) == ["child", "end", "parent"]
+    assert log[-1] == "end"
+
+
+async def test_the_job_waits_for_a_grandchild_that_cleans_up_longer(
+    tmp_path: Path, marker: str
+) -> None:
+    """The command itself has ended at once."""
+    script = f"""
+        (trap 'sleep 0.2; touch cleaned; exit' TERM; sleep {marker} & wait) &
+        exec sleep {marker}
+    """
+    async with open_children() as queue:
+        job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
+        _, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
+        assert (tmp_path / "cleaned").exists()
+    assert seconds < PATIENCE / 2
+
+
+@pytest.mark.parametrize("who", ["the command", "its child"])
+async def test_who_takes_no_notice_of_term_is_killed_after_the_grace(marker: str, who: str) -> None:
+    """Neither before nor much later, and nobody is left when the job ends."""
+    stubborn = f"(trap '' TERM; exec sleep {marker}) & "
+    command = f"exec sleep {marker}" if who == "its child" else f"trap '' TERM; sleep {marker}"
+    async with open_children(grace=0.3) as queue:
+        job = await queue.submit(["sh", "-c", stubborn + command])
+        kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
+        assert not sleepers(marker)
+    assert kind == "cancelled"
+    assert 0.3 <= seconds < PATIENCE / 2
+
+
+async def test_a_time_limit_ends_a_command_in_the_same_way(marker: str) -> None:
+    """It counts as timed out."""
+    async with open_children() as queue:
+        job = await queue.submit(["sleep", marker], timeout=0.1)
+        assert (await job.wait()).kind == "timed_out"
+        assert not sleepers(marker)
+
+
+async def test_a_stopped_command_is_ended_nevertheless(marker: str) -> None:
+    """At the latest, KILL does not care."""
+    async with open_children(grace=0.2) as queue:
+        job = await queue.submit(["sh", "-c", f"sleep {marker} & kill -STOP $$; wait"])
+        kind, _ = await cancel_when(lambda: sleepers(marker), job)
+        assert kind == "cancelled"
+
+
+async def test_the_dead_of_a_group_that_nobody_buries_are_not_waited_for(
+    tmp_path: Path, marker: str
+) -> None:
+    """Their parent, in a group of its own, may never take notice of them."""
+    # The child leaves the group of the command, and its own child dies there.
+    program = f"""
+import os, time
+if os.fork() == 0:
+    dead = os.fork() or os._exit(0)
+    os.setsid()
+    os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
+    with open("pids.new", "w") as file:
+        file.write(f"{{os.getpid()}} {{dead}}")
+    os.rename("pids.new", "pids")
+time.sleep({marker})
+"""
+    async with open_children() as queue:
+        command = [sys.executable, "-S", "-c", program]
+        job = await queue.submit(["sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command])
+        pids = tmp_path / "pids"
+        kind, seconds = await cancel_when(pids.exists, job)
+    daemon, dead = map(int, pids.read_text().split())
+    assert state_of(dead) == "Z"
+    assert kind == "cancelled"
+    assert seconds < PATIENCE / 2
+    os.kill(daemon, signal.SIGKILL)
+
+
+async def test_who_leaves_the_group_is_let_go(tmp_path: Path) -> None:
+    """A daemon is meant to outlive the command that starts it."""
+    script = f"setsid sh -c 'echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; sleep 9' &"
+    wait = f"until [ -e {tmp_path}/pid ]; do :; done"
+    assert (await run("sh", "-c", f"{script} {wait}")).value == 0
+    daemon = int((tmp_path / "pid").read_text())
+    assert state_of(daemon) != "Z"
+    os.killpg(daemon, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{daemon}").exists() or state_of(daemon) == "Z", "its end")
