@@ -52,7 +52,8 @@ import trio
 from trio.lowlevel import Task, enable_ki_protection
 
 from ..strategies._keeper import Keeper
-from ..strategies._strategy import Strategy, check_capacity
+from ..strategies._strategy import Strategy
+from ._arguments import check_capacity
 from ._batches import AT_ONCE, WAKES_AT_ONCE, Batches, Unsent, check_max
 from ._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
 from ._choosing import Case, Chooser

@@ -6,6 +6,13 @@ subclass `Strategy`; to offer it by name, see `StrategySpec`.
 
 from __future__ import annotations
 
+from .._core._arguments import (
+    check_bool,
+    check_capacity,
+    check_count,
+    check_number,
+    check_seconds,
+)
 from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._filter import Filter, Key, by
@@ -27,6 +34,11 @@ __all__ = [
     "StrategySpec",
     "Verdict",
     "by",
+    "check_bool",
+    "check_capacity",
+    "check_count",
+    "check_number",
+    "check_seconds",
 ]
 
 for _name in __all__:

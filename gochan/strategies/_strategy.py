@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
+from .._core._arguments import check_capacity
+
 T = TypeVar("T")
 
 # How many items may wait if nobody says.
@@ -302,19 +304,3 @@ class StrategySpec:
                     f"strategy {self.name!r} can only promise a Promise, not {promise!r}"
                 )
         object.__setattr__(self, "promises", promises)
-
-
-def check_capacity(capacity: int | float) -> int | float:
-    """Return ``capacity`` if a channel can have it.
-
-    Raises:
-        TypeError: it is neither an ``int`` nor ``math.inf``.
-        ValueError: it is negative.
-    """
-    if isinstance(capacity, float) and capacity == math.inf:
-        return math.inf
-    if type(capacity) is bool or not isinstance(capacity, int):
-        raise TypeError(f"capacity must be an int or math.inf, not {capacity!r}")
-    if capacity < 0:
-        raise ValueError(f"capacity must be >= 0, not {capacity!r}")
-    return capacity

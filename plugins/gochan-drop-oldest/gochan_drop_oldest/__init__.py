@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar, final
 
 from gochan import StrategySpec, hookimpl
-from gochan.strategies import ADMIT, Promise, Strategy, Verdict
+from gochan.strategies import ADMIT, Promise, Strategy, Verdict, check_capacity
 
 T = TypeVar("T")
 
@@ -23,9 +23,7 @@ class DropOldest(Strategy[T]):
     """
 
     def __init__(self, capacity: int | float) -> None:
-        super().__init__(capacity)
-        if self.capacity < 1:
-            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
+        super().__init__(check_capacity(capacity, least=1))
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, always."""

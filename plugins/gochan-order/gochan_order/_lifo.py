@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar, final
 
-from gochan.strategies import ADMIT, Empty, Strategy, Verdict
+from gochan.strategies import ADMIT, Empty, Strategy, Verdict, check_capacity
 
 T = TypeVar("T")
 
@@ -28,9 +28,7 @@ class Lifo(Strategy[T]):
     """
 
     def __init__(self, capacity: int | float) -> None:
-        super().__init__(capacity)
-        if self.capacity < 1:
-            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
+        super().__init__(check_capacity(capacity, least=1))
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, always."""

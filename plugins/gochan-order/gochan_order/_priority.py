@@ -15,11 +15,20 @@
 
 from __future__ import annotations
 
-import math
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, TypeAlias, TypeVar, final
 
-from gochan.strategies import ADMIT, Empty, Key, Refuse, Strategy, Verdict
+from gochan.strategies import (
+    ADMIT,
+    Empty,
+    Key,
+    Refuse,
+    Strategy,
+    Verdict,
+    check_capacity,
+    check_number,
+    check_seconds,
+)
 from gochan.strategies import by as find_by
 
 T = TypeVar("T")
@@ -62,12 +71,12 @@ class Priority(Strategy[T]):
     def __init__(
         self, capacity: int | float, *, ageing: float | None = None, by: Key = None
     ) -> None:
-        super().__init__(capacity)
-        if self.capacity < 1:
-            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
-        if ageing is not None and not 0 < _number("ageing", ageing) < math.inf:
-            raise ValueError(f"ageing must be > 0 and finite, or None, not {ageing!r}")
-        self._ageing = ageing
+        super().__init__(check_capacity(capacity, least=1))
+        self._ageing = None
+        if ageing is not None:
+            self._ageing = check_seconds(
+                "ageing", ageing, more_than=0, finite=True, otherwise="None"
+            )
         self._priority = find_by(by, "priority")
         self._arrivals = 0
         self._waiting = 0
@@ -112,7 +121,7 @@ class Priority(Strategy[T]):
     def _rank(self, item: T, now: float) -> float:
         priority: Any = self._priority(item)
         if type(priority) is not int:
-            _number("priority", priority)
+            check_number("priority", priority)
         rank: float = -priority if self._ageing is None else now - priority * self._ageing
         return rank
 
@@ -150,10 +159,3 @@ class Priority(Strategy[T]):
         for heap in (self._best, self._worst or self._best):
             assert sum(len(cell) for _, _, cell in heap) == len(self)
             assert len(heap) <= 2 * len(self) + _FEW
-
-
-def _number(name: str, number: object) -> float:
-    """Return ``number`` if it is one, and no NaN, which is neither more nor less than others."""
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or number != number:
-        raise TypeError(f"{name} must be a number, not {number!r}")
-    return number

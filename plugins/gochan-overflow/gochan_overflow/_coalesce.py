@@ -15,9 +15,20 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Any, Generic, TypeVar, final
+from typing import Generic, TypeVar, final
 
-from gochan.strategies import ADMIT, WAIT, Empty, Key, Strategy, Verdict, by
+from gochan.strategies import (
+    ADMIT,
+    WAIT,
+    Empty,
+    Key,
+    Strategy,
+    Verdict,
+    by,
+    check_bool,
+    check_capacity,
+    check_seconds,
+)
 
 T = TypeVar("T")
 
@@ -71,15 +82,13 @@ class Coalesce(Strategy[T]):
         max_wait: float | None = None,
         exclusive: bool = False,
     ) -> None:
-        super().__init__(capacity)
-        if self.capacity < 1:
-            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
-        if not isinstance(exclusive, bool):
-            raise TypeError(f"exclusive must be True or False, not {exclusive!r}")
+        super().__init__(check_capacity(capacity, least=1))
         self._key = by(key)
-        self._debounce = _seconds("debounce", debounce, 0)
-        self._max_wait = math.inf if max_wait is None else _seconds("max_wait", max_wait, debounce)
-        self._exclusive = exclusive
+        self._debounce = check_seconds("debounce", debounce, finite=True)
+        self._max_wait = math.inf
+        if max_wait is not None:
+            self._max_wait = check_seconds("max_wait", max_wait, least=debounce, finite=True)
+        self._exclusive = check_bool("exclusive", exclusive)
         self._closed = False
         self._arrivals = 0
         self._waiting: dict[Hashable, _Entry[T]] = {}
@@ -191,11 +200,3 @@ class _Entry(Generic[T]):
         self.due = due
         self.latest = latest
         self.arrival = arrival
-
-
-def _seconds(name: str, seconds: Any, least: float) -> float:
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
-    if not least <= seconds < math.inf:
-        raise ValueError(f"{name} must be >= {least:g} and finite, not {seconds!r}")
-    return seconds

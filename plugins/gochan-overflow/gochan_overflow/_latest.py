@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar, final
 
-from gochan.strategies import ADMIT, Strategy, Verdict
+from gochan.strategies import ADMIT, Strategy, Verdict, check_capacity
 
 T = TypeVar("T")
 
@@ -27,9 +27,7 @@ class Latest(Strategy[T]):
     """
 
     def __init__(self, capacity: int | float = 1) -> None:
-        super().__init__(capacity)
-        if self.capacity < 1:
-            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
+        super().__init__(check_capacity(capacity, least=1))
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, always."""

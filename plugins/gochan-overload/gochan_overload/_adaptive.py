@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, Literal, TypeVar, final
 
-from gochan.strategies import Empty, Filter
-
-from ._numbers import check_number
+from gochan.strategies import Empty, Filter, check_count, check_seconds
 
 T = TypeVar("T")
 
@@ -69,15 +67,15 @@ class Adaptive(Filter[T]):
     ) -> None:
         super().__init__(capacity=capacity)
         for name, limit in {"start": start, "least": least, "most": most}.items():
-            check_number(name, limit, least=1)
-            if not isinstance(limit, int):
-                raise TypeError(f"{name} must be an int, not {limit!r}")
+            check_count(name, limit, least=1)
         if not least <= start <= most:
             raise ValueError(f"least <= start <= most does not hold: {least}, {start}, {most}")
         if by not in ("aimd", "gradient"):
             raise ValueError(f'by must be "aimd" or "gradient", not {by!r}')
         self._least, self._most, self._by = least, most, by
-        self._target = math.inf if target is None else check_number("target", target, above=0)
+        self._target = math.inf
+        if target is not None:
+            self._target = check_seconds("target", target, more_than=0, finite=True)
         self._limit: float = start
         self._in_work = 0
         self._usual = 0.0  # seconds that jobs run, over many windows

@@ -6,9 +6,15 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TypeVar, final
 
-from gochan.strategies import ADMIT, Empty, Strategy, Verdict
-
-from ._numbers import check_number
+from gochan.strategies import (
+    ADMIT,
+    Empty,
+    Strategy,
+    Verdict,
+    check_bool,
+    check_capacity,
+    check_seconds,
+)
 
 T = TypeVar("T")
 
@@ -38,14 +44,10 @@ class CoDel(Strategy[T]):
     """
 
     def __init__(self, patience: float, *, capacity: int | float = 1000, lifo: bool = True) -> None:
-        super().__init__(capacity)
-        if self.capacity < 1:
-            raise ValueError(f"capacity must be >= 1, not {capacity!r}")
-        if not isinstance(lifo, bool):
-            raise TypeError(f"lifo must be True or False, not {lifo!r}")
-        self._long = check_number("patience", patience, above=0) / 2
+        super().__init__(check_capacity(capacity, least=1))
+        self._long = check_seconds("patience", patience, more_than=0, finite=True) / 2
         self._short = self._long / 5
-        self._lifo = lifo
+        self._lifo = check_bool("lifo", lifo)
         self._last_empty = 0.0  # when the queue was, as far as it shows when an item comes
         self._until: deque[float] = deque()  # how long each of the items may wait
 

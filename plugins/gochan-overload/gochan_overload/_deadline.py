@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Literal, TypeVar, final
 
-from gochan.strategies import ADMIT, Filter, Key, Verdict, by
-
-from ._numbers import check_number
+from gochan.strategies import ADMIT, Filter, Key, Verdict, by, check_seconds
 
 T = TypeVar("T")
 
@@ -48,16 +46,15 @@ class Deadline(Filter[T]):
         if isinstance(patience, str) or callable(patience):
             self._find = by(patience, "patience")
         else:
-            self._seconds = check_number("patience", patience, above=0)
+            self._seconds = check_seconds("patience", patience, more_than=0, finite=True)
         self._moving = slack == "moving"
-        if isinstance(slack, str) and not self._moving:
-            raise TypeError(f'slack must be a number, or "moving", not {slack!r}')
         self._mean: float | None = None
         self._deviation = 0.0
         self._slack = 0.0
         if not self._moving:
-            below = math.inf if self._seconds is None else self._seconds
-            self._slack = check_number("slack", slack, least=0, below=below)
+            self._slack = check_seconds(
+                "slack", slack, less_than=self._seconds, finite=True, otherwise='"moving"'
+            )
         # When each item came, and its deadline. By identity, since items may be equal, or of
         # no hash; several times if the same item waits several times.
         self._waiting: dict[int, list[tuple[float, float]]] = {}
@@ -128,11 +125,8 @@ class Deadline(Filter[T]):
     def _patience(self, item: T) -> float:
         if self._seconds is not None:
             return self._seconds
-        seconds = self._find(item)
-        if seconds == math.inf:
-            return math.inf
         try:
-            return check_number("patience", seconds, above=0)
+            return check_seconds("patience", self._find(item), more_than=0)
         except (TypeError, ValueError) as error:  # the item is put into words only now
             raise type(error)(f"of {item!r}, {error}") from None
 

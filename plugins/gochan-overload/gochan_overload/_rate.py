@@ -6,9 +6,17 @@ import math
 from collections.abc import Hashable
 from typing import Final, TypeVar, final
 
-from gochan.strategies import ADMIT, WAIT, Filter, Key, Refuse, Verdict, by
-
-from ._numbers import check_number
+from gochan.strategies import (
+    ADMIT,
+    WAIT,
+    Filter,
+    Key,
+    Refuse,
+    Verdict,
+    by,
+    check_bool,
+    check_number,
+)
 
 T = TypeVar("T")
 
@@ -48,12 +56,10 @@ class Rate(Filter[T]):
         capacity: int | float | None = None,
     ) -> None:
         super().__init__(capacity=capacity)
-        if not isinstance(wait, bool):
-            raise TypeError(f"wait must be True or False, not {wait!r}")
-        self._limit = check_number("limit", limit, above=0)
-        self._burst = check_number("burst", burst, least=1)
+        self._limit = check_number("limit", limit, more_than=0, finite=True)
+        self._burst = check_number("burst", burst, least=1, finite=True)
         self._key = None if key is None else by(key)
-        self._wait = wait
+        self._wait = check_bool("wait", wait)
         # By key, the one seen longest ago first: since when, and how many items have come. The
         # next is expected after so many intervals: a count, or else roundings would add up.
         self._come: dict[Hashable, tuple[float, int]] = {}
