@@ -45,7 +45,7 @@ from .._core._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
 from .._core._pacing import OUTSIDE
 from .._core._select import select
 from .._plugins._plugins import installed_plugins
-from ..strategies._filter import overrides
+from ..strategies import overrides
 from ..strategies._strategy import Strategy
 from ._jobs import CURRENT, KINDS, Cause, Job, Kind, name_of
 from ._stop import Finish, Phase, Stop, StopReport, check_plan, check_seconds

@@ -17,6 +17,7 @@ from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._filter import Filter, Key, by
 from ._priority_cancel import PriorityCancel
+from ._questions import overrides
 from ._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, StrategySpec, Verdict
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "check_count",
     "check_number",
     "check_seconds",
+    "overrides",
 ]
 
 for _name in __all__:

@@ -194,21 +194,6 @@ class Fifo(Strategy[T]):
     """The order behind a filter that was given none."""
 
 
-def overrides(strategy: Strategy[Any], question: str) -> bool:
-    """Whether a strategy, or a part of its chain, has an answer of its own to a question."""
-    answer = getattr(type(strategy), question)
-    if isinstance(strategy, Filter) and answer is getattr(Filter, question):
-        return overrides(strategy.inner, question)
-    return answer is not getattr(Strategy, question)
-
-
-def plain_order(strategy: Strategy[T]) -> Strategy[T] | None:
-    """Return the part of a chain in whose ``items`` everything waits, if there is one."""
-    if isinstance(strategy, Filter) and type(strategy).parts is Filter.parts:
-        return None if type(strategy).__len__ is not Filter.__len__ else plain_order(strategy.inner)
-    return strategy if type(strategy).__len__ is Strategy.__len__ else None
-
-
 def by(key: Key, name: str = "key") -> Callable[[Any], Any]:
     """Return a function that finds something about an item, such as the tenant it is from.
 

@@ -45,7 +45,7 @@ from trio import current_time
 from .._core._errors import ChanClosedError, EndOfChannel, Refused
 from .._core._pacing import OUTSIDE
 from .._core._waiting import NOTHING, Nothing, Role, first
-from ._filter import overrides, plain_order
+from ._questions import overrides, plain_order
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from .._core._arguments import check_capacity
@@ -59,6 +60,21 @@ class Refuse:
 Verdict: TypeAlias = Literal[Decision.ADMIT, Decision.WAIT] | Refuse
 
 
+# What a strategy is asked; none of it may wait.
+_QUESTIONS: Final = {
+    "offer",
+    "take",
+    "next_change",
+    "finished",
+    "close",
+    "remove",
+    "spare",
+    "take_all",
+    "retry_after",
+    "__len__",
+}
+
+
 class Empty(Exception):
     """No item may go now."""
 
@@ -95,6 +111,15 @@ class Strategy(ABC, Generic[T]):
     # How many have been finished lately, and in how many seconds of work, as far as has been told.
     _finished_lately = _seconds_lately = 0.0
     _last_finished = -math.inf
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, member in vars(cls).items():
+            if name in _QUESTIONS and (iscoroutinefunction(member) or isasyncgenfunction(member)):
+                raise TypeError(
+                    f"{cls.__name__}.{name} is async, but a strategy never waits: "
+                    f"write it with a plain def"
+                )
 
     def __init__(self, capacity: int | float) -> None:
         self.capacity = check_capacity(capacity)
