@@ -8,7 +8,6 @@
 #   _queue/      jobs, workers, the ledger, and how they stop
 #   testing/     whether a strategy keeps the rules; import it yourself
 #   debug/       who waits where; import it yourself
-#   _sim/        strategies under a load, in virtual time
 #   _command/    what the command gochan accepts, does and prints
 
 from __future__ import annotations

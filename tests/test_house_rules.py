@@ -29,7 +29,7 @@ PACKAGE = ROOT / "gochan"
 PLUGINS = sorted((ROOT / "plugins").glob("gochan-*"))
 
 # The rooms, in order: each uses only those above it. Users enter by the doors, which stand in none.
-ROOMS = ["_core", "strategies", "_plugins", "_queue", "testing", "debug", "_sim", "_command"]
+ROOMS = ["_core", "strategies", "_plugins", "_queue", "testing", "debug", "_command"]
 DOORS = {"gochan", "gochan.__main__", "gochan.lowlevel"}
 
 needs_checkout = pytest.mark.skipif(not PLUGINS, reason="a source distribution has no plugins")
@@ -158,7 +158,6 @@ def test_few_things_are_needed() -> None:
         "gochan.debug": {"pytest"},
         "gochan.testing": {"hypothesis", "pytest"},
         "gochan._command": {"click", "rich"},
-        "gochan._sim": {"click", "rich", "matplotlib"},
     }
     for name, path in modules().items():
         needed = {

@@ -19,10 +19,10 @@ import click
 
 from .._core._errors import PluginError
 from .._plugins._plugins import Plugins, installed_plugins
-from .._sim._loads import SCENARIOS, LoadError
-from .._sim._plot import check_picture, draw
-from .._sim._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
-from .._sim._simulation import BrokenStrategy
+from gochan_sim._loads import SCENARIOS, LoadError
+from gochan_sim._plot import check_picture, draw
+from gochan_sim._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
+from gochan_sim._simulation import BrokenStrategy
 from ..strategies._strategy import Strategy
 from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
 from .run._display import STDERR, STDOUT

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gochan._sim._loads import SCENARIOS, Arrival, LoadError, read_load
+from gochan_sim._loads import SCENARIOS, Arrival, LoadError, read_load
 
-from ..examples import examples
+from tests.examples import examples
 
 OVERLOAD, SLOW_WORKERS = SCENARIOS
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
