@@ -6,7 +6,7 @@ import gochan
 from gochan._sim._figures import average_course, follow
 from gochan._sim._loads import SCENARIOS
 from gochan._sim._simulation import simulate
-from gochan.debug._drawing import LINE, Drawing, measure
+from gochan_trace._drawing import LINE, Drawing, measure
 
 WORKERS = 4
 SEEDS = 8
