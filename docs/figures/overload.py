@@ -6,7 +6,7 @@ import gochan
 from gochan_sim._figures import average_course, follow
 from gochan_sim._loads import SCENARIOS
 from gochan_sim._simulation import simulate
-from gochan.debug._drawing import LINE, Drawing, measure
+from gochan_trace._drawing import LINE, Drawing, measure
 
 WORKERS = 4
 SEEDS = 8

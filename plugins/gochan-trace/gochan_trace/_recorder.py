@@ -33,12 +33,13 @@ from weakref import WeakKeyDictionary
 import trio
 from trio.lowlevel import Task
 
-from .._core._channel import Chan
-from .._core._choosing import Case
-from .._core._errors import ChanClosedError, Refused
-from .._core._waiting import Waiter
-from .._queue._jobs import Job, Kind
-from .._queue._queue import JobQueue
+from gochan._core._channel import Chan
+from gochan._core._choosing import Case
+from gochan._core._errors import ChanClosedError, Refused
+from gochan._core._waiting import Waiter
+from gochan._queue._jobs import Job, Kind
+from gochan._queue._queue import JobQueue
+
 from ._cases import MOST, SENDING, describe, is_receiving, received
 from ._events import Ending
 from ._places import Lane, Place

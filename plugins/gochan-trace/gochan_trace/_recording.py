@@ -28,16 +28,17 @@ from typing import Any, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
-from .._core import _select
-from .._core._batches import Batches
-from .._core._channel import Chan
-from .._core._choosing import Choice
-from .._core._selector._selector import Selector
-from .._core._selector._standing import Standing
-from .._core._wait_group import WaitGroup
-from .._core._waiting import BulkOffer, Waiter
-from .._queue._jobs import Job
-from .._queue._queue import JobQueue
+from gochan._core import _select
+from gochan._core._batches import Batches
+from gochan._core._channel import Chan
+from gochan._core._choosing import Choice
+from gochan._core._selector._selector import Selector
+from gochan._core._selector._standing import Standing
+from gochan._core._wait_group import WaitGroup
+from gochan._core._waiting import BulkOffer, Waiter
+from gochan._queue._jobs import Job
+from gochan._queue._queue import JobQueue
+
 from ._cases import SENDING
 from ._recorder import Log, Record, Recorder, ending, shorten
 
