@@ -303,6 +303,7 @@ ACROSS = {
 # Modules whose tests are in the file of another, as users see both as one.
 TOGETHER = {
     "core": {"cases": "select", "standing": "selector"},
+    "command": {"options": "run", "scratch": "left_over", "session": "child"},
 }
 # Rooms that are tested as users see them: by what they do, not file by file.
 AS_A_WHOLE = {"strategies", "debug", "testing"}

@@ -25,8 +25,7 @@ from gochan_sim._sim import as_json_list, as_table, compare, invented, recorded,
 from gochan_sim._simulation import BrokenStrategy
 from ..strategies._strategy import Strategy
 from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
-from .run._display import STDERR, STDOUT
-from .run._run import BROKEN_PIPE, Options, run
+from .run import BROKEN_PIPE, STDERR, STDOUT, Options, run
 
 
 def command_line(arguments: Sequence[str]) -> int:
