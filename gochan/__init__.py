@@ -13,27 +13,42 @@
 from __future__ import annotations
 
 from . import lowlevel, strategies
-from ._core._batches import Batches, Unsent
-from ._core._channel import Chan, ChanStatistics
-from ._core._choosing import Case
-from ._core._ends import ReceiveChan, SendChan
-from ._core._errors import (
+from ._core import (
+    Batches,
+    Case,
+    Chan,
     ChanBrokenError,
     ChanClosedError,
+    ChanStatistics,
     EndOfChannel,
+    MemoryChannelStatistics,
+    MemoryReceiveChannel,
+    MemorySendChannel,
+    MergedChan,
+    ReceiveChan,
+    Refused,
+    Selector,
+    SendChan,
+    Ticker,
+    Unsent,
+    WaitGroup,
+    after,
+    at,
+    default,
+    every,
+    merge,
+    open_memory_channel,
+    open_signal_chan,
+    select,
+    select_nowait,
+)
+from ._core._errors import (
     JobFailed,
     NameConflictError,
     PluginError,
     PluginWarning,
-    Refused,
     UnknownStrategyError,
 )
-from ._core._merge import MergedChan, merge
-from ._core._select import default, select, select_nowait
-from ._core._selector._selector import Selector
-from ._core._signals import open_signal_chan
-from ._core._timers import Ticker, after, at, every
-from ._core._wait_group import WaitGroup
 from ._plugins._hooks import hookimpl
 from ._plugins._plugins import strategy
 from ._queue._jobs import Job, Outcome, Progress, current_job
@@ -53,6 +68,9 @@ __all__ = [
     "Job",
     "JobFailed",
     "JobQueue",
+    "MemoryChannelStatistics",
+    "MemoryReceiveChannel",
+    "MemorySendChannel",
     "MergedChan",
     "NameConflictError",
     "Outcome",
@@ -82,6 +100,7 @@ __all__ = [
     "lowlevel",
     "merge",
     "open_job_queue",
+    "open_memory_channel",
     "open_signal_chan",
     "select",
     "select_nowait",

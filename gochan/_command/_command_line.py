@@ -16,13 +16,13 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import click
-
-from .._core._errors import PluginError
-from .._plugins._plugins import Plugins, installed_plugins
 from gochan_sim._loads import SCENARIOS, LoadError
 from gochan_sim._plot import check_picture, draw
 from gochan_sim._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
 from gochan_sim._simulation import BrokenStrategy
+
+from .._core._errors import PluginError
+from .._plugins._plugins import Plugins, installed_plugins
 from ..strategies._strategy import Strategy
 from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
 from .run import BROKEN_PIPE, STDERR, STDOUT, Options, run

@@ -33,7 +33,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterab
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from threading import get_ident
-from typing import Any, Final, Generic, Literal, TypeVar, final
+from typing import Any, Final, Generic, Literal, TypeVar, cast, final
 from weakref import WeakSet
 
 import trio
@@ -46,6 +46,7 @@ from .._core._pacing import OUTSIDE
 from .._core._select import select
 from .._plugins._plugins import installed_plugins
 from ..strategies import overrides
+from ..strategies._keeper import KeptState
 from ..strategies._strategy import Strategy
 from ._jobs import CURRENT, KINDS, Cause, Job, Kind, name_of
 from ._stop import Finish, Phase, Stop, StopReport, check_plan, check_seconds
@@ -126,7 +127,8 @@ class JobQueue(Generic[P, R]):
         self._on_end = on_end
         self._nursery: trio.Nursery
         self._channel = Chan[Job[P, R]](strategy=strategy, on_drop=self._drop, name="jobs")
-        self._channel._watch_admissions(self._enter)
+        self._state = cast("KeptState[Job[P, R]]", self._channel._state)
+        self._state.on_admit = self._enter
         self._halt = Chan[None]()  # closed when no further job shall start
         self._leave = Chan[None](math.inf)  # each value sends one worker away
         self._workers = 0
@@ -258,7 +260,7 @@ class JobQueue(Generic[P, R]):
 
     def _close(self) -> None:
         self._channel.close()
-        self._take_back(self._channel._take_handed_back(), "the queue was closed")
+        self._take_back(self._state.take_handed_back(), "the queue was closed")
         if self._strategy.hands_back and not len(self._strategy):
             # Then so do those that a worker has in its hand, but has not started.
             self._take_back(self._waiting, "the queue was closed")
@@ -714,7 +716,7 @@ class JobQueue(Generic[P, R]):
         if ran:
             self._tell_strategy(job, now)
         elif kind == "cancelled":
-            self._ask(self._channel._discard, job)
+            self._ask(self._state.discard, job)
         if self._on_end is not None:
             self._call("on_end", self._on_end, job)
 
@@ -731,7 +733,7 @@ class JobQueue(Generic[P, R]):
                 ok=outcome.kind == "done",
             )
             if self._learns:
-                self._channel._ask_again()
+                self._state.ask_again()
         except BaseException as error:
             self._blame_strategy(error)
 
@@ -858,7 +860,7 @@ async def open_job_queue(
             queue._nursery = nursery
             queue.resize(workers)
             # Otherwise the first jobs would be refused while all workers are free.
-            while queue._error is None and len(queue._channel._receivers) < workers:
+            while queue._error is None and len(queue._state.receivers) < workers:
                 await trio.lowlevel.checkpoint()
             try:
                 with queue._body:
