@@ -25,7 +25,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._choosing import NEVER, Case, Choice, draw
-from ._errors import ChanClosedError, EndOfChannel, Refused
+from ._errors import CASE_ERRORS, Refused
 from ._pacing import current_pace, enter
 
 T = TypeVar("T")
@@ -239,7 +239,7 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
     index = await choice
     try:
         return labels[index], choice.conclude()
-    except (ChanClosedError, EndOfChannel, Refused) as error:
+    except CASE_ERRORS as error:
         error.case = labels[index]
         raise
 
@@ -413,7 +413,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
             return labels[index], cases[index]._commit()
         except trio.WouldBlock:
             pass
-        except (ChanClosedError, EndOfChannel, Refused) as error:
+        except CASE_ERRORS as error:
             # Beside a default, what would be refused is not ready.
             if default is None or not isinstance(error, Refused):
                 error.case = labels[index]

@@ -22,6 +22,7 @@ from trio.testing import wait_all_tasks_blocked
 from gochan import (
     Case,
     Chan,
+    ChanBrokenError,
     ChanClosedError,
     EndOfChannel,
     WaitGroup,
@@ -218,7 +219,7 @@ async def outcomes_after_a_wait(
     async def wait(channel: Chan[str]) -> None:
         try:
             index, _ = await select(*make(channel))
-        except (ChanClosedError, EndOfChannel) as error:
+        except (ChanClosedError, ChanBrokenError, EndOfChannel) as error:
             index = error.case
         counts[index] += 1
 

@@ -197,7 +197,7 @@ async def test_a_meeting_happens_on_both_sides_or_on_neither(schedule: random.Ra
 
     async def run() -> None:
         nonlocal cancelled
-        for _ in range(40):
+        for _ in range(120):
             await trio.lowlevel.checkpoint()
             first, second = schedule.sample(channels, 2)
             number = next(numbers)

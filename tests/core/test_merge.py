@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
-from gochan import Chan, ChanClosedError, EndOfChannel, MergedChan, merge
+from gochan import Chan, ChanBrokenError, ChanClosedError, EndOfChannel, MergedChan, merge
 from gochan._core._choosing import chance
 
 from ..examples import examples
@@ -122,7 +122,7 @@ async def test_closing_it_leaves_the_channels_as_they_are(how: str) -> None:
                 pass
     for channel in (first, second):
         assert not channel.closed
-        assert OrderedDict.__len__(channel._receivers) == 0
+        assert OrderedDict.__len__(channel._state.receivers) == 0
         channel.send_nowait(1)
     with pytest.raises(trio.ClosedResourceError):
         await merged.receive()
@@ -159,7 +159,7 @@ async def test_an_abandoned_channel_is_an_error_once() -> None:
     for _ in range(3):
         try:
             outcomes.append(await merged.receive())
-        except (ChanClosedError, EndOfChannel) as error:
+        except (ChanClosedError, ChanBrokenError, EndOfChannel) as error:
             outcomes.append((type(error), error.case))
     assert sorted(map(str, outcomes)) == sorted(
         map(str, [(ChanClosedError, 0), 1, (EndOfChannel, None)])

@@ -34,10 +34,11 @@ from gochan import (
     select,
     select_nowait,
 )
+from gochan._core import ChanState, Line
 from gochan._core._cases import ChannelCase
 from gochan._core._choosing import Case, chance
-from gochan._core import Line
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
+from gochan.strategies._keeper import KeptState
 
 from ..examples import examples
 from ..lines import line_up
@@ -103,7 +104,7 @@ class Broken(Strategy[Any]):
 
 def standers(channel: Chan[Any]) -> int:
     """Return how many stand in the lines of ``channel``, whether they wait or not."""
-    lines = (channel._receivers, channel._senders, channel._watchers)
+    lines = (channel._state.receivers, channel._state.senders, channel._state.watchers)
     return sum(map(OrderedDict.__len__, lines))
 
 
@@ -386,7 +387,7 @@ async def test_a_strategy_that_breaks_leaves_the_case(waiting: bool, verb: str) 
             strategy.items.append("put there")
         strategy.broken = True
         if waiting:
-            channel._ask_again()
+            channel._state.ask_again()
         else:
             await log.once(selector)
     assert [type(error) for error in log] == [OSError]
@@ -1379,10 +1380,10 @@ def test_a_channel_that_a_selector_has_left_is_like_any_other() -> None:
     """Its lines are of the plain kind again, which costs less to ask."""
     channel = Chan[int](1)
     with idle_selector(channel.on_receive(), channel.on_close()):
-        assert type(channel._receivers) is not Line
+        assert type(channel._state.receivers) is not Line
     channel.send_nowait(1)
     channel.close()
-    assert type(channel._receivers) is type(channel._watchers) is Line
+    assert type(channel._state.receivers) is type(channel._state.watchers) is Line
 
 
 def test_a_forgotten_selector_of_another_thread_is_left_to_it() -> None:
@@ -1472,8 +1473,9 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        for name in ("_may_receive", "_may_send", "_join", "_line"):
-            self.watch(monkeypatch, Chan, name)
+        for state in (ChanState, KeptState):
+            for name in ("may_take", "may_give", "join", "line_up"):
+                self.watch(monkeypatch, state, name)
         for name in ("join", "lose_place", "withdraw"):
             self.watch(monkeypatch, type(Selector[int, int]()._standing), name)
 
@@ -1713,10 +1715,10 @@ class World:
             standing = selector._standing
             for member in [] if standing.away else standing._members.values():
                 assert isinstance(member.case, ChannelCase)
-                channel, role = member.case._channel, member.case.role
+                channel, role = member.case.end, member.case.role
                 receiving, sending = (
                     [one for one in line if not one.away and one is not standing]
-                    for line in (channel._receivers, channel._senders)
+                    for line in (channel._state.receivers, channel._state.senders)
                 )
                 if role == "send":
                     assert len(channel) >= channel.capacity
@@ -1730,7 +1732,7 @@ class World:
         return len(channel) > 0 and not self.holds_back(channel)
 
     def holds_back(self, channel: Chan[Any]) -> bool:
-        strategy = None if channel._keeper is None else channel._keeper.strategy
+        strategy = None if not hasattr(channel._state, "strategy") else channel._state.strategy
         return isinstance(strategy, Slow) and trio.current_time() < strategy.next_at
 
     def check_account(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan import Chan, ChanClosedError, EndOfChannel, select
+from gochan import Chan, ChanBrokenError, ChanClosedError, EndOfChannel, select
 from gochan._core import _choosing, _lines, _waiters
 from gochan.strategies import ADMIT, WAIT, Empty, Strategy, Verdict
 
@@ -49,7 +49,7 @@ async def test_no_wait_sees_anything_of_an_earlier_one() -> None:
         with scope:
             try:
                 outcomes[channel] = await wait(channel)
-            except (EndOfChannel, ChanClosedError) as error:
+            except (EndOfChannel, ChanClosedError, ChanBrokenError) as error:
                 outcomes[channel] = (type(error), getattr(error, "value", None))
 
     for _ in range(30):

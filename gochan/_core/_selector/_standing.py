@@ -59,7 +59,7 @@ import trio
 from trio.lowlevel import Task
 
 from .._choosing import Case, Chooser, draw
-from .._errors import ChanClosedError, EndOfChannel, Refused
+from .._errors import CASE_ERRORS, EndOfChannel, Unsendable
 from .._lines import NOTHING, CallingLine, Clock, Line
 from .._pacing import Pace
 from .._timers import now
@@ -310,9 +310,9 @@ class Standing(Chooser, Generic[L, T]):
 
     def _note_error(self, member: Member[L, T], error: BaseException) -> None:
         """Let go of ``member`` if it has ended, or could not be done; say which it was."""
-        over = isinstance(error, (EndOfChannel, ChanClosedError, Refused))
+        over = isinstance(error, CASE_ERRORS)
         self._go_on(member, lasts=not over)
-        if isinstance(error, (ChanClosedError, Refused)):
+        if isinstance(error, Unsendable):
             error.case = member.label
 
     def _go_on(self, member: Member[L, T], *, lasts: bool) -> None:
