@@ -16,7 +16,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from gochan import Chan, after, default, select
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 

@@ -34,9 +34,9 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core._cases import ChannelCase
-from gochan._core._choosing import Case, chance
 from gochan._core import Line
+from gochan._core._cases import Case, ChannelCase
+from gochan._core._choice import chance
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
 
 from ..examples import examples
@@ -1441,19 +1441,19 @@ async def test_channels_that_come_and_go_leave_nothing_behind(autojump_clock: Mo
         with pytest.raises(trio.WouldBlock):
             selector.select_nowait()
         selector.check()
-        standing = selector._standing
+        places = selector._places
         sizes.append(
             (
                 len(selector),
-                len(standing._urn),
-                len(standing._urn._priorities),
-                len(standing._clocks),
-                len(standing._followers),
-                len(standing._deadlines._heap) < 20,
+                len(places._urn),
+                len(places._urn._priorities),
+                len(places._followed._followers),
+                len(places._followed._shared),
+                len(places._followed._deadlines._heap) < 20,
             )
         )
         assert standers(channel) == standers(slow) == 0
-    assert {*sizes} == {(2, 0, 0, 1, 1, True)}
+    assert {*sizes} == {(2, 0, 0, 1, 0, True)}
 
 
 def test_its_repr_says_how_many_cases() -> None:
@@ -1475,7 +1475,7 @@ class Counting:
         for name in ("_may_receive", "_may_send", "_join", "_line"):
             self.watch(monkeypatch, Chan, name)
         for name in ("join", "lose_place", "withdraw"):
-            self.watch(monkeypatch, type(Selector[int, int]()._standing), name)
+            self.watch(monkeypatch, type(Selector[int, int]()._places), name)
 
     def watch(self, monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
         original = getattr(kind, name)
@@ -1710,12 +1710,12 @@ class World:
             channel.check()
         for selector in self.selectors:
             selector.check()
-            standing = selector._standing
-            for member in [] if standing.away else standing._members.values():
+            places = selector._places
+            for member in [] if places.away else places.members:
                 assert isinstance(member.case, ChannelCase)
                 channel, role = member.case._channel, member.case.role
                 receiving, sending = (
-                    [one for one in line if not one.away and one is not standing]
+                    [one for one in line if not one.away and one is not places]
                     for line in (channel._receivers, channel._senders)
                 )
                 if role == "send":
