@@ -15,13 +15,16 @@ from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar, f
 import trio
 
 from ._chooser import Chooser
-from ._errors import EndOfChannel
+from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel, Refused
 from ._lines import NOTHING, Role
 from ._state import ChanState
 from ._words import brief
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+# The errors of a case. A select says in them which case it was.
+FAILURES: Final = (ChanClosedError, ChanBrokenError, EndOfChannel, Refused)
 
 # A value with True, or None with False at the end of the channel.
 Received: TypeAlias = tuple[T, Literal[True]] | tuple[None, Literal[False]]

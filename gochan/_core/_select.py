@@ -23,9 +23,9 @@ from typing import Any, TypeAlias, TypeVar, overload
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ._cases import NEVER, Case, Default
+from ._cases import FAILURES, NEVER, Case, Default
 from ._choice import Choice, draw
-from ._errors import ChanClosedError, EndOfChannel, Refused
+from ._errors import Refused
 from ._misuse import not_a_case
 from ._pacing import current_pace, enter
 from ._results import R1, R2, R3, R4, R5, R6, R7, R8, A, B, C, D, E, F, G, Given, H
@@ -141,7 +141,7 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
         except trio.WouldBlock:  # of several cases in one, one has ended
             row, labels = _in_a_row(cases, named)
             decided = _decide(row, labels)
-        except (ChanClosedError, EndOfChannel, Refused) as error:
+        except FAILURES as error:
             error.case = labels[index]
             raise
     return decided
@@ -250,7 +250,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
             return labels[index], cases[index]._commit()
         except trio.WouldBlock:
             pass
-        except (ChanClosedError, EndOfChannel, Refused) as error:
+        except FAILURES as error:
             # Beside a default, what would be refused is not ready.
             if default is None or not isinstance(error, Refused):
                 error.case = labels[index]

@@ -156,7 +156,7 @@ async def test_closing_it_leaves_the_channels_as_they_are(how: str) -> None:
                 pass
     for channel in (first, second):
         assert not channel.closed
-        assert OrderedDict.__len__(channel._receivers) == 0
+        assert OrderedDict.__len__(channel._state.receivers) == 0
         channel.send_nowait(1)
     with pytest.raises(trio.ClosedResourceError):
         await merged.receive()
@@ -237,7 +237,7 @@ async def test_a_select_receives_from_whatever_channel_has_a_value() -> None:
         unbuffered.send_nowait(2)
     assert values == [2]
     for channel in (full, unbuffered):
-        assert not channel._receivers
+        assert not channel._state.receivers
 
 
 async def test_a_select_goes_on_until_the_last_channel_has_ended() -> None:
@@ -339,8 +339,8 @@ async def test_a_cancelled_select_loses_nothing() -> None:
             await line_up(nursery, select, merged.on_receive(), merged.on_close())
             scope.cancel()
     for channel in channels:
-        assert not channel._receivers
-        assert not channel._watchers
+        assert not channel._state.receivers
+        assert not channel._state.watchers
         channel.send_nowait(1)
 
 
@@ -467,7 +467,7 @@ async def test_a_selector_is_told_of_the_end_of_all() -> None:
     with pytest.raises(EndOfChannel):
         await selector.select()
     for channel in channels:
-        assert not channel._watchers
+        assert not channel._state.watchers
 
 
 async def test_a_merged_channel_that_is_over_before_it_is_added() -> None:

@@ -34,7 +34,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core import Line
+from gochan._core import ChanState, Line
 from gochan._core._cases import Case, ChannelCase
 from gochan._core._choice import chance
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
@@ -103,7 +103,7 @@ class Broken(Strategy[Any]):
 
 def standers(channel: Chan[Any]) -> int:
     """Return how many stand in the lines of ``channel``, whether they wait or not."""
-    lines = (channel._receivers, channel._senders, channel._watchers)
+    lines = (channel._state.receivers, channel._state.senders, channel._state.watchers)
     return sum(map(OrderedDict.__len__, lines))
 
 
@@ -386,7 +386,7 @@ async def test_a_strategy_that_breaks_leaves_the_case(waiting: bool, verb: str) 
             strategy.items.append("put there")
         strategy.broken = True
         if waiting:
-            channel._ask_again()
+            channel._state.ask_again()
         else:
             await log.once(selector)
     assert [type(error) for error in log] == [OSError]
@@ -1379,10 +1379,10 @@ def test_a_channel_that_a_selector_has_left_is_like_any_other() -> None:
     """Its lines are of the plain kind again, which costs less to ask."""
     channel = Chan[int](1)
     with idle_selector(channel.on_receive(), channel.on_close()):
-        assert type(channel._receivers) is not Line
+        assert type(channel._state.receivers) is not Line
     channel.send_nowait(1)
     channel.close()
-    assert type(channel._receivers) is type(channel._watchers) is Line
+    assert type(channel._state.receivers) is type(channel._state.watchers) is Line
 
 
 def test_a_forgotten_selector_of_another_thread_is_left_to_it() -> None:
@@ -1472,8 +1472,8 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        for name in ("_may_receive", "_may_send", "_join", "_line"):
-            self.watch(monkeypatch, Chan, name)
+        for name in ("may_take", "may_give", "join", "line_up"):
+            self.watch(monkeypatch, ChanState, name)
         for name in ("join", "lose_place", "withdraw"):
             self.watch(monkeypatch, type(Selector[int, int]()._places), name)
 
@@ -1716,7 +1716,7 @@ class World:
                 channel, role = member.case._channel, member.case.role
                 receiving, sending = (
                     [one for one in line if not one.away and one is not places]
-                    for line in (channel._receivers, channel._senders)
+                    for line in (channel._state.receivers, channel._state.senders)
                 )
                 if role == "send":
                     assert len(channel) >= channel.capacity

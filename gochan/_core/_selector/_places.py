@@ -43,10 +43,10 @@ from typing import Any, Generic, TypeVar, final
 import trio
 from trio.lowlevel import Task
 
-from .._cases import Case
+from .._cases import FAILURES, Case
 from .._choice import draw
 from .._chooser import Chooser
-from .._errors import ChanClosedError, EndOfChannel, Refused
+from .._errors import EndOfChannel
 from .._lines import NOTHING, CallingLine, Clock, Line
 from .._pacing import Pace
 from .._timers import now
@@ -283,13 +283,13 @@ class Places(Chooser, Generic[L, T]):
 
     def _note_error(self, member: Member[L, T], error: BaseException) -> None:
         """Let go of ``member`` if it has ended, or could not be done; say which it was."""
-        if not isinstance(error, (EndOfChannel, ChanClosedError, Refused)):
+        if not isinstance(error, FAILURES):
             self._go_on(member)
-        elif member in self.members:
+            return
+        error.case = member.label
+        if member in self.members:
             self.members.remove(member)
             self._leave(member)
-        if isinstance(error, (ChanClosedError, Refused)):
-            error.case = member.label
 
     def _go_on(self, member: Member[L, T]) -> None:
         """Let ``member`` be drawn again, unless it was removed meanwhile."""
