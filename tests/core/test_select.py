@@ -85,7 +85,7 @@ async def start_select(
         with scope or trio.CancelScope():
             try:
                 results.append(await select(*cases, **named))
-            except (ChanClosedError, EndOfChannel, Refused) as error:
+            except (ChanClosedError, ChanBrokenError, EndOfChannel, Refused) as error:
                 results.append(error)
 
     nursery.start_soon(run)

@@ -1713,7 +1713,7 @@ class World:
             places = selector._places
             for member in [] if places.away else places.members:
                 assert isinstance(member.case, ChannelCase)
-                channel, role = member.case._channel, member.case.role
+                channel, role = member.case.end, member.case.role
                 receiving, sending = (
                     [one for one in line if not one.away and one is not places]
                     for line in (channel._state.receivers, channel._state.senders)
@@ -1730,7 +1730,7 @@ class World:
         return len(channel) > 0 and not self.holds_back(channel)
 
     def holds_back(self, channel: Chan[Any]) -> bool:
-        strategy = None if channel._keeper is None else channel._keeper.strategy
+        strategy = getattr(channel._state, "strategy", None)
         return isinstance(strategy, Slow) and trio.current_time() < strategy.next_at
 
     def check_account(self) -> None:
