@@ -154,7 +154,7 @@ def test_the_reading_of_imports_sees_what_there_is() -> None:
 def test_few_things_are_needed() -> None:
     """Trio and pluggy; the command line alone has its extras."""
     extras = {
-        "gochan._core._choosing": {"hypothesis"},
+        "gochan._core._choice": {"hypothesis"},
         "gochan.debug": {"pytest", "gochan_trace"},
         "gochan.testing": {"hypothesis", "pytest"},
         "gochan._command": {"click", "rich"},

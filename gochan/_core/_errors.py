@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import trio
 
@@ -101,10 +101,6 @@ class Refused(Unsendable, Exception):
     def __str__(self) -> str:
         hint = "" if self.retry_after is None else f"; try again in {self.retry_after:.3g} s"
         return f"refused: {self.reason}{hint}"
-
-
-# What ends a case of a select, and says which case it was.
-CASE_ERRORS: Final = (ChanClosedError, ChanBrokenError, EndOfChannel, Refused)
 
 
 class JobFailed(Exception):

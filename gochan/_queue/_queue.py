@@ -39,8 +39,8 @@ from weakref import WeakSet
 import trio
 from trio.lowlevel import ParkingLot, Task, disable_ki_protection, enable_ki_protection
 
+from .._core._cases import check_priority
 from .._core._channel import Chan
-from .._core._choosing import check_priority
 from .._core._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
 from .._core._pacing import OUTSIDE
 from .._core._select import select

@@ -29,7 +29,7 @@ from gochan import (
     Unsent,
     select,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.lowlevel import yield_interval
 from gochan.strategies import WAIT, Block, DropOnFull, Empty, Strategy, Verdict
 

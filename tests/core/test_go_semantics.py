@@ -30,7 +30,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 
 pytestmark = pytest.mark.usefixtures("both_modes", "fixed_seeds")
 
@@ -617,7 +617,7 @@ async def test_a_default_is_never_taken_while_one_case_after_the_other_is_ready(
     async def move_it_about() -> None:
         nonlocal full, empty
         while not stop:
-            with suppress(trio.WouldBlock):  # the other task has it
+            with suppress(trio.WouldBlock):  # the select has taken it, and lets others run
                 empty.send_nowait(full.receive_nowait())
                 full, empty = empty, full
             await trio.lowlevel.checkpoint()

@@ -31,7 +31,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.strategies import Block
 
 from ..examples import examples

@@ -35,10 +35,9 @@ from gochan import (
     select_nowait,
 )
 from gochan._core import ChanState, Line
-from gochan._core._cases import ChannelCase
-from gochan._core._choosing import Case, chance
+from gochan._core._cases import Case, ChannelCase
+from gochan._core._choice import chance
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
-from gochan.strategies._keeper import KeptState
 
 from ..examples import examples
 from ..lines import line_up
@@ -1442,19 +1441,19 @@ async def test_channels_that_come_and_go_leave_nothing_behind(autojump_clock: Mo
         with pytest.raises(trio.WouldBlock):
             selector.select_nowait()
         selector.check()
-        standing = selector._standing
+        places = selector._places
         sizes.append(
             (
                 len(selector),
-                len(standing._urn),
-                len(standing._urn._priorities),
-                len(standing._clocks),
-                len(standing._followers),
-                len(standing._deadlines._heap) < 20,
+                len(places._urn),
+                len(places._urn._priorities),
+                len(places._followed._followers),
+                len(places._followed._shared),
+                len(places._followed._deadlines._heap) < 20,
             )
         )
         assert standers(channel) == standers(slow) == 0
-    assert {*sizes} == {(2, 0, 0, 1, 1, True)}
+    assert {*sizes} == {(2, 0, 0, 1, 0, True)}
 
 
 def test_its_repr_says_how_many_cases() -> None:
@@ -1473,11 +1472,10 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        for state in (ChanState, KeptState):
-            for name in ("may_take", "may_give", "join", "line_up"):
-                self.watch(monkeypatch, state, name)
+        for name in ("may_take", "may_give", "join", "line_up"):
+            self.watch(monkeypatch, ChanState, name)
         for name in ("join", "lose_place", "withdraw"):
-            self.watch(monkeypatch, type(Selector[int, int]()._standing), name)
+            self.watch(monkeypatch, type(Selector[int, int]()._places), name)
 
     def watch(self, monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
         original = getattr(kind, name)
@@ -1712,12 +1710,12 @@ class World:
             channel.check()
         for selector in self.selectors:
             selector.check()
-            standing = selector._standing
-            for member in [] if standing.away else standing._members.values():
+            places = selector._places
+            for member in [] if places.away else places.members:
                 assert isinstance(member.case, ChannelCase)
                 channel, role = member.case.end, member.case.role
                 receiving, sending = (
-                    [one for one in line if not one.away and one is not standing]
+                    [one for one in line if not one.away and one is not places]
                     for line in (channel._state.receivers, channel._state.senders)
                 )
                 if role == "send":
@@ -1732,7 +1730,7 @@ class World:
         return len(channel) > 0 and not self.holds_back(channel)
 
     def holds_back(self, channel: Chan[Any]) -> bool:
-        strategy = None if not hasattr(channel._state, "strategy") else channel._state.strategy
+        strategy = getattr(channel._state, "strategy", None)
         return isinstance(strategy, Slow) and trio.current_time() < strategy.next_at
 
     def check_account(self) -> None:

@@ -32,7 +32,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 
 pytestmark = pytest.mark.usefixtures("both_modes", "fixed_seeds")
 
