@@ -25,6 +25,7 @@ from ._strategy import DEFAULT_CAPACITY, Strategy, Verdict
 
 T = TypeVar("T")
 
+
 class Filter(Strategy[T], Generic[T]):
     """A strategy that stands before another one, and decides what passes, and when.
 

@@ -26,8 +26,8 @@ from ._estimate import Estimate
 
 T = TypeVar("T")
 
-# How many items may wait if nobody says.
 DEFAULT_CAPACITY: Final = 100
+"""How many items may wait in a strategy that needs a capacity, if nobody says."""
 
 
 class Decision(Enum):
