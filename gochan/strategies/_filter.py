@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
+from ._estimate import Estimate
 from ._strategy import DEFAULT_CAPACITY, Strategy, Verdict
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Filter(Strategy[T], Generic[T]):
     ) -> None:
         self._open = capacity is None  # whether an order may follow
         self._dropped = []
+        self._estimate = Estimate()
         self._attach(Fifo(default if capacity is None else capacity))
 
     def __or__(self, other: Strategy[T]) -> Filter[T]:
