@@ -16,6 +16,7 @@ from .._core._arguments import (
 from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._filter import Filter
+from ._items import remove_item
 from ._keeper import KeptState as _KeptState  # noqa: F401  # registers itself with channels
 from ._keys import Key, by
 from ._priority_cancel import PriorityCancel
@@ -44,6 +45,7 @@ __all__ = [
     "check_number",
     "check_seconds",
     "overrides",
+    "remove_item",
 ]
 
 for _name in __all__:

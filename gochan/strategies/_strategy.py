@@ -23,6 +23,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from .._core._arguments import check_capacity
 from ._estimate import Estimate
+from ._items import IndexedLine, remove_item
 
 T = TypeVar("T")
 
@@ -99,7 +100,8 @@ class Strategy(ABC, Generic[T]):
         capacity: how many items may wait; ``math.inf`` for any number.
         items: the waiting items, the one that goes next first: the oldest, unless `offer` is
             overridden to sort them otherwise. A subclass that overrides `take` may keep
-            something else there, or its items elsewhere.
+            something else there, or its items elsewhere. After a removal from a long line this
+            may be another object with the same methods; so do not keep it anywhere else.
         hands_back: whether `close` gives items back. A job queue then hands back, too, what a
             worker was given just before the close, and has not begun.
     """
@@ -142,6 +144,8 @@ class Strategy(ABC, Generic[T]):
             Empty: no item may go now.
         """
         if not self.items:
+            if isinstance(self.items, IndexedLine):
+                self.items = deque()  # which is faster
             raise Empty
         return self.items.popleft()
 
@@ -177,16 +181,14 @@ class Strategy(ABC, Generic[T]):
     def remove(self, item: T) -> bool:
         """Take out this very item, because nobody wants it any more; return whether it was here.
 
-        A job queue asks that when a waiting job is cancelled. If the strategy cannot find it,
-        the job goes on taking up room, until `take` gives it out in vain. As it stands, this
-        looks through ``items``, but only if `take` is not overridden.
+        A job queue asks this when a waiting job is cancelled. If the strategy cannot find the
+        job, it goes on taking up room until `take` gives it out in vain. As it stands, this
+        looks in ``items``, with `remove_item`, but only if `take` is not overridden.
         """
-        if type(self).take is Strategy.take:
-            for index, waiting in enumerate(self.items):
-                if waiting is item:
-                    del self.items[index]
-                    return True
-        return False
+        if type(self).take is not Strategy.take:
+            return False
+        removed, self.items = remove_item(self.items, item)
+        return removed
 
     def spare(self) -> T | None:
         """Return the waiting item that can be spared best, ``None`` if it cannot tell.
