@@ -16,6 +16,7 @@ from .._core._arguments import (
 from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._filter import Filter
+from ._index import Index
 from ._items import remove_item
 from ._keeper import KeptState as _KeptState  # noqa: F401  # registers itself with channels
 from ._keys import Key, by
@@ -31,6 +32,7 @@ __all__ = [
     "DropOnFull",
     "Empty",
     "Filter",
+    "Index",
     "Key",
     "PriorityCancel",
     "Promise",

@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterable, Iterator, MutableSequence
 from itertools import islice
 from typing import Any, Final, TypeVar, cast, final
 
+from ._index import Index
+
 E = TypeVar("E")
 
 # So many entries at each end of a deque are looked through before it is indexed.
@@ -80,16 +82,15 @@ class IndexedLine(MutableSequence[E]):
         self._item_of = item_of
         self._cells: deque[list[E]] = deque()
         self._holes = 0
-        self._index: dict[int, deque[list[E]]] = {}
+        self._index: Index[list[E]] = Index()
         self.extend(entries)
 
     def take_out(self, item: object) -> bool:
         """Remove an entry of this very item; return whether there was one."""
-        cells = self._index.get(id(item))
-        if cells is None:
+        cell = self._index.find(item)
+        if cell is None:
             return False
-        cell = cells[0]
-        self._forget(cell)
+        self._index.forget(item, cell)
         cell.clear()
         self._holes += 1
         self._tidy()
@@ -131,26 +132,15 @@ class IndexedLine(MutableSequence[E]):
     def _note(self, entry: E) -> list[E]:
         """Return a cell for an entry; the index knows it."""
         cell = [entry]
-        self._index.setdefault(id(self._item_of(entry)), deque()).append(cell)
+        self._index.add(self._item_of(entry), cell)
         return cell
 
     def _left(self, cell: list[E]) -> E:
         """Return the entry of a cell that has left the line."""
-        self._forget(cell)
+        self._index.forget(self._item_of(cell[0]), cell)
         if self._holes:
             self._tidy()
         return cell[0]
-
-    def _forget(self, cell: list[E]) -> None:
-        """Take a full cell out of the index."""
-        key = id(self._item_of(cell[0]))
-        cells = self._index[key]
-        if len(cells) == 1:
-            del self._index[key]
-        elif cells[0] is cell:
-            cells.popleft()
-        else:  # the same object waits several times
-            del cells[next(place for place, other in enumerate(cells) if other is cell)]
 
     def _tidy(self) -> None:
         """Throw away the empty cells at both ends, and all of them once they are too many."""
@@ -209,12 +199,12 @@ class IndexedLine(MutableSequence[E]):
         return cells[index][0]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        cell = self._close_up()[index]
-        self._forget(cell)
-        self._cells[index] = self._note(value)
+        del self[index]
+        self.insert(index if index >= 0 else len(self) + 1 + index, value)
 
     def __delitem__(self, index: Any) -> None:
-        self._forget(self._close_up()[index])
+        cell = self._close_up()[index]
+        self._index.forget(self._item_of(cell[0]), cell)
         del self._cells[index]
 
     def __eq__(self, other: object) -> bool:
@@ -230,8 +220,5 @@ class IndexedLine(MutableSequence[E]):
         full = [cell for cell in self._cells if cell]
         assert len(full) == len(self) >= len(self._cells) / 2
         assert not full or (self._cells[0] and self._cells[-1])
-        known = [cell for cells in self._index.values() for cell in cells]
-        assert {*map(id, known)} == {*map(id, full)}
-        assert len(known) == len(full)
-        for key, cells in self._index.items():
-            assert {id(self._item_of(cell[0])) for cell in cells} == {key}
+        assert len(self._index) == len(full)
+        assert all(self._index.find(self._item_of(cell[0])) for cell in full)

@@ -8,6 +8,8 @@ from typing import Any, Final, TypeAlias
 Key: TypeAlias = str | Callable[[Any], Any] | None
 """How to find what a strategy wants to know about an item; see `by`."""
 
+_MISSING: Final = object()
+
 
 def by(key: Key, name: str = "key") -> Callable[[Any], Any]:
     """Return a function that finds something about an item, such as the tenant it is from.
@@ -22,26 +24,31 @@ def by(key: Key, name: str = "key") -> Callable[[Any], Any]:
         TypeError: ``key`` is something else.
     """
     if key is None:
-        key = name
+        return _finder(name)
     if callable(key):
         function = key
         return lambda item: function(getattr(item, "payload", item))
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a name or a function, not {key!r}")
-    wanted = key
+    return _finder(key)
+
+
+def _finder(name: str) -> Callable[[Any], Any]:
+    """Return a function that looks for a name in an item, and then in its payload."""
+    # Nearly always it is an attribute, and all items are of one type. To ask whether a type
+    # is that of a mapping costs more than all the rest, so it is asked once.
+    plain: type | None = None
 
     def find(item: Any) -> Any:
-        # Nearly always it is an attribute of the item itself.
-        if not isinstance(item, Mapping):
-            found = getattr(item, wanted, _MISSING)
-            if found is not _MISSING:
-                return found
-        return _look_up(item, wanted)
+        nonlocal plain
+        if type(item) is not plain:
+            if isinstance(item, Mapping):
+                return _look_up(item, name)
+            plain = type(item)
+        found = getattr(item, name, _MISSING)
+        return _look_up(item, name) if found is _MISSING else found
 
     return find
-
-
-_MISSING: Final = object()
 
 
 def _look_up(item: Any, name: str) -> Any:

@@ -236,5 +236,5 @@ def test_what_has_left_is_not_kept() -> None:
         assert line.take_out(next(iter(line)))
         assert len(line) == 1000 + LONG - 1 - number
     line.pop()
-    assert not line._index
+    assert not len(line._index)
     assert not line._cells
