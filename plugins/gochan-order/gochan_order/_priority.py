@@ -203,7 +203,8 @@ class Priority(Strategy[T]):
         assert len(full) == len(self)
         assert len(self._best) <= 2 * len(self) + _FEW
         if self._simple:
-            assert self._worst is self._index is None
+            assert self._worst is None
+            assert self._index is None
             assert not self._empty
         assert len(self) or self._simple
         if self._worst is not None:
