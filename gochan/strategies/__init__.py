@@ -6,7 +6,7 @@ subclass `Strategy`; to offer it by name, see `StrategySpec`.
 
 from __future__ import annotations
 
-from .._core._arguments import (
+from .._core import (
     check_bool,
     check_capacity,
     check_count,

@@ -21,7 +21,7 @@ from enum import Enum
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from .._core._arguments import check_capacity
+from .._core import check_capacity
 from ._estimate import Estimate
 from ._items import IndexedLine, remove_item
 
