@@ -55,7 +55,7 @@ from ._queue._jobs import Job, Outcome, Progress, current_job
 from ._queue._queue import JobQueue, QueueStatistics, open_job_queue
 from ._queue._stop import StopReport, StuckJob
 from ._queue._stopping import SignalStop, cleanup, stop_all, stop_on_signals
-from .strategies._strategy import StrategySpec
+from .strategies import StrategySpec
 
 __all__ = [
     "Batches",

@@ -14,8 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .._plugins._plugins import PluginInfo, Plugins, signature_of
-from ..strategies._filter import Filter
-from ..strategies._strategy import Promise, StrategySpec
+from ..strategies import Filter, Promise, StrategySpec
 
 # Plugins
 

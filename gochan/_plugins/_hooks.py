@@ -7,7 +7,7 @@ from typing import Final
 
 import pluggy
 
-from ..strategies._strategy import StrategySpec
+from ..strategies import StrategySpec
 
 PROJECT: Final = "gochan"
 

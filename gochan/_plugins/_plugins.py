@@ -41,8 +41,8 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, final
 import pluggy
 
 from .._core._errors import NameConflictError, PluginError, PluginWarning, UnknownStrategyError
-from ..strategies import _built_in
-from ..strategies._strategy import DEFAULT_CAPACITY, Strategy, StrategySpec
+from ..strategies import Strategy, StrategySpec, _built_in
+from ..strategies._strategy import DEFAULT_CAPACITY
 from ._chains import Stage, parse_chain
 from ._hooks import PROJECT, Hooks
 

@@ -8,7 +8,7 @@ from .._plugins._hooks import hookimpl
 from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._priority_cancel import PriorityCancel
-from ._strategy import Promise, StrategySpec
+from ._spec import Promise, StrategySpec
 
 _PROMISES = frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION, Promise.LOSSLESS})
 
