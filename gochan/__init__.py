@@ -37,10 +37,21 @@ from ._core._timers import Ticker, after, at, every
 from ._core._wait_group import WaitGroup
 from ._plugins._hooks import hookimpl
 from ._plugins._plugins import strategy
-from ._queue._jobs import Job, Outcome, Progress, current_job
-from ._queue._queue import JobQueue, QueueStatistics, open_job_queue
-from ._queue._stop import StopReport, StuckJob
-from ._queue._stopping import SignalStop, cleanup, stop_all, stop_on_signals
+from ._queue import (
+    Job,
+    JobQueue,
+    Outcome,
+    Progress,
+    QueueStatistics,
+    SignalStop,
+    StopReport,
+    StuckJob,
+    cleanup,
+    current_job,
+    open_job_queue,
+    stop_all,
+    stop_on_signals,
+)
 from .strategies._strategy import StrategySpec
 
 __all__ = [

@@ -304,6 +304,20 @@ ACROSS = {
 # Modules whose tests are in the file of another, as users see both as one.
 TOGETHER = {
     "core": {"cases": "select", "standing": "selector"},
+    "queue": {
+        "announce": "stopping",
+        "handlers": "queue",
+        "intake": "queue",
+        "ledger": "queue",
+        "lifecycle": "queue",
+        "opening": "queue",
+        "outcomes": "jobs",
+        "results": "queue",
+        "statistics": "queue",
+        "stop_report": "stop",
+        "user_code": "queue",
+        "workers": "queue",
+    },
 }
 # Rooms that are tested as users see them: by what they do, not file by file.
 AS_A_WHOLE = {"strategies", "debug", "testing"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from .._queue._jobs import Kind
+from .._queue import Kind
 
 Ending: TypeAlias = Literal["done", "closed", "would block", "waiting", "running"] | Kind
 

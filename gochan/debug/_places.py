@@ -12,7 +12,7 @@ from trio.lowlevel import Task
 
 from .._core._channel import Chan
 from .._core._selector._selector import Selector
-from .._queue._queue import JobQueue
+from .._queue._lifecycle import Lifecycle
 
 _QUALIFIED: Final = re.compile(r"[\w.]+(\.<locals>\.[\w.<>]+)*")
 _WORKER: Final = re.compile(r"worker of .+")
@@ -62,8 +62,8 @@ def _traits(thing: object) -> tuple[str, str | None, float]:
             return "channel", thing.name, thing.capacity
         case Selector():
             return "selector", thing._name, 0
-        case JobQueue():
-            return "queue", f"queue of {thing._handler_name}", 0
+        case Lifecycle():
+            return "queue", f"queue of {thing.handler_name}", 0
     return "wait group", None, 0
 
 

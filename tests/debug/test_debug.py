@@ -613,8 +613,8 @@ async def test_a_worker_keeps_no_job_that_was_looked_at(autojump_clock: object) 
         await queue.submit(1)
         await trio.sleep(2)
         gc.collect()
-        assert len(queue._early_results or ()) == 2
-        queue._early_results = None
+        assert len(queue._lives.results._early or ()) == 2
+        queue._lives.results._early = None
         gc.collect()
         assert job() is None
 

@@ -6,13 +6,13 @@ import math
 import threading
 from dataclasses import FrozenInstanceError
 from typing import Any
-from weakref import WeakSet
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import StopReport, current_job, open_job_queue
+from gochan._queue._lifecycle import Cleanups
 from gochan._queue._stop import Stop, check_plan
 
 from ..work import insist, open_audited, perform, sleep
@@ -150,10 +150,9 @@ def test_a_report_is_a_value() -> None:
 
 async def test_the_hard_deadline_is_the_end_of_drain_and_grace(autojump_clock: MockClock) -> None:
     """It can only come nearer, and takes the scopes for cleaning up with it."""
-    scopes: Any = WeakSet()
-    stop = Stop(20, 5, "running", scopes)
-    scope = trio.CancelScope(deadline=stop.hard_end)
-    scopes.add(scope)
+    cleanups = Cleanups(9)
+    stop = Stop(20, 5, "running", cleanups, bool)
+    scope = cleanups.open()
     assert (stop.drain_end, stop.hard_end, stop.seconds_left()) == (20, 25, 20)
     stop.hasten(30, 30)
     assert (stop.drain_end, stop.hard_end) == (20, 25)
@@ -171,7 +170,7 @@ async def test_the_hard_deadline_is_the_end_of_drain_and_grace(autojump_clock: M
 
 async def test_a_phase_that_is_cancelled_is_over(autojump_clock: MockClock) -> None:
     """The next one can wait all the same."""
-    stop = Stop(20, 5, "running", WeakSet())
+    stop = Stop(20, 5, "running", Cleanups(9), bool)
     with trio.move_on_after(1):
         await stop.wait(trio.sleep_forever, stop.drain_end)
     assert (stop.draining, stop.seconds_left()) == (False, 24)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 
 import trio
 
-from ..._queue._stopping import cleanup
+from ..._queue import cleanup
 
 # How long the kernel may take to bury a process that was killed, and how often to look
 # whether a group has gone.

@@ -27,8 +27,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..._queue._jobs import Progress
-from ..._queue._queue import QueueStatistics
+from ..._queue import Progress, QueueStatistics
 
 STDOUT: Final = 1
 STDERR: Final = 2

@@ -33,9 +33,7 @@ import trio
 from ..._core._errors import ChanClosedError, Refused
 from ..._core._signals import open_signal_chan
 from ..._core._timers import every
-from ..._queue._jobs import KINDS, Job, current_job
-from ..._queue._queue import open_job_queue
-from ..._queue._stopping import SignalStop, stop_on_signals
+from ..._queue import KINDS, Job, SignalStop, current_job, open_job_queue, stop_on_signals
 from ...strategies._strategy import Strategy
 from ._child import ChildError, run_child
 from ._display import STDERR, STDOUT, Display, open_display
@@ -272,7 +270,7 @@ class _Run:
                 raise CommandFailed(str(error)) from None
             if status:
                 self._fail()
-            current_job()._lift_timeout()
+            current_job().lift_timeout()
             await self._pass_on(out, err)
         if status > 0:
             raise CommandFailed(f"exit status {status}")
@@ -334,7 +332,7 @@ class _Run:
 
     async def _name_stuck(self) -> None:
         """Say which commands go on although the stop is over, and they have been killed."""
-        report = await self._queue._stopped()
+        report = await self._queue.wait_stopped()
         await trio.sleep(_PATIENCE)
         for stuck in report.stuck:
             if stuck.job.state == "running":

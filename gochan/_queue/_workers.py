@@ -1,0 +1,148 @@
+"""The workers of a queue: tasks that take jobs and run them."""
+
+# Theory of operation
+# -------------------
+# Each worker selects between the jobs and, in higher tiers, the word to halt and the word
+# to leave. So after a halt no further job starts, in any schedule. A job that a worker
+# already had in its hand is looked at once more before it starts.
+#
+# A job that fails never breaks its worker. What the user has to hear of, the first failure
+# or something worse than an Exception, is kept, and the queue is ended.
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Generic, Literal, TypeVar, final
+
+import trio
+from trio.lowlevel import Task, disable_ki_protection, enable_ki_protection
+
+from .._core._channel import Chan
+from .._core._errors import EndOfChannel, JobFailed
+from .._core._select import select
+from ._jobs import CURRENT, Job
+from ._lifecycle import Lifecycle
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+@final
+class Workers(Generic[P, R]):
+    """Tasks that run the jobs of one queue."""
+
+    def __init__(
+        self,
+        handler: Callable[[P], Awaitable[R]],
+        lives: Lifecycle[P, R],
+        failures: Literal["raise", "collect"],
+    ) -> None:
+        self.nursery: trio.Nursery
+        self.count = 0
+        self.over = False  # whether the last of them has gone for good
+        self._handler = handler
+        self._lives = lives
+        self._user_code = lives.user_code
+        self._failures = failures
+        self._leave = Chan[None](math.inf)  # each value sends one worker away
+
+    def resize(self, count: int) -> None:
+        """Change how many workers there are; those that leave finish their jobs first."""
+        for _ in range(self.count, count):
+            try:
+                self._leave.receive_nowait()  # one that was to leave can stay
+            except trio.WouldBlock:
+                # If even the last worker has gone, nothing is left to be done.
+                with suppress(RuntimeError):
+                    name = f"worker of {self._lives.handler_name}"
+                    self.nursery.start_soon(self._work, name=name)
+        for _ in range(count, self.count):
+            self._leave.send_nowait(None)
+        self.count = count
+
+    @property
+    def _cancelled(self) -> bool:
+        """Whether the workers are cancelled from outside, as far as trio shows it."""
+        status = getattr(self.nursery.cancel_scope, "_cancel_status", None)
+        return bool(getattr(status, "effectively_cancelled", False))
+
+    @enable_ki_protection
+    async def _work(self) -> None:
+        task = trio.lowlevel.current_task()
+        cases = (
+            self._lives.halted.on_close(priority=2),
+            self._leave.on_receive(priority=1),
+            self._lives.intake.channel.on_receive(),
+        )
+        while True:
+            try:
+                match await select(*cases):
+                    case 2, job:
+                        pass
+                    case _:
+                        return
+            except EndOfChannel:
+                return
+            except Exception as error:
+                self._user_code.blame_strategy(error)
+                return
+            await self._run(job, task)
+
+    async def _run(self, job: Job[P, R], task: Task) -> None:
+        """Run one job to its end, whatever its handler does."""
+        lives = self._lives
+        if lives.halted.closed:
+            lives.take_back([job], "the queue was stopped")
+        elif self._cancelled:
+            lives.take_back([job], "the queue was cancelled")
+        if job._outcome is not None:
+            lives.tell_strategy(job, trio.current_time())
+            return
+        scope = lives.start(job, task)
+        if self._user_code.on_start is not None:
+            self._user_code.call("on_start", self._user_code.on_start, job)
+            if job._cause is not None:  # it was cancelled there
+                lives.end(job, *job._why())
+                return
+        value: R | None = None
+        try:
+            with scope:
+                token = CURRENT.set(job)
+                try:
+                    value = await self._handle(job.payload)
+                finally:
+                    CURRENT.reset(token)
+        except BaseException as error:
+            if not self._end_raised(job, error):
+                raise
+        else:
+            if scope.cancelled_caught:
+                lives.end(job, *job._why())
+            else:
+                lives.end(job, "done", value=value)
+
+    @disable_ki_protection
+    async def _handle(self, payload: P) -> R:
+        return await self._handler(payload)
+
+    def _end_raised(self, job: Job[P, R], error: BaseException) -> bool:
+        """End a job whose handler raised; return whether its worker can go on."""
+        failure: BaseException | None = error
+        if isinstance(error, BaseExceptionGroup):
+            _, failure = error.split(trio.Cancelled)
+        elif isinstance(error, trio.Cancelled):
+            failure = None
+        if failure is None:
+            self._lives.end(job, *job._why())
+            return False
+        self._lives.end(job, "failed", error=failure)
+        if not isinstance(failure, Exception):
+            self._user_code.break_(failure, f"job {job.id} raised {failure!r}")
+        elif self._failures == "raise" and self._user_code.error is None:
+            message = f"job {job.id} failed: {failure!r}"
+            raised = JobFailed(message, job)
+            raised.__cause__ = failure
+            self._user_code.break_(raised, message)
+        return True
