@@ -38,8 +38,9 @@ GIVEN = set(
     re.findall(
         r"\w+",
         """
-        Batches Case ChanStatistics Job JobQueue MergedChan Outcome Progress Promise QueueStatistics
-        ReceiveChan Report SendChan SignalStop StopReport StuckJob Ticker Trace TraceEvent Transfer
+        Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job JobQueue
+        MergedChan Progress Promise QueueStatistics
+        ReceiveChan Rejected Report SendChan SignalStop StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer
         Wait
         """,
     )

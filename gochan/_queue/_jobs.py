@@ -17,15 +17,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, final
 
 import trio
 
 from ..strategies import check_number
-from ._outcomes import Cause, Kind, Outcome
+from ._errors import error_of
+from ._outcomes import ENDED_EARLY, Cause, Done, Failed, Kind, Outcome
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -86,7 +87,7 @@ class Job(Generic[P, R]):
     __slots__ = (
         "__weakref__",
         "_cause",
-        "_ended",
+        "_context",
         "_name",
         "_outcome",
         "_owner",
@@ -95,6 +96,7 @@ class Job(Generic[P, R]):
         "_scope",
         "_started",
         "_submitted",
+        "_watchers",
         "id",
         "key",
         "payload",
@@ -109,6 +111,7 @@ class Job(Generic[P, R]):
         timeout: float | None,
         priority: int,
         key: Hashable,
+        now: float,
     ) -> None:
         self._owner = owner
         self.id: int = 0  # until it is admitted or refused
@@ -116,13 +119,15 @@ class Job(Generic[P, R]):
         self.timeout: Final[float | None] = timeout
         self.priority: Final[int] = priority
         self.key: Final[Hashable] = key
-        self._submitted = trio.current_time()
+        self._submitted = now
         self._started: float | None = None
         self._scope: trio.CancelScope | None = None
         self._cause: Cause | None = None
         self._reason = ""
         self._outcome: Outcome[R] | None = None
-        self._ended: trio.Event | None = None  # made when a task waits
+        # In which its handler runs, copied where it was submitted; gone when it has ended.
+        self._context: Context | None = copy_context()
+        self._watchers: dict[Callable[[], object], None] | None = None  # to be called at its end
         self._name: str | None = None
         self._progress: Progress | None = None
 
@@ -162,17 +167,23 @@ class Job(Generic[P, R]):
         ``None`` until then, and if it ends by itself. A handler that is cancelled can look
         here, with `current_job`, to tell a timeout from a cancel from a stop.
         """
-        return self._cause or self._cause_of_scope()
-
-    def _cause_of_scope(self) -> Cause | None:
-        """Return why the handler is being cancelled if nobody has called for it by name."""
-        if self._scope is None:
-            return None
+        if self._cause is not None or self._scope is None:
+            return self._cause
         if self._scope.cancel_called:
             return "timed_out"
-        # Then the whole queue is cancelled from outside, as far as trio shows it.
+        # Otherwise it may be the whole queue that is cancelled, as far as trio shows it.
         status = getattr(self._scope, "_cancel_status", None)
         return "cancelled" if getattr(status, "effectively_cancelled", False) else None
+
+    @property
+    def reason(self) -> str:
+        """Why the job ends early, as soon as there is a `cause`; ``""`` otherwise.
+
+        After its end, the same as ``outcome.reason``.
+        """
+        if self._outcome is not None:
+            return self._outcome.reason
+        return "" if self.cause is None else self._why()[1]
 
     @property
     def age(self) -> float:
@@ -241,22 +252,59 @@ class Job(Generic[P, R]):
 
         If the call is cancelled, the job goes on.
         """
-        if self._ended is None:
-            self._ended = trio.Event()
-            if self._outcome is not None:
-                self._ended.set()
-        await self._ended.wait()
+        ended = trio.Event()
+        self._watch(ended.set)
+        try:
+            await ended.wait()
+        finally:
+            if self._watchers is not None:
+                del self._watchers[ended.set]
         assert self._outcome is not None
         return self._outcome
 
+    async def result(self) -> R:
+        """Wait until the job has ended, and return what its handler returned.
+
+        If the call is cancelled, the job goes on.
+
+        Raises:
+            JobFailed: the handler raised; its exception is the cause.
+            JobTimedOut, JobCancelled, JobInterrupted, JobRefused, JobDropped, JobHandedBack:
+                the job ended early. `JobError` is the base of them all.
+        """
+        outcome = await self.wait()
+        if isinstance(outcome, Done):
+            value: R = outcome.value
+            return value
+        raise error_of(self) from outcome.error
+
+    def __await__(self) -> NoReturn:
+        raise TypeError(
+            "a job cannot be awaited; write `await job.result()` for what its handler returns, "
+            "or `await job.wait()` for its outcome"
+        )
+
     # For its owner
 
-    def _start(self) -> trio.CancelScope:
-        """Go from waiting to running; return the scope in which the handler is to run."""
-        self._started = trio.current_time()
-        limit = math.inf if self.timeout is None else self._started + self.timeout
-        self._scope = trio.CancelScope(deadline=limit)
-        return self._scope
+    def _watch(self, watcher: Callable[[], object]) -> None:
+        """Have ``watcher`` called when the job has ended, which may be now."""
+        if self._outcome is not None:
+            watcher()
+        elif self._watchers is None:
+            self._watchers = {watcher: None}
+        else:
+            self._watchers[watcher] = None
+
+    def _start(self, scope: trio.CancelScope, now: float) -> Context:
+        """Go from waiting to running in ``scope``; return the context of the handler."""
+        self._started = now
+        self._scope = scope
+        if self.timeout is not None:
+            scope.deadline = now + self.timeout
+        context = self._context
+        assert context is not None
+        context.run(CURRENT.set, self)
+        return context
 
     def _interrupt(self, cause: Cause, reason: str) -> None:
         """Cancel the handler, unless something else has done so already."""
@@ -281,16 +329,27 @@ class Job(Generic[P, R]):
         value: R | None,
         error: BaseException | None,
     ) -> Outcome[R]:
-        """End, and wake the tasks that wait for it."""
+        """End, and tell those who watch it."""
         started = now if self._started is None else self._started
-        self._outcome = Outcome(
-            kind, value, error, reason, waited=started - self._submitted, ran=now - started
-        )
-        self._cause = None if kind == "done" or kind == "failed" else kind
-        self._scope = None
-        if self._ended is not None:
-            self._ended.set()
-        return self._outcome
+        waited, ran = started - self._submitted, now - started
+        outcome: Outcome[R]
+        if kind == "done":
+            outcome = Done(value, waited, ran)  # type: ignore[arg-type]  # it is an R then
+            self._cause = None
+        elif kind == "failed":
+            assert error is not None
+            outcome = Failed(error, waited, ran)
+            self._cause = None
+        else:
+            outcome = ENDED_EARLY[kind](reason, waited, ran)
+            self._cause = kind
+        self._outcome = outcome
+        self._scope = self._context = None
+        if self._watchers is not None:
+            watchers, self._watchers = self._watchers, None
+            for watcher in watchers:
+                watcher()
+        return outcome
 
     def __repr__(self) -> str:
         how = self.state if self._outcome is None else self._outcome.kind

@@ -105,6 +105,10 @@ class Ledger(Generic[J]):
 
     # Looking
 
+    def count_ended(self) -> int:
+        """Return how many jobs have ended."""
+        return self.submitted - len(self.waiting) - len(self.running)
+
     @property
     def mean_seconds(self) -> float | None:
         """How long a job runs on average; ``None`` until one has."""

@@ -18,7 +18,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from threading import get_ident
 from typing import Any, Generic, TypeVar, final
 from weakref import WeakSet
@@ -75,17 +77,21 @@ class Lifecycle(Generic[P, R]):
         grace: float,
         on_start: Hook | None,
         on_end: Hook | None,
+        *,
+        keep_results: bool,
     ) -> None:
         self.handler_name = handler_name
         self.ledger = Ledger[Job[P, R]]()
         self.intake = Intake[Job[P, R]](strategy, self.admit, self._drop)
-        self.results = Results[Job[P, R]]()
+        self.results = Results[Job[P, R]](keep=keep_results)
         self.user_code = UserCode(strategy, on_start, on_end, self._break_off)
         self.cleanups = Cleanups(grace)
         self.halted = Chan[None]()  # closed when no further job is to start
         self.body = trio.CancelScope()  # around the block of open_job_queue
         self.on_ended: Callable[[Job[P, R]], object] | None = None  # of the stop under way
         self._strategy = strategy
+        self._untold: deque[Job[P, R]] = deque()  # whose end the hook has not been told
+        self._telling = False
         self._thread = get_ident()
 
     def check_run(self) -> None:
@@ -125,10 +131,10 @@ class Lifecycle(Generic[P, R]):
         self.end(job, "refused", error.reason)
         return Refused(error.reason, error.retry_after, job.payload)
 
-    def start(self, job: Job[P, R], task: Task) -> trio.CancelScope:
-        """Move a job to the running ones; return the scope in which its handler is to run."""
+    def start(self, job: Job[P, R], task: Task, scope: trio.CancelScope) -> Context:
+        """Move a job to the running ones, in ``scope``; return the context of its handler."""
         self.ledger.start(job, task)
-        return job._start()
+        return job._start(scope, trio.current_time())
 
     def end(
         self,
@@ -145,16 +151,36 @@ class Lifecycle(Generic[P, R]):
         ran = self.ledger.close(job, kind, outcome.ran)
         if self.on_ended is not None:
             self.on_ended(job)
-        self.results.add(job)
+        if self.results.wanted:
+            self.results.add(job)
         if not self.ledger.running:
             self.note_idleness()
         # From here on the books are right, so the user's code may be called.
+        if self.user_code.on_end is not None:
+            self._tell_hook(job, now, ran=ran)
+        elif ran or kind == "cancelled":
+            self._tell_strategy_of_end(job, now, ran=ran)
+
+    def _tell_hook(self, job: Job[P, R], now: float, *, ran: bool) -> None:
+        """Tell strategy and hook of an end.
+
+        Either may end further jobs. Their ends are told to the hook in turn, not from inside
+        its call, so that there may be any number.
+        """
+        outermost, self._telling = not self._telling, True
+        self._untold.append(job)
+        try:
+            self._tell_strategy_of_end(job, now, ran=ran)
+            while outermost and self._untold:
+                self.user_code.call_on_end(self._untold.popleft())
+        finally:
+            self._telling = not outermost
+
+    def _tell_strategy_of_end(self, job: Job[P, R], now: float, *, ran: bool) -> None:
         if ran:
             self.tell_strategy(job, now)
-        elif kind == "cancelled":
+        elif job._cause == "cancelled":
             self.user_code.ask(self.intake.discard, job)
-        if self.user_code.on_end is not None:
-            self.user_code.call("on_end", self.user_code.on_end, job)
 
     def tell_strategy(self, job: Job[P, R], now: float) -> None:
         """Tell the strategy that a job which it gave out has ended."""

@@ -43,8 +43,11 @@ class JobQueue(Generic[P, R]):
         grace: float,
         on_start: Callable[[Job[P, R]], object] | None,
         on_end: Callable[[Job[P, R]], object] | None,
+        results: bool,
     ) -> None:
-        self._lives = Lifecycle[P, R](name_of(handler), strategy, grace, on_start, on_end)
+        self._lives = Lifecycle[P, R](
+            name_of(handler), strategy, grace, on_start, on_end, keep_results=results
+        )
         self._ledger = self._lives.ledger
         self._intake = self._lives.intake
         self._user_code = self._lives.user_code
@@ -146,7 +149,7 @@ class JobQueue(Generic[P, R]):
         if timeout is not None:
             check_seconds("timeout", timeout, more_than=0, otherwise="None")
         check_priority(priority)
-        return Job(self._lives, payload, timeout, priority, key)
+        return Job(self._lives, payload, timeout, priority, key, trio.current_time())
 
     def _turned_away(
         self, job: Job[P, R], error: Refused | ChanClosedError
@@ -179,11 +182,14 @@ class JobQueue(Generic[P, R]):
     def results(self) -> AsyncIterator[Job[P, R]]:
         """Iterate over ended jobs, in the order in which they end.
 
-        Each call gives an iterator of its own, for every job that ends from now on; the
-        first call also gets those that have ended before, up to the last 1,000. The
-        iterator ends when the queue is closed and its last job has ended.
+        Each call gives an iterator of its own, over all jobs of the queue. It ends when the
+        queue is closed and its last job has ended. A queue keeps no jobs that have ended, so
+        call this before the first submit, or open the queue with ``results=True``.
+
+        Raises:
+            RuntimeError: jobs have ended before, and were not kept.
         """
-        results = self._lives.results.follow()
+        results = self._lives.results.follow(self._ledger.count_ended())
         self._lives.note_idleness()
         return results
 

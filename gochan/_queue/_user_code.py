@@ -58,8 +58,18 @@ class UserCode:
             error.add_note(f"raised by the strategy of a job queue, {name}; no further job starts")
         self.break_(error, f"the strategy, {name}, raised {error!r}")
 
-    def call(self, name: str, hook: Hook, job: Job[Any, Any]) -> None:
-        """Call a hook; if it raises, end the queue."""
+    def call_on_start(self, job: Job[Any, Any]) -> None:
+        """Call the hook that sees jobs start."""
+        self._call("on_start", self.on_start, job)
+
+    def call_on_end(self, job: Job[Any, Any]) -> None:
+        """Call the hook that sees jobs end."""
+        self._call("on_end", self.on_end, job)
+
+    def _call(self, name: str, hook: Hook | None, job: Job[Any, Any]) -> None:
+        """Call a hook, if there is one; if it raises, end the queue."""
+        if hook is None:
+            return
         try:
             result = hook(job)
             if inspect.iscoroutine(result):

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,11 +20,15 @@ from typing import Generic, Literal, TypeVar, final
 import trio
 from trio.lowlevel import Task, disable_ki_protection, enable_ki_protection
 
+from .._core._cases import brief
 from .._core._channel import Chan
-from .._core._errors import EndOfChannel, JobFailed
+from .._core._errors import EndOfChannel
 from .._core._select import select
-from ._jobs import CURRENT, Job
+from ._errors import error_of
+from ._handlers import is_async, not_async
+from ._jobs import Job
 from ._lifecycle import Lifecycle
+from ._steps import Steps
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -43,6 +48,7 @@ class Workers(Generic[P, R]):
         self.count = 0
         self.over = False  # whether the last of them has gone for good
         self._handler = handler
+        self._is_async = is_async(handler)
         self._lives = lives
         self._user_code = lives.user_code
         self._failures = failures
@@ -62,36 +68,68 @@ class Workers(Generic[P, R]):
             self._leave.send_nowait(None)
         self.count = count
 
-    @property
-    def _cancelled(self) -> bool:
-        """Whether the workers are cancelled from outside, as far as trio shows it."""
-        status = getattr(self.nursery.cancel_scope, "_cancel_status", None)
-        return bool(getattr(status, "effectively_cancelled", False))
-
     @enable_ki_protection
     async def _work(self) -> None:
         task = trio.lowlevel.current_task()
-        cases = (
-            self._lives.halted.on_close(priority=2),
-            self._leave.on_receive(priority=1),
-            self._lives.intake.channel.on_receive(),
-        )
-        while True:
-            try:
-                match await select(*cases):
-                    case 2, job:
-                        pass
-                    case _:
-                        return
-            except EndOfChannel:
-                return
-            except Exception as error:
-                self._user_code.blame_strategy(error)
-                return
-            await self._run(job, task)
+        while await self._work_in_one_scope(task):
+            pass
 
-    async def _run(self, job: Job[P, R], task: Task) -> None:
-        """Run one job to its end, whatever its handler does."""
+    async def _work_in_one_scope(self, task: Task) -> bool:
+        """Run jobs until the cancel scope around them is used up; return whether to go on."""
+        lives = self._lives
+        job: Job[P, R] | None = None
+        value: R | None = None
+        scope = trio.CancelScope()
+        try:
+            with scope:
+                status = getattr(task, "_cancel_status", None)
+                while True:
+                    job = await self._next()
+                    if job is None:
+                        return False
+                    if not self._begin(job, task, scope):
+                        if scope.cancel_called:
+                            return True
+                        job = None
+                        continue
+                    value = await self._run(job)
+                    if job._cause is not None or job.timeout is not None:
+                        break
+                    if getattr(task, "_cancel_status", None) is not status:
+                        break  # the handler has left a scope of its own open
+                    ended, job = job, None
+                    lives.end(ended, "done", value=value)
+                    del ended
+                    value = None
+        except BaseException as error:
+            if job is None or not self._end_raised(job, error):
+                raise
+        else:
+            assert job is not None
+            if scope.cancelled_caught:
+                lives.end(job, *job._why())
+            else:
+                lives.end(job, "done", value=value)
+        return True
+
+    async def _next(self) -> Job[P, R] | None:
+        """Wait for a job, and return it; ``None`` if this worker has to leave."""
+        try:
+            match await select(
+                self._lives.halted.on_close(priority=2),
+                self._leave.on_receive(priority=1),
+                self._lives.intake.channel.on_receive(),
+            ):
+                case 2, job:
+                    return job
+        except EndOfChannel:
+            pass
+        except Exception as error:
+            self._user_code.blame_strategy(error)
+        return None
+
+    def _begin(self, job: Job[P, R], task: Task, scope: trio.CancelScope) -> bool:
+        """Let a job begin to run, and return whether its handler is to be called."""
         lives = self._lives
         if lives.halted.closed:
             lives.take_back([job], "the queue was stopped")
@@ -99,33 +137,41 @@ class Workers(Generic[P, R]):
             lives.take_back([job], "the queue was cancelled")
         if job._outcome is not None:
             lives.tell_strategy(job, trio.current_time())
-            return
-        scope = lives.start(job, task)
+            return False
+        lives.start(job, task, scope)
         if self._user_code.on_start is not None:
-            self._user_code.call("on_start", self._user_code.on_start, job)
+            self._user_code.call_on_start(job)
             if job._cause is not None:  # it was cancelled there
                 lives.end(job, *job._why())
-                return
-        value: R | None = None
+                return False
+        return True
+
+    @property
+    def _cancelled(self) -> bool:
+        """Whether the workers are cancelled from outside, as far as trio shows it."""
+        status = getattr(self.nursery.cancel_scope, "_cancel_status", None)
+        return bool(getattr(status, "effectively_cancelled", False))
+
+    async def _run(self, job: Job[P, R]) -> R:
+        """Call the handler in the context of its job."""
+        context = job._context
+        assert context is not None
+        coroutine = self._handle(job.payload)
         try:
-            with scope:
-                token = CURRENT.set(job)
-                try:
-                    value = await self._handle(job.payload)
-                finally:
-                    CURRENT.reset(token)
-        except BaseException as error:
-            if not self._end_raised(job, error):
-                raise
-        else:
-            if scope.cancelled_caught:
-                lives.end(job, *job._why())
-            else:
-                lives.end(job, "done", value=value)
+            message = context.run(coroutine.send, None)
+        except StopIteration as done:
+            result: R = done.value
+            return result
+        value: R = await Steps(context.run, coroutine, message)
+        return value
 
     @disable_ki_protection
     async def _handle(self, payload: P) -> R:
-        return await self._handler(payload)
+        awaitable = self._handler(payload)
+        if not (self._is_async or inspect.isawaitable(awaitable)):
+            raise not_async(self._handler, brief(awaitable))
+        result: R = await awaitable
+        return result
 
     def _end_raised(self, job: Job[P, R], error: BaseException) -> bool:
         """End a job whose handler raised; return whether its worker can go on."""
@@ -141,8 +187,7 @@ class Workers(Generic[P, R]):
         if not isinstance(failure, Exception):
             self._user_code.break_(failure, f"job {job.id} raised {failure!r}")
         elif self._failures == "raise" and self._user_code.error is None:
-            message = f"job {job.id} failed: {failure!r}"
-            raised = JobFailed(message, job)
+            raised = error_of(job)
             raised.__cause__ = failure
-            self._user_code.break_(raised, message)
+            self._user_code.break_(raised, f"job {job.id} failed: {failure!r}")
         return True

@@ -30,8 +30,9 @@ from .._core._merge import MergedChan
 from .._core._selector._standing import Standing
 from .._core._timers import Ticker
 from .._core._waiting import BulkOffer, TimedOffer, Waiter, wait_in
-from .._queue import Job, JobQueue, belongs_to_user, open_job_queue
+from .._queue import Job, JobQueue, belongs_to_user
 from .._queue._lifecycle import Lifecycle
+from .._queue._opening import open_block
 from .._queue._stop import Stop
 from .._queue._workers import Workers
 
@@ -237,7 +238,7 @@ _PHRASES: Final[dict[CodeType, Callable[[Any], tuple[str, tuple[object, ...]]]]]
     _code(Workers._work): _work,
     _code(JobQueue.submit): _submit,
     _code(JobQueue.join): _join,
-    _code(open_job_queue): _join,
+    _code(open_block): _join,
     _code(JobQueue.stop): _stop,
     _code(Stop.run): _stop_under_way,
     _code(JobQueue.wait_stopped): _stop,
@@ -247,7 +248,7 @@ _PHRASES: Final[dict[CodeType, Callable[[Any], tuple[str, tuple[object, ...]]]]]
     _code(Ticker.__anext__): _tick,
 }
 # Where that thing is found, if not in ``self``.
-_NAMES: Final = {_code(open_job_queue): "queue", _code(Stop.run): "work"}
+_NAMES: Final = {_code(open_block): "queue", _code(Stop.run): "work"}
 
 # Below it is the handler of a job, whatever module that is from.
 _HANDLE: Final = _code(Workers._handle)

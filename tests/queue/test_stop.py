@@ -15,6 +15,7 @@ from gochan import StopReport, current_job, open_job_queue
 from gochan._queue._lifecycle import Cleanups
 from gochan._queue._stop import Stop, check_plan
 
+from ..lines import stable
 from ..work import insist, open_audited, perform, sleep
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -188,6 +189,8 @@ def test_a_plan_may_take_any_time(seconds: float) -> None:
     ("plan", "error", "words"),
     [
         ((-1, 1, "running"), ValueError, "drain must be >= 0"),
+        ((2**2000, 1, "running"), ValueError, "drain must be >= 0 and within the range of a float"),
+        ((1, 2**2000, "queued"), ValueError, "grace must be >= 0 and within the range of a float"),
         ((math.nan, 1, "running"), ValueError, "drain must be >= 0"),
         ((True, 1, "running"), TypeError, "drain must be a number of seconds"),
         ((None, 1, "running"), TypeError, "drain must be a number of seconds"),
@@ -196,6 +199,7 @@ def test_a_plan_may_take_any_time(seconds: float) -> None:
         ((1, 1, "all"), ValueError, 'finish must be "running" or "queued"'),
         ((1, 1, None), ValueError, 'finish must be "running" or "queued"'),
     ],
+    ids=stable,
 )
 def test_a_plan_that_makes_no_sense_is_rejected(
     plan: Any, error: type[Exception], words: str
