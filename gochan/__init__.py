@@ -8,32 +8,46 @@
 #   _queue/      jobs, workers, the ledger, and how they stop
 #   testing/     whether a strategy keeps the rules; import it yourself
 #   debug/       who waits where; import it yourself
-#   _sim/        strategies under a load, in virtual time
 #   _command/    what the command gochan accepts, does and prints
 
 from __future__ import annotations
 
 from . import lowlevel, strategies
-from ._core._batches import Batches, Unsent
-from ._core._channel import Chan, ChanStatistics
-from ._core._choosing import Case
-from ._core._ends import ReceiveChan, SendChan
-from ._core._errors import (
+from ._core import (
+    Batches,
+    Case,
+    Chan,
     ChanBrokenError,
     ChanClosedError,
+    ChanStatistics,
     EndOfChannel,
+    MemoryChannelStatistics,
+    MemoryReceiveChannel,
+    MemorySendChannel,
+    MergedChan,
+    ReceiveChan,
+    Refused,
+    Selector,
+    SendChan,
+    Ticker,
+    Unsent,
+    WaitGroup,
+    after,
+    at,
+    default,
+    every,
+    merge,
+    open_memory_channel,
+    open_signal_chan,
+    select,
+    select_nowait,
+)
+from ._core._errors import (
     NameConflictError,
     PluginError,
     PluginWarning,
-    Refused,
     UnknownStrategyError,
 )
-from ._core._merge import MergedChan, merge
-from ._core._select import default, select, select_nowait
-from ._core._selector._selector import Selector
-from ._core._signals import open_signal_chan
-from ._core._timers import Ticker, after, at, every
-from ._core._wait_group import WaitGroup
 from ._plugins._hooks import hookimpl
 from ._plugins._plugins import strategy
 from ._queue import (
@@ -93,6 +107,9 @@ __all__ = [
     "JobQueue",
     "JobRefused",
     "JobTimedOut",
+    "MemoryChannelStatistics",
+    "MemoryReceiveChannel",
+    "MemorySendChannel",
     "MergedChan",
     "NameConflictError",
     "Outcome",
@@ -124,6 +141,7 @@ __all__ = [
     "lowlevel",
     "merge",
     "open_job_queue",
+    "open_memory_channel",
     "open_signal_chan",
     "select",
     "select_nowait",

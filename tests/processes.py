@@ -30,6 +30,16 @@ PATIENCE = 15.0
 
 MODULE = (sys.executable, "-m", "gochan")
 
+# An option that makes the order of commands certain.
+ONE = ("--workers", "1")
+
+INT, TERM = signal.SIGINT, signal.SIGTERM
+
+# What is said in each phase of a stop.
+DRAINS = "no further job starts"
+CANCELS = "cancelling what runs"
+GIVES_UP = "giving up"
+
 # Compiled modules are kept for all processes of this session, wherever Python looks for them.
 _bytecode = tempfile.mkdtemp(prefix="gochan-tests-")
 atexit.register(shutil.rmtree, _bytecode, ignore_errors=True)
@@ -51,6 +61,11 @@ def wait_until(condition: Callable[[], object], what: str, *, seconds: float = P
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.005)
+
+
+def numbers(count: int) -> bytes:
+    """Return lines of input: 1, 2, 3, ..."""
+    return b"".join(b"%d\n" % number for number in range(1, count + 1))
 
 
 # In this process

@@ -11,8 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-
-from gochan.debug._drawing import measure
+from gochan_trace._drawing import measure
 
 FIGURES = Path(__file__).parent.parent / "docs" / "figures"
 PICTURES = sorted(FIGURES.glob("*.svg"))

@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 logger = getLogger(__name__)
 
 PUBLIC = ("gochan", "gochan.strategies", "gochan.testing", "gochan.debug", "gochan.lowlevel")
-PLUGINS = ("gochan_drop_oldest", "gochan_order", "gochan_overflow", "gochan_overload")
+PLUGINS = (
+    "gochan_drop_oldest",
+    "gochan_order",
+    "gochan_overflow",
+    "gochan_overload",
+    "gochan_trace",
+)
 
 # What users are given and never make has no signature of its own to show.
 GIVEN = set(
@@ -39,9 +45,8 @@ GIVEN = set(
         r"\w+",
         """
         Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job JobQueue
-        MergedChan Progress Promise QueueStatistics
-        ReceiveChan Rejected Report SendChan SignalStop StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer
-        Wait
+        MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop
+        StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer Wait
         """,
     )
 )

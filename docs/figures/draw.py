@@ -21,8 +21,8 @@ from states import job_states, operation_states
 from trio.testing import MockClock
 
 from gochan._core._choosing import chance
-from gochan.debug import Trace, trace
 from gochan.lowlevel import yield_interval
+from gochan_trace import Trace, trace
 
 HERE = Path(__file__).parent
 

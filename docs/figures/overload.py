@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gochan
-from gochan._sim._figures import average_course, follow
-from gochan._sim._loads import SCENARIOS
-from gochan._sim._simulation import simulate
-from gochan.debug._drawing import LINE, Drawing, measure
+from gochan_sim._figures import average_course, follow
+from gochan_sim._loads import SCENARIOS
+from gochan_sim._simulation import simulate
+from gochan_trace._drawing import LINE, Drawing, measure
 
 WORKERS = 4
 SEEDS = 8

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import trio
 
 from gochan import Chan, ChanClosedError, EndOfChannel, Refused, open_job_queue, select
-from gochan.debug import Trace
-from gochan.debug._drawing import Drawing, measure
+from gochan_trace import Trace
+from gochan_trace._drawing import Drawing, measure
 from gochan.strategies import ADMIT, Block, DropOnFull, Strategy, Verdict
 
 Record: TypeAlias = Callable[[Callable[[], Awaitable[None]], int], Trace]

@@ -16,17 +16,16 @@ from functools import partial
 from typing import Any, BinaryIO
 
 import click
+from gochan_sim._loads import SCENARIOS, LoadError
+from gochan_sim._plot import check_picture, draw
+from gochan_sim._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
+from gochan_sim._simulation import BrokenStrategy
 
 from .._core._errors import PluginError
 from .._plugins._plugins import Plugins, installed_plugins
-from .._sim._loads import SCENARIOS, LoadError
-from .._sim._plot import check_picture, draw
-from .._sim._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
-from .._sim._simulation import BrokenStrategy
 from ..strategies._strategy import Strategy
 from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
-from .run._display import STDERR, STDOUT
-from .run._run import BROKEN_PIPE, Options, run
+from .run import BROKEN_PIPE, STDERR, STDOUT, Options, run
 
 
 def command_line(arguments: Sequence[str]) -> int:

@@ -1,1 +1,108 @@
-"""Channels and select: what tasks wait for, and how."""
+"""Channels and select: how tasks meet, and how they wait.
+
+This is the face of the room: what other rooms may use.
+"""
+
+from __future__ import annotations
+
+from ._alarm import TimedOffer
+from ._arguments import check_bool, check_capacity, check_count, check_number, check_seconds
+from ._batches import Batches
+from ._cases import (
+    CloseCase,
+    ReceiveCase,
+    ReceiveOkCase,
+    SendCase,
+    brief,
+)
+from ._channel import Chan, state_behind
+from ._choosing import NEVER, Case, Choice, Chooser, chance, check_priority, spare_choices
+from ._closing import Closing
+from ._ends import ReceiveChan, SendChan
+from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel, Refused
+from ._lines import NOTHING, Line, Nothing, Role, Waiter, first
+from ._many import Unsent
+from ._memory_channel import (
+    MemoryChannelStatistics,
+    MemoryReceiveChannel,
+    MemorySendChannel,
+    open_memory_channel,
+)
+from ._merge import MergedChan, merge
+from ._pacing import OUTSIDE, yield_interval
+from ._select import Default, default, select, select_nowait
+from ._selector import Selector, Standing, abandoned
+from ._signals import open_signal_chan
+from ._state import ChanState
+from ._statistics import ChanStatistics
+from ._timers import After, At, TickCase, Ticker, after, at, every
+from ._wait_group import DoneCase, WaitGroup
+from ._waiters import BulkOffer, spare_offers, wait_in
+
+__all__ = [
+    "NEVER",
+    "NOTHING",
+    "OUTSIDE",
+    "After",
+    "At",
+    "Batches",
+    "BulkOffer",
+    "Case",
+    "Chan",
+    "ChanBrokenError",
+    "ChanClosedError",
+    "ChanState",
+    "ChanStatistics",
+    "Choice",
+    "Chooser",
+    "CloseCase",
+    "Closing",
+    "Default",
+    "DoneCase",
+    "EndOfChannel",
+    "Line",
+    "MemoryChannelStatistics",
+    "MemoryReceiveChannel",
+    "MemorySendChannel",
+    "MergedChan",
+    "Nothing",
+    "ReceiveCase",
+    "ReceiveChan",
+    "ReceiveOkCase",
+    "Refused",
+    "Role",
+    "Selector",
+    "SendCase",
+    "SendChan",
+    "Standing",
+    "TickCase",
+    "Ticker",
+    "TimedOffer",
+    "Unsent",
+    "WaitGroup",
+    "Waiter",
+    "abandoned",
+    "after",
+    "at",
+    "brief",
+    "chance",
+    "check_bool",
+    "check_capacity",
+    "check_count",
+    "check_number",
+    "check_priority",
+    "check_seconds",
+    "default",
+    "every",
+    "first",
+    "merge",
+    "open_memory_channel",
+    "open_signal_chan",
+    "select",
+    "select_nowait",
+    "spare_choices",
+    "spare_offers",
+    "state_behind",
+    "wait_in",
+    "yield_interval",
+]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from reprlib import Repr
-from typing import TYPE_CHECKING, Any, TypeVar, final
+from typing import Any, Literal, Protocol, TypeVar, final
+
+import trio
 
 from ._choosing import Case, Chooser, check_priority
 from ._errors import EndOfChannel
-from ._waiting import Role
-
-if TYPE_CHECKING:
-    from ._channel import Chan
+from ._lines import NOTHING, Role
+from ._state import ChanState
 
 T = TypeVar("T")
 
@@ -27,28 +27,48 @@ def brief(value: object) -> str:
     return " ".join(text.splitlines())
 
 
+def _take(state: ChanState[Any]) -> Any:
+    """Receive now, or raise `trio.WouldBlock`."""
+    value = state.take()
+    if value is NOTHING:
+        raise trio.WouldBlock
+    return value
+
+
+class End(Protocol):
+    """An end of a channel, or both in one."""
+
+    _state: ChanState[Any]
+
+    @property
+    def _thing(self) -> object:
+        """The channel, as reports name it."""
+
+
 class ChannelCase(Case[T]):
     """A case that waits in one of the lines of a channel."""
 
-    __slots__ = ("_channel",)
+    __slots__ = ("end",)
 
-    def __init__(self, channel: Chan[Any], priority: int) -> None:
+    end: End
+
+    def __init__(self, end: End, priority: int) -> None:
         # Case.__init__ written out, since loops make cases anew each time around.
         if type(priority) is not int:
             check_priority(priority)
         self.priority = priority
-        self._channel = channel
+        self.end = end
 
     def _join(self, chooser: Chooser, index: int) -> None:
-        self._channel._join(chooser, index, self.role)
+        self.end._state.join(chooser, index, self.role)
 
     @property
     def _given_up(self) -> int:  # type: ignore[override]  # where nothing is given up it is 0
-        return self._channel._dropped
+        return self.end._state.dropped
 
     @property
     def _thing(self) -> object:
-        return self._channel
+        return self.end._thing
 
 
 @final
@@ -59,18 +79,19 @@ class SendCase(ChannelCase[None]):
 
     role: Role = "send"
 
-    def __init__(self, channel: Chan[Any], value: object, priority: int) -> None:
-        super().__init__(channel, priority)
+    def __init__(self, end: End, value: object, priority: int) -> None:
+        super().__init__(end, priority)
         self.value = value
 
     def _ready(self) -> bool:
-        return self._channel._may_send()
+        return self.end._state.may_give()
 
     def _commit(self) -> None:
-        self._channel.send_nowait(self.value)
+        if not self.end._state.give(self.value):
+            raise trio.WouldBlock
 
     def __str__(self) -> str:
-        return f"send {brief(self.value)} to {self._channel._title}"
+        return f"send {brief(self.value)} to {self.end._state.title}"
 
 
 @final
@@ -82,21 +103,21 @@ class ReceiveCase(ChannelCase[T]):
     role: Role = "receive"
 
     def _ready(self) -> bool:
-        return self._channel._may_receive()
+        return self.end._state.may_take()
 
     def _commit(self) -> T:
-        value: T = self._channel.receive_nowait()
+        value: T = _take(self.end._state)
         return value
 
     def _lasts(self, value: Any) -> bool:
         return True
 
     def __str__(self) -> str:
-        return f"receive from {self._channel._title}"
+        return f"receive from {self.end._state.title}"
 
 
 @final
-class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
+class ReceiveOkCase(ChannelCase[tuple[T, Literal[True]] | tuple[None, Literal[False]]]):
     """Receive ``(value, True)``, or ``(None, False)`` instead of `EndOfChannel`."""
 
     __slots__ = ()
@@ -104,17 +125,19 @@ class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
     role: Role = "receive"
 
     def _ready(self) -> bool:
-        return self._channel._may_receive()
+        return self.end._state.may_take()
 
-    def _commit(self) -> tuple[T | None, bool]:
+    def _commit(self) -> tuple[T, Literal[True]] | tuple[None, Literal[False]]:
         try:
-            return self._channel.receive_nowait(), True
+            return _take(self.end._state), True
         except EndOfChannel:
             return None, False
 
     _mild = (EndOfChannel,)
 
-    def _conclude(self, result: Any, *, mild: bool) -> tuple[T | None, bool]:
+    def _conclude(
+        self, result: Any, *, mild: bool
+    ) -> tuple[T, Literal[True]] | tuple[None, Literal[False]]:
         return (None, False) if mild else (result, True)
 
     def _lasts(self, value: Any) -> bool:
@@ -122,7 +145,7 @@ class ReceiveOkCase(ChannelCase[tuple[T | None, bool]]):
         return ok
 
     def __str__(self) -> str:
-        return f"receive from {self._channel._title}"
+        return f"receive from {self.end._state.title}"
 
 
 @final
@@ -132,10 +155,10 @@ class CloseCase(ChannelCase[None]):
     __slots__ = ()
 
     def _ready(self) -> bool:
-        return self._channel.closed
+        return self.end._state.closed
 
     def _commit(self) -> None:
         return None
 
     def __str__(self) -> str:
-        return f"close of {self._channel._title}"
+        return f"close of {self.end._state.title}"

@@ -26,8 +26,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar, final
 import trio
 from trio.lowlevel import Task
 
+from ._alarm import TimedWaiter
+from ._lines import NOTHING, Clock, Line, Role, first
 from ._pacing import Pace
-from ._waiting import NOTHING, SPARES, Clock, Line, Role, TimedWaiter, first
+from ._waiters import SPARES
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -55,6 +57,7 @@ class Case(Generic[T_co]):
     priority: int
     role: Role = "watch"
     value: Any = None  # what a send case offers
+    end: Any = None  # of the channel at which it waits
 
     def __init__(self, priority: int) -> None:
         if type(priority) is not int:
@@ -254,6 +257,11 @@ class Choice(Chooser):
             if result is not NOTHING:
                 self._winner = index
                 self.finish(result)
+
+    def _put_back(self) -> None:
+        case = self._cases[self._winner]
+        if case.role == "receive" and self.error is None:
+            case.end._state.put_back(self.result)
 
     def _forget(self) -> None:
         """Let go of everything, and be kept for the next select."""

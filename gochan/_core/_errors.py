@@ -8,7 +8,31 @@ from typing import Any
 import trio
 
 
-class ChanClosedError(trio.ClosedResourceError):
+class OfCase:
+    """What the errors of channels have in common: a select says which of its cases failed.
+
+    Attributes:
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
+    """
+
+    case: Any = None
+
+
+class Unsendable(OfCase):
+    """What the errors of a send have in common.
+
+    Attributes:
+        value: what was not sent; ``None`` if this was a receive.
+        unsent: after `Chan.send_many`, yields ``value`` and all items after it; otherwise
+            nothing.
+    """
+
+    value: Any = None
+    unsent: Iterable[Any] = ()
+
+
+class ChanClosedError(Unsendable, trio.ClosedResourceError):
     """A channel was closed before the operation could happen.
 
     Raised by every ``send`` on a closed channel, also by those that were waiting
@@ -22,23 +46,31 @@ class ChanClosedError(trio.ClosedResourceError):
             otherwise ``None``.
     """
 
-    unsent: Iterable[Any] = ()
+    def __init__(self, message: str, value: object = None) -> None:
+        super().__init__(message)
+        self.value = value
+
+
+class ChanBrokenError(Unsendable, trio.BrokenResourceError):
+    """A value could not be sent because nobody will ever receive it.
+
+    Raised to senders whose own end is open, after the receiving end was closed. As with trio's
+    channels, this is no `trio.ClosedResourceError`.
+
+    Attributes:
+        value: what could not be sent.
+        unsent: after `Chan.send_many`, yields ``value`` and all items after it; otherwise
+            nothing.
+        case: in a select, the index or the name of the case, in a selector its label;
+            otherwise ``None``.
+    """
 
     def __init__(self, message: str, value: object = None) -> None:
         super().__init__(message)
         self.value = value
-        self.case: Any = None
 
 
-class ChanBrokenError(ChanClosedError, trio.BrokenResourceError):
-    """A value could not be sent because nobody will ever receive it.
-
-    Raised to senders after the receiving end was closed. Both a
-    `trio.ClosedResourceError` and a `trio.BrokenResourceError`.
-    """
-
-
-class EndOfChannel(trio.EndOfChannel):
+class EndOfChannel(OfCase, trio.EndOfChannel):
     """The channel is closed and its last value has been received.
 
     Attributes:
@@ -46,12 +78,8 @@ class EndOfChannel(trio.EndOfChannel):
             otherwise ``None``.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.case: Any = None
 
-
-class Refused(Exception):
+class Refused(Unsendable, Exception):
     """A strategy turned an item away; the item is in ``value``, nothing else happened.
 
     Attributes:
@@ -64,14 +92,11 @@ class Refused(Exception):
             otherwise ``None``.
     """
 
-    unsent: Iterable[Any] = ()
-
     def __init__(self, reason: str, retry_after: float | None = None, value: object = None) -> None:
         super().__init__(reason, retry_after, value)
         self.reason = reason
         self.retry_after = retry_after
         self.value = value
-        self.case: Any = None
 
     def __str__(self) -> str:
         hint = "" if self.retry_after is None else f"; try again in {self.retry_after:.3g} s"

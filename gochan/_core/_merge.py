@@ -8,9 +8,10 @@ import trio
 
 from ._channel import Chan
 from ._choosing import Case
-from ._ends import Closing, ReceiveChan
+from ._closing import Closing
+from ._ends import ReceiveChan
 from ._errors import EndOfChannel
-from ._selector._selector import Selector
+from ._selector import Selector
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

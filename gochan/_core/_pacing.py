@@ -1,40 +1,31 @@
-"""How often an operation that need not wait lets trio's scheduler run."""
+"""How often an operation that does not wait lets trio's scheduler run."""
 
 # Theory of operation
 # -------------------
-# Trio asks two things of every async call: look whether it is cancelled, and let
-# the scheduler run. The second costs several microseconds, most operations on a
-# channel well under one. Trio's documentation lets a checkpoint go on with the
-# task where that is more efficient. So every operation here looks for
-# cancellation, but it yields only if the scheduler has not had control within the
-# last 100 microseconds.
+# Trio asks two things of every async call: look for a cancellation, and let the scheduler run.
+# The second costs several microseconds, most channel operations well under one. Trio's
+# documentation lets a checkpoint continue the task when that is more efficient. So every
+# operation looks for a cancellation, acts, and then yields only if the scheduler has not had
+# control for 100 microseconds. It yields shielded, since what was done must also be reported.
 #
-# The moment is kept per run, in a Pace. Every yield and every sleep inside gochan
-# restarts it; control that the scheduler had for other reasons goes unnoticed,
-# which errs towards yielding. As only one task runs at a time, "less than 100 us
-# since anybody yielded" implies "less than 100 us since this task got the thread".
+# A Pace keeps that moment for one run. Every yield and every sleep inside gochan restarts it.
+# Control that the scheduler had for other reasons goes unnoticed, which errs towards yielding.
 #
-# Whether the running task is cancelled is read from trio's own record of it, which is
-# not part of its public interface: of the public ways, one walks all cancel scopes
-# and the other is a coroutine, and both cost more than a send. If a task does not
-# show it, every pace is always due, and trio's own checkpoint decides: slower, never
-# wrong. The running task itself is found in what trio keeps about each thread; the
-# dictionary behind a thread-local object is several times faster than the object.
-#
-# Hot methods write the whole test out; the pace is that of the run which last operated
-# on the channel.
+# Hot methods write the look out:
 #     task = pace.here.get("task")
-#     if task is None or perf_counter() >= pace.due or task._cancel_status.effectively_cancelled:
-#
-# Only within 100 us of a use in another thread can that be the wrong pace, and its task
-# that of the other thread. Then the operation may miss, once, that it is cancelled, as
-# if that had come just after it. Waiting makes sure of the task.
+#     if task is None or task._cancel_status.effectively_cancelled:
+#         task = await enter(...)
+# ``here`` is what trio keeps about the thread of the run (see _trio_private.py), or NOWHERE if
+# the next operation has to enter by trio's own, slower checkpoint. That is so after each yield,
+# because that checkpoint also delivers Ctrl-C to the main task; always with an interval of 0;
+# and always where trio does not show what we look for.
 #
 # Invariants
 # ----------
-# 1. ``pace.due`` is at most ``pace.interval`` after a moment at which the scheduler
-#    of that run had control.
-# 2. Where a task hides whether it is cancelled, every pace is always due.
+# 1. ``pace.due`` is at most ``pace.interval`` after a moment at which the scheduler of that run
+#    had control.
+# 2. ``pace.here`` is NOWHERE, or belongs to the thread of the run, whose tasks show
+#    whether they are cancelled.
 
 from __future__ import annotations
 
@@ -43,14 +34,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, get_ident
 from time import perf_counter
-from typing import Any, Final, Literal, final
+from typing import Any, Final, final
 from weakref import WeakSet
 
 import trio
-from trio.lowlevel import RunVar, Task, current_task
+from trio.lowlevel import RunVar, Task, cancel_shielded_checkpoint, current_task
+
+from ._trio_private import NOWHERE, find_here, shows_cancellation
 
 DEFAULT_INTERVAL: Final = 100e-6
-
 
 OUTSIDE: Final = (
     "this has to be done by a task inside trio.run; from another thread, "
@@ -58,65 +50,46 @@ OUTSIDE: Final = (
 )
 
 
-class PublicHere:
-    """Stands in for what trio keeps about a thread, by way of its public interface."""
-
-    def get(self, _: Literal["task"]) -> Any:
-        """Return the running task, if there is one."""
-        try:
-            return current_task()
-        except RuntimeError:
-            return None
-
-    def __getitem__(self, name: Literal["task"]) -> Any:
-        return self.get(name)
-
-
-def _find_here() -> Any:
-    """Return what trio keeps about the calling thread, by name."""
-    try:
-        from trio._core._run import GLOBAL_RUN_CONTEXT
-    except ImportError:  # pragma: no cover  # as in no version of trio so far
-        return PublicHere()
-    return vars(GLOBAL_RUN_CONTEXT)
-
-
-def _shows_runner() -> bool:
-    """Tell whether ``task._runner.reschedule`` is there, to save two calls to it."""
-    try:
-        from trio._core._run import Runner
-    except ImportError:  # pragma: no cover  # as in no version of trio so far
-        return False
-    return hasattr(Task, "_runner") and hasattr(Runner, "reschedule")
-
-
-SHOWS_RUNNER: Final = _shows_runner()
-
-
 @final
 class Pace:
     """When, in one run, trio's scheduler must have control again."""
 
-    __slots__ = ("__weakref__", "due", "here", "interval", "strict", "thread")
+    __slots__ = ("__weakref__", "_there", "due", "here", "interval", "thread")
 
-    def __init__(self, here: Any, *, strict: bool) -> None:
-        self.here = here  # what trio keeps about the thread of the run
+    def __init__(self, there: dict[str, Any]) -> None:
+        self._there = there  # what trio keeps about the thread of the run, or NOWHERE
         self.thread = get_ident()
-        self.strict = strict
         self.set_interval(0.0)
 
     def set_interval(self, seconds: float) -> None:
         """Change the pace; the next operation will yield."""
-        self.interval = 0.0 if self.strict else seconds
+        self.interval = seconds
         self.due = -math.inf
+        self.here = NOWHERE
 
     def restart(self) -> None:
         """Note that the scheduler has just had control."""
         self.due = perf_counter() + self.interval
 
+    def note_entry(self) -> None:
+        """Let the operations that follow enter the short way, until the next yield."""
+        if self.interval:
+            self.here = self._there
+
+    async def pass_turn(self) -> None:
+        """Let the scheduler run once, shielded from cancellation."""
+        await cancel_shielded_checkpoint()
+        self.restart()
+        self.here = NOWHERE
+
+    async def pass_turn_if_due(self) -> None:
+        """Do as `pass_turn` if it is time; for operations that have failed."""
+        if perf_counter() >= self.due:
+            await self.pass_turn()
+
 
 # What a channel has until a task first operates on it. Nobody runs here.
-UNPACED: Final = Pace({}, strict=True)
+UNPACED: Final = Pace(NOWHERE)
 
 _pace_of_run: RunVar[Pace] = RunVar("gochan pace")
 _paces: WeakSet[Pace] = WeakSet()
@@ -125,11 +98,15 @@ _lock = Lock()  # runs in several threads share the two above
 
 
 def current_pace() -> Pace:
-    """Return the pace of the run that the calling task belongs to."""
+    """Return the pace of the run that the calling task belongs to.
+
+    Raises:
+        RuntimeError: called outside `trio.run`.
+    """
     try:
         return _pace_of_run.get()
     except LookupError:
-        pace = Pace(_find_here(), strict=not _shows_cancellation(current_task()))
+        pace = Pace(find_here() if shows_cancellation(current_task()) else NOWHERE)
     except RuntimeError:
         raise RuntimeError(OUTSIDE) from None
     with _lock:
@@ -139,12 +116,20 @@ def current_pace() -> Pace:
     return pace
 
 
-async def checkpoint() -> Pace:
-    """Let the scheduler run, raise `trio.Cancelled` if cancelled, restart the pace."""
+async def enter() -> tuple[Pace, Task]:
+    """Begin an operation by trio's own checkpoint, which does not let others run.
+
+    Returns:
+        The pace of this run, and the running task.
+
+    Raises:
+        trio.Cancelled: the task is cancelled; nothing has happened.
+        KeyboardInterrupt: the same, because of Ctrl-C.
+    """
     pace = current_pace()
-    await trio.lowlevel.checkpoint()
-    pace.restart()
-    return pace
+    await trio.lowlevel.checkpoint_if_cancelled()
+    pace.note_entry()
+    return pace, current_task()
 
 
 @contextmanager
@@ -182,9 +167,3 @@ def _interval() -> float:
 def _change_paces() -> None:
     for pace in _paces:
         pace.set_interval(_interval())
-
-
-def _shows_cancellation(task: Any) -> bool:
-    """Tell whether a task shows that it is cancelled."""
-    status = getattr(task, "_cancel_status", None)
-    return isinstance(getattr(status, "effectively_cancelled", None), bool)

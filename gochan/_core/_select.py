@@ -2,7 +2,7 @@
 
 # Theory of operation
 # -------------------
-# A select runs in numbered passes, after the checkpoint that every async call makes.
+# A select runs in numbered passes, after it has looked for a cancellation.
 #
 #   1. Ask each case whether it is ready. Asking changes nothing.
 #   2. If any is: draw one of the highest priority, and do it. Only a strategy can still
@@ -26,7 +26,7 @@ from trio.lowlevel import enable_ki_protection
 
 from ._choosing import NEVER, Case, Choice, draw
 from ._errors import ChanClosedError, EndOfChannel, Refused
-from ._pacing import checkpoint, current_pace
+from ._pacing import current_pace, enter
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -222,12 +222,18 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
     The first three have the position or the name of the case in their attribute ``case``.
     """
     pace = current_pace()
-    task = pace.here["task"]
-    if perf_counter() >= pace.due or task._cancel_status.effectively_cancelled:
-        await checkpoint()
-    row, labels = _in_a_row(cases, named)
-    decided = _decide(row, labels)
+    task = pace.here.get("task")
+    if task is None or task._cancel_status.effectively_cancelled:
+        pace, task = await enter()
+    try:
+        row, labels = _in_a_row(cases, named)
+        decided = _decide(row, labels)
+    except Exception:
+        await pace.pass_turn_if_due()
+        raise
     if decided is not None:
+        if perf_counter() >= pace.due:
+            await pace.pass_turn()
         return decided
     choice = Choice.among(row, task, pace)
     index = await choice

@@ -20,9 +20,9 @@ from trio.lowlevel import enable_ki_protection
 
 from ._channel import Chan
 from ._choosing import Case, Chooser
+from ._lines import NOTHING, Line, Nothing, Waiter, first
 from ._pacing import OUTSIDE
 from ._select import select
-from ._waiting import NOTHING, Line, Nothing, Waiter, first, new_line
 
 
 def after(seconds: float, *, priority: int = 0) -> Case[float]:
@@ -167,7 +167,7 @@ class Ticker:
             raise ValueError(f"seconds must be long enough for the clock, not {period!r}")
         self._period = period
         self._count = 1  # of the tick that comes next, or is pending
-        self._line: Line = new_line()
+        self._line: Line = Line()
         self._stopped = Chan[None]()
 
     def __init_subclass__(cls) -> NoReturn:

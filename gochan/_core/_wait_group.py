@@ -7,8 +7,8 @@ from typing import final
 from trio.lowlevel import enable_ki_protection
 
 from ._choosing import Case, Chooser
+from ._lines import Line, first
 from ._select import select
-from ._waiting import Line, first, new_line
 
 
 @final
@@ -37,7 +37,7 @@ class WaitGroup:
 
     def __init__(self) -> None:
         self._count = 0
-        self._line: Line = new_line()
+        self._line: Line = Line()
 
     @property
     def count(self) -> int:

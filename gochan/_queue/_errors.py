@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .._core._cases import brief
+from .._core import brief
 
 
 class JobError(Exception):

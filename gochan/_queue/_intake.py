@@ -6,9 +6,9 @@ This is the only file of the room that reaches into a channel.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar, final
+from typing import Any, Generic, TypeVar, final
 
-from .._core._channel import Chan
+from .._core import Chan
 from ..strategies import Strategy
 
 T = TypeVar("T")
@@ -26,7 +26,8 @@ class Intake(Generic[T]):
     ) -> None:
         self.strategy = strategy
         self.channel = Chan[T](strategy=strategy, on_drop=on_drop, name="jobs")
-        self.channel._watch_admissions(on_admit)  # type: ignore[arg-type]
+        self._state: Any = self.channel._state  # one with a strategy
+        self._state.on_admit = on_admit
 
     @property
     def closed(self) -> bool:
@@ -36,17 +37,18 @@ class Intake(Generic[T]):
     def close(self) -> list[T]:
         """Accept no more jobs; return those that the strategy hands back."""
         self.channel.close()
-        return self.channel._take_handed_back()
+        handed_back: list[T] = self._state.take_handed_back()
+        return handed_back
 
     def discard(self, job: T) -> None:
         """Take a waiting job out, if the strategy can find it."""
-        self.channel._discard(job)
+        self._state.discard(job)
 
     def ask_again(self) -> None:
         """Let the waiting tasks know that the strategy may have changed its mind."""
-        self.channel._ask_again()
+        self._state.ask_again()
 
     @property
     def waiting_workers(self) -> int:
         """How many workers wait for a job."""
-        return len(self.channel._receivers)
+        return len(self._state.receivers)

@@ -28,9 +28,7 @@ from weakref import WeakSet
 import trio
 from trio.lowlevel import Task, enable_ki_protection
 
-from .._core._channel import Chan
-from .._core._errors import Refused
-from .._core._pacing import OUTSIDE
+from .._core import OUTSIDE, Chan, Refused
 from ..strategies import Strategy
 from ._intake import Intake
 from ._jobs import Job

@@ -16,8 +16,7 @@ from typing import Generic, Literal, TypeVar, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._core._choosing import check_priority
-from .._core._errors import ChanClosedError, Refused
+from .._core import ChanClosedError, Refused, check_priority
 from ..strategies import Strategy, check_count, check_seconds
 from ._handlers import name_of
 from ._jobs import Job

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from typing import Generic, TypeVar, final
 from weakref import WeakSet
 
-from .._core._channel import Chan
+from .._core import Chan
 
 T = TypeVar("T")
 

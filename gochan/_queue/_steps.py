@@ -30,9 +30,7 @@ class Steps(Generator[Any, Any, R]):
 
     __slots__ = ("_coroutine", "_messages", "_run")
 
-    def __init__(
-        self, run: Callable[..., Any], coroutine: Any, message: object
-    ) -> None:
+    def __init__(self, run: Callable[..., Any], coroutine: Any, message: object) -> None:
         self._run = run
         self._coroutine = coroutine
         self._messages = [message]

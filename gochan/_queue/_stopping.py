@@ -9,8 +9,7 @@ from typing import Any, final
 
 import trio
 
-from .._core._channel import Chan
-from .._core._signals import open_signal_chan
+from .._core import Chan, open_signal_chan
 from ._announce import STAGES, Announcer
 from ._queue import JobQueue
 from ._stop import Finish, check_plan

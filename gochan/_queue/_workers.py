@@ -20,10 +20,7 @@ from typing import Generic, Literal, TypeVar, final
 import trio
 from trio.lowlevel import Task, disable_ki_protection, enable_ki_protection
 
-from .._core._cases import brief
-from .._core._channel import Chan
-from .._core._errors import EndOfChannel
-from .._core._select import select
+from .._core import Chan, EndOfChannel, brief, select
 from ._errors import error_of
 from ._handlers import is_async, not_async
 from ._jobs import Job

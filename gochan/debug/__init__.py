@@ -1,27 +1,33 @@
-"""Seeing what is stuck, and what has happened; ``import gochan.debug``."""
+"""Seeing what is stuck; ``import gochan.debug``."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._deadlocks import DeadlockError, detect_deadlocks
-from ._events import TraceEvent, Transfer
 from ._leaks import leaks
 from ._report import Report, Wait, report
-from ._trace import Trace, trace
 
-__all__ = [
-    "DeadlockError",
-    "Report",
-    "Trace",
-    "TraceEvent",
-    "Transfer",
-    "Wait",
-    "detect_deadlocks",
-    "leaks",
-    "report",
-    "trace",
-]
+__all__ = ["DeadlockError", "Report", "Wait", "detect_deadlocks", "leaks", "report"]
 
 # Users see these under the name that they import.
 for _name in __all__:
     globals()[_name].__module__ = __name__
 del _name
+
+# These were here once; now gochan_trace has them, a distribution of its own.
+_MOVED = {"Trace", "TraceEvent", "Transfer", "trace"}
+
+if not TYPE_CHECKING:  # a type checker is to say that they are gone
+
+    def __getattr__(name: str) -> object:
+        if name not in _MOVED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            import gochan_trace
+        except ModuleNotFoundError:
+            raise ImportError(
+                f"gochan.debug.{name} has moved to gochan_trace, which is not installed: "
+                f"pip install 'trio-gochan[trace]', then use gochan_trace.{name}"
+            ) from None
+        return getattr(gochan_trace, name)

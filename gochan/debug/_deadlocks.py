@@ -39,9 +39,8 @@ from typing import Any, Final, NoReturn, final
 import trio
 from trio.lowlevel import RunVar, Task
 
-from .._core._channel import Chan, ChanStatistics
-from .._core._wait_group import WaitGroup
-from ._report import Report, report_on
+from .._core import Chan, ChanState, ChanStatistics, WaitGroup
+from ._report import Report, report_on, title_of
 from ._waits import Ender, Sleep, belongs_to_trio, examine, tasks_of_run
 
 # How soon to look again while somebody has the token: in so many seconds, then twice as many.
@@ -84,7 +83,7 @@ class DeadlockError(Exception):
         return f"DeadlockError({'; '.join(map(str, waits))})"
 
 
-def _hint(channel: Chan[Any], statistics: ChanStatistics) -> str:
+def _hint(channel: Chan[Any] | ChanState[Any], statistics: ChanStatistics) -> str:
     """Say what nobody will do any more."""
     sending, receiving = statistics.tasks_waiting_send, statistics.tasks_waiting_receive
     missing = {
@@ -93,7 +92,7 @@ def _hint(channel: Chan[Any], statistics: ChanStatistics) -> str:
         (True, True): "meet those who wait at",
         (False, False): "close",
     }[sending > 0, receiving > 0]
-    return f"nobody is left to {missing} {channel._title}"
+    return f"nobody is left to {missing} {title_of(channel)}"
 
 
 @contextmanager

@@ -27,9 +27,7 @@ from weakref import ref
 
 from trio.lowlevel import Task
 
-from .._core._choosing import spare_choices
-from .._core._selector._standing import abandoned
-from .._core._waiting import spare_offers
+from .._core import abandoned, spare_choices, spare_offers
 from ._report import Report, find_tasks, report_on
 from ._waits import Ender, Sleep, examine
 

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 from trio.lowlevel import Task
 
-from .._core._channel import Chan, ChanStatistics
+from .._core import Chan, ChanState, ChanStatistics
 from .._queue import describe
 from ._waits import Sleep, examine, tasks_of_run
 
@@ -60,7 +60,7 @@ class Report:
 
     waits: tuple[Wait, ...]
     """The tasks that wait: parents before their children, older ones before younger ones."""
-    channels: dict[Chan[Any], ChanStatistics]
+    channels: dict[Chan[Any] | ChanState[Any], ChanStatistics]
     """The channels at which they wait, each as it was at that moment."""
 
     def __str__(self) -> str:
@@ -111,7 +111,9 @@ def find_tasks(caller: str) -> list[Task]:
 def report_on(sleeps: Iterable[tuple[Task, Sleep]]) -> Report:
     """Return a report on these tasks."""
     waits = tuple(_wait(task, sleep) for task, sleep in sleeps)
-    channels = [thing for wait in waits for thing in wait.things if isinstance(thing, Chan)]
+    channels = [
+        thing for wait in waits for thing in wait.things if isinstance(thing, (Chan, ChanState))
+    ]
     return Report(waits, {channel: channel.statistics() for channel in channels})
 
 
@@ -125,10 +127,15 @@ def _wait(task: Task, sleep: Sleep) -> Wait:
     )
 
 
-def describe_channel(channel: Chan[Any], statistics: ChanStatistics) -> str:
+def title_of(channel: Chan[Any] | ChanState[Any]) -> str:
+    """Return what a channel is called in messages."""
+    return channel.title if isinstance(channel, ChanState) else channel._state.title
+
+
+def describe_channel(channel: Chan[Any] | ChanState[Any], statistics: ChanStatistics) -> str:
     """Say in one line what a channel was like."""
     return (
-        f"{channel._title}: {'closed' if statistics.closed else 'open'}, "
+        f"{title_of(channel)}: {'closed' if statistics.closed else 'open'}, "
         f"{statistics.current_buffer_used}/{statistics.max_buffer_size} buffered, "
         f"{statistics.tasks_waiting_send} sending, {statistics.tasks_waiting_receive} receiving"
     )

@@ -24,12 +24,19 @@ from typing import Any, Final, TypeAlias, final
 import trio
 from trio.lowlevel import ParkingLot, Task
 
-from .._core._cases import brief
-from .._core._choosing import NEVER, Case, Choice
-from .._core._merge import MergedChan
-from .._core._selector._standing import Standing
-from .._core._timers import Ticker
-from .._core._waiting import BulkOffer, TimedOffer, Waiter, wait_in
+from .._core import (
+    NEVER,
+    BulkOffer,
+    Case,
+    Choice,
+    MergedChan,
+    Standing,
+    Ticker,
+    TimedOffer,
+    Waiter,
+    brief,
+    wait_in,
+)
 from .._queue import Job, JobQueue, belongs_to_user
 from .._queue._lifecycle import Lifecycle
 from .._queue._opening import open_block
@@ -157,15 +164,14 @@ def _wish(waiter: Waiter, callers: Frames) -> tuple[str, tuple[object, ...]]:
         case Standing():
             members = waiter.labels.values()
             return _first_of(waiter._title, [(member.label, member.case) for member in members])
-        case BulkOffer():
-            channel = _nearest(callers, "self")
-            number, value = len(waiter.values), brief(waiter.value)
-            return f"send {number} values to {channel._title}, next {value}", (channel,)
     offer: Any = waiter
-    channel = _nearest(callers, "self")
+    title, things = offer.end._state.title, (offer.end._thing,)
+    if isinstance(offer, BulkOffer):
+        number, value = len(offer.values), brief(offer.value)
+        return f"send {number} values to {title}, next {value}", things
     if offer.role == "receive":
-        return f"receive from {channel._title}", (channel,)
-    return f"send {brief(offer.value)} to {channel._title}", (channel,)
+        return f"receive from {title}", things
+    return f"send {brief(offer.value)} to {title}", things
 
 
 def _nearest(callers: Frames, name: str) -> Any:

@@ -16,6 +16,7 @@ from .._core._arguments import (
 from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._filter import Filter, Key, by
+from ._keeper import KeptState as _KeptState  # noqa: F401  # registers itself with channels
 from ._priority_cancel import PriorityCancel
 from ._questions import overrides
 from ._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, StrategySpec, Verdict

@@ -1,55 +1,65 @@
-"""A strategy at work behind a channel: how it is asked, and what comes of its answers."""
+"""A strategy at work behind a channel: how it is asked, and what its answers lead to."""
 
 # Theory of operation
 # -------------------
-# Behind such a channel nothing is decided by looking at a buffer; the strategy has to be
-# asked, and asking may change it. ``submit`` and ``fetch`` ask on behalf of whoever sends
-# or receives now; ``_settle`` asks on behalf of those who wait, the first of each line,
-# until neither line can go on. A strategy that follows the clock may have changed its
-# mind since it was asked last, so it is settled before anything else, and the first in
-# each line has an alarm for the moment at which it says that it may change again.
+# Nothing is decided by looking at a buffer here; the strategy has to be asked, and asking may
+# change it. ``give`` and ``take`` ask on behalf of a task that sends or receives now; ``settle``
+# asks on behalf of those who wait, the first of each line, until neither line can go on. A
+# strategy that follows the clock may have changed its mind since it was asked last, so it is
+# settled before anything else, and the first in each line has an alarm for the moment at which
+# the strategy says that it may change again.
 #
-# Alarms are also set in the middle of things, where nothing may be raised. So what the
-# strategy raises when it is asked for its next change is kept, and whoever is first in
-# line is woken to raise it.
+# Alarms are also set in the middle of things, where nothing may be raised. So an error of
+# ``next_change`` is kept, and the first in line is woken to raise it.
 #
-# Whoever leaves a line uncalled may have blocked others whose items are let in more easily,
-# or may have been about to look at what time has brought. So those who are first now have
-# their alarms set at once.
+# A waiter that leaves unserved may have been blocking others whose items are let in more easily,
+# or may have been about to look at what time has brought. So those who are first now have their
+# alarms set at once.
 #
 # A strategy of capacity 0 can hold nothing, so it is passed by: sender and receiver meet.
 #
-# What the strategy gives up goes to ``on_drop``, which belongs to the user and may do
-# anything, so it is called last, when the state is final; then what was to wait is
-# decided once more. If it raises, which it must not, a value that was already taken is
-# put back, in front.
+# What the strategy gives up goes to ``on_drop``, which belongs to the user and may do anything,
+# so it is called last, when the state is final; then what was to wait is decided once more. If
+# it raises, a value that was about to be received is put back, in front.
 #
-# Invariants (``Chan.check`` asserts what can be seen from outside)
-# -----------------------------------------------------------------
-# 1. Whenever nobody is inside this file: if a receiver waits, the strategy had nothing to
-#    give when it was asked last; if a sender waits, it did not admit the first one. Or else
-#    the alarm of the first in line is about to ring.
-# 2. Every item that was admitted is in exactly one place: in the strategy, in ``_front``,
-#    among the handed back, reported as dropped, or with a receiver.
+# Invariants (``check`` asserts what can be seen from outside)
+# ------------------------------------------------------------
+# 1. While nobody is inside this file: if a receiver waits, the strategy had nothing to give when
+#    it was asked last; if a sender waits, the strategy did not admit the first one. Or else the
+#    alarm of the first in line is about to ring.
+# 2. Every item that was admitted is in exactly one place: in the strategy, in ``front``, among
+#    the handed back, reported as dropped, or with a receiver.
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, final
+from threading import get_ident
+from typing import Any, Final, TypeVar, final
 
 from trio import current_time
+from trio.lowlevel import Task
 
-from .._core._errors import ChanClosedError, EndOfChannel, Refused
-from .._core._pacing import OUTSIDE
-from .._core._waiting import NOTHING, Nothing, Role, first
+from .._core import (
+    NOTHING,
+    OUTSIDE,
+    ChanClosedError,
+    ChanState,
+    Chooser,
+    EndOfChannel,
+    Nothing,
+    Refused,
+    Role,
+    TimedOffer,
+    Waiter,
+    first,
+    state_behind,
+)
+from ._guard import checked_change, checked_item, checked_list, checked_rest, checked_verdict
 from ._questions import overrides, plain_order
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
-
-if TYPE_CHECKING:
-    from .._core._channel import Chan
 
 T = TypeVar("T")
 
@@ -58,12 +68,10 @@ _SOON: Final = 1e-3
 
 
 @final
-class Keeper(Generic[T]):
-    """Asks one strategy on behalf of one channel."""
+class KeptState(ChanState[T]):
+    """A channel whose values a strategy keeps."""
 
     __slots__ = (
-        "_front",
-        "_handed_back",
         "_picky",
         "_plain",
         "_time",
@@ -71,18 +79,19 @@ class Keeper(Generic[T]):
         "_times_take",
         "_trouble",
         "_unasked",
+        "front",
+        "handed_back",
         "on_admit",
         "strategy",
         "timed",
     )
 
-    def __init__(self, strategy: Strategy[T]) -> None:
-        if not isinstance(strategy, Strategy):
-            raise TypeError(
-                f"strategy must be an instance of gochan.strategies.Strategy, such as "
-                f"strategies.Block(20) or gochan.strategy('block', capacity=20), "
-                f"not {strategy!r}"
-            )
+    def __init__(
+        self,
+        strategy: Strategy[T],
+        name: str | None,
+        on_drop: Callable[[T, str], object] | None,
+    ) -> None:
         if not hasattr(strategy, "_dropped"):
             raise TypeError(
                 f"{type(strategy).__name__}.__init__ must call super().__init__(capacity)"
@@ -92,9 +101,10 @@ class Keeper(Generic[T]):
                 f"{strategy!r} already serves another channel; make a new one for each"
             )
         strategy._in_use = True
+        super().__init__(0, name, on_drop)
         self.strategy = strategy
-        self._front: deque[T] = deque()
-        self._handed_back: list[T] = []
+        self.front: deque[T] = deque()
+        self.handed_back: list[T] = []
         # Called with each item when it is admitted, also past the strategy.
         self.on_admit: Callable[[T], None] | None = None
         # Whether time alone may change the answers.
@@ -111,213 +121,195 @@ class Keeper(Generic[T]):
         self._trouble: Exception | None = None  # what next_change has raised
         self._unasked = False  # whether those who are first now have yet to look
 
-    def __len__(self) -> int:
-        return len(self.strategy) + len(self._front)
+    @property
+    def max_size(self) -> int | float:
+        """How many values may wait; the strategy may change that at any time."""
+        return self.strategy.capacity
 
-    # What the channel does
+    def held(self) -> int:
+        """Return how many values wait here, not counting those of waiting senders."""
+        return len(self.strategy) + len(self.front)
 
-    def submit(self, channel: Chan[T], value: T) -> bool:
+    # Deciding
+
+    def give(self, value: T) -> bool:
         """Send ``value`` now; return whether that was possible."""
         while True:
-            if channel._closed:
-                raise channel._closed_error(value)
+            if self.closed:
+                raise self.closed_error(value)
+            if self.thread != get_ident():
+                self.check_caller()
             try:
-                if channel._senders or channel._receivers:
-                    channel._check_thread(channel._receivers, channel._senders)
-                    admitted = self._submit(channel, value)
+                if self.senders or self.receivers:
+                    admitted = self._give(value)
                 else:
                     # Nobody waits, so the strategy alone decides.
                     if self._times_offer:
                         self._look_at_clock()
-                    verdict = self.strategy.offer(value, self._time)
-                    admitted = self._judge(verdict, value)
-                    used = len(self) if self._plain is None else len(self._plain.items)
-                    if used > channel._peak:
-                        channel._peak = used
+                    admitted = self._judge(self.strategy.offer(value, self._time), value)
+                    used = self.held() if self._plain is None else len(self._plain.items)
+                    if used > self.peak:
+                        self.peak = used
             finally:
-                reported = bool(self.strategy._dropped) and self._report(channel)
+                reported = bool(self.strategy._dropped) and self._report()
             if admitted or not reported:
                 return admitted
 
-    def submit_many(self, channel: Chan[T], values: list[T]) -> None:
+    def give_many(self, values: list[T]) -> None:
         """Send as many of ``values`` now as possible; those that were sent are taken out."""
         going_on = True
         while going_on and values:
-            if channel._closed:
-                raise channel._closed_error(values[0])
-            channel._check_thread(channel._receivers, channel._senders)
+            if self.closed:
+                raise self.closed_error(values[0])
+            self.check_caller()
             going_on = False
             try:
-                if self._submit(channel, values[0]):
+                if self._give(values[0]):
                     del values[0]
                     going_on = True
             finally:
                 # Last, so that what is raised here leaves no doubt about what was sent.
-                going_on |= self._report(channel)
+                going_on |= self._report()
 
-    def _submit(self, channel: Chan[T], value: T) -> bool:
+    def _give(self, value: T) -> bool:
+        self.check_thread(self.receivers, self.senders)
         self._look_at_clock()
         if self.timed:
-            self._settle(channel)
-        if not self.strategy.capacity and channel._receivers:
+            self.settle()
+        if not self.strategy.capacity and self.receivers:
             self._admitted(value)
-            first(channel._receivers).serve(channel._receivers, value)
+            first(self.receivers).serve(self.receivers, value)
             return True
-        if channel._senders:
+        if self.senders:
             return False
         try:
             return self._offer(value)
         finally:
-            self._settle(channel)
+            self.settle()
 
-    def fetch(self, channel: Chan[T]) -> T | Nothing:
+    def room(self, *, ahead: bool) -> int:
+        """Return how many values `give_many` should be given: the strategy judges each alone."""
+        return 1
+
+    def take(self) -> T | Nothing:
         """Receive now; return `NOTHING` if that is not possible."""
-        if not (channel._senders or channel._receivers or self._front):
+        if self.thread != get_ident():
+            self.check_caller()
+        if not (self.senders or self.receivers or self.front):
             # What follows, when nobody waits and nothing is given up.
             if self._times_take:
                 self._look_at_clock()
             try:
-                value: T | Nothing = self.strategy.take(self._time)
+                value: T | Nothing = checked_item(self.strategy, self.strategy.take(self._time))
             except Empty:
                 pass
             else:
                 if not self.strategy._dropped:
                     return value
-                self._front.append(value)  # type: ignore[arg-type]
+                self.front.append(value)  # type: ignore[arg-type]
         while True:
-            channel._check_thread(channel._receivers, channel._senders)
-            value = self._fetch(channel)
+            self.check_thread(self.receivers, self.senders)
+            value = self._take_for_caller()
             try:
-                reported = self._report(channel)
+                reported = self._report()
             except BaseException:
                 if value is not NOTHING:
-                    self._front.appendleft(value)
+                    self.front.appendleft(value)
                 raise
             if value is not NOTHING:
                 return value
-            if channel._closed and not len(self):
-                raise channel._end()
+            if self.closed and not self.held():
+                raise self.end()
             if not reported:
                 return NOTHING
 
-    def fetch_many(self, channel: Chan[T], values: list[T], size: int) -> None:
+    def take_many(self, values: list[T], size: int) -> None:
         """Receive into ``values`` what there is now, until it has that size.
 
         If the strategy or ``on_drop`` fails, all of them are put back, in front.
         """
         # What ``on_drop`` sends meanwhile is not there now; it might go on for ever.
-        there = max(1, len(self) + len(channel._senders))
+        there = max(1, self.held() + len(self.senders))
         try:
             for _ in range(min(size - len(values), there)):
-                value = self.fetch(channel)
+                value = self.take()
                 if value is NOTHING:
                     break
                 values.append(value)
         except BaseException as error:
             ended = isinstance(error, (ChanClosedError, EndOfChannel))
-            if values and ended and channel._closed and not len(self):
-                return  # whoever comes next will meet it
-            self._front.extendleft(reversed(values))
+            if values and ended and self.closed and not self.held():
+                return  # the next receive will meet it
+            self.front.extendleft(reversed(values))
             values.clear()
-            self._settle(channel)
+            self.settle()
             raise
 
-    def _fetch(self, channel: Chan[T]) -> T | Nothing:
+    def _take_for_caller(self) -> T | Nothing:
         self._look_at_clock()
         if self.timed:
-            self._settle(channel)
-        if not self.strategy.capacity and channel._senders:
-            sent: T = first(channel._senders).serve(channel._senders)
+            self.settle()
+        if not self.strategy.capacity and self.senders:
+            sent: T = first(self.senders).serve(self.senders)
             self._admitted(sent)
             return sent
-        if channel._receivers:
+        if self.receivers:
             return NOTHING
         value = self._take()
-        while value is NOTHING and channel._senders and self._admit_first(channel):
+        while value is NOTHING and self.senders and self._admit_first():
             # Looking for one, the strategy has dropped others, and so made room.
             value = self._take()
-        self._settle(channel)
+        self.settle()
         return value
 
-    def strike(self, channel: Chan[T]) -> None:
-        """Do what time allows by now, or what the strategy has learnt since it was asked."""
-        if self._trouble is not None:
-            trouble, self._trouble = self._trouble, None
-            raise trouble
-        if channel._senders or channel._receivers:
-            self._look_at_clock()
-        self._settle(channel)
-        self._report(channel)
+    def put_back(self, value: T) -> None:
+        """Take in a value that was handed over and could not be delivered; it goes next."""
+        self.front.appendleft(value)
 
-    def _settle(self, channel: Chan[T]) -> None:
+    def may_give(self) -> bool:
+        """Whether `give` is worth trying: only the strategy can tell."""
+        return True
+
+    def may_take(self) -> bool:
+        """Whether `take` is worth trying; the strategy can still say no."""
+        return bool(self.senders or self.closed or self.held())
+
+    def settle(self) -> None:
         """Let waiting tasks and strategy meet, until neither can do more for the other."""
-        senders, receivers = channel._senders, channel._receivers
+        senders, receivers = self.senders, self.receivers
         going_on = True
         while going_on:
             going_on = False
             dropped = len(self.strategy._dropped)
-            while senders and self._admit_first(channel):
+            while senders and self._admit_first():
                 going_on = True
-            while receivers and self._serve_first(channel):
+            while receivers and self._serve_first():
                 going_on = True
             if senders and len(self.strategy._dropped) > dropped:
                 going_on = True  # there is room again
         self._unasked = False
-        channel._peak = max(channel._peak, len(self))
-        if channel._closed and not len(self):
-            channel._finish(receivers)
+        self.peak = max(self.peak, self.held())
+        if self.closed and not self.held():
+            self.finish(receivers)
         if self.timed:
-            channel._set_alarms()  # it may change its mind at another moment than before
-
-    def close(self, channel: Chan[T]) -> None:
-        """Let the strategy say what shall not be delivered any more."""
-        try:
-            self._handed_back += self.strategy.close()
-        finally:
-            self.strike(channel)
-
-    def hand_back(self, items: list[T]) -> None:
-        """Keep items to be drained."""
-        self._handed_back[:0] = items
-
-    def take_handed_back(self) -> list[T]:
-        """Return, once, what the strategy handed back at close."""
-        items, self._handed_back = self._handed_back, []
-        return items
-
-    def clear(self) -> list[T]:
-        """Take out everything that waits: what was handed back at close comes first.
-
-        If the strategy raises, what it has given out until then is kept for the next call.
-        """
-        kept = self._handed_back
-        kept += self._front
-        self._front.clear()
-        with suppress(RuntimeError):  # outside a run; it goes on to whatever moment it takes
-            self._look_at_clock()
-        for item in self.strategy.take_all(self._time):
-            kept += self._take_dropped()
-            kept.append(item)
-        kept += self._take_dropped()
-        return self.take_handed_back()
-
-    def _take_dropped(self) -> list[T]:
-        """Return, once, what the strategy has given up."""
-        return [item for item, _ in self._take_drops()]
-
-    def _take_drops(self) -> list[tuple[T, str]]:
-        """The same, with the reasons."""
-        dropped = self.strategy._dropped  # stays the same list, which a chain shares
-        drops = dropped.copy()
-        dropped.clear()
-        return drops
-
-    def discard(self, channel: Chan[T], item: T) -> None:
-        """Take one waiting item out, if the strategy can find it."""
-        if self.strategy.remove(item):
-            self.strike(channel)
+            self._set_alarms()  # it may change its mind at another moment than before
 
     # What the strategy says
+
+    def ask_again(self) -> None:
+        """Do what time allows by now, or what the strategy has learnt since it was asked."""
+        if self._trouble is not None:
+            trouble, self._trouble = self._trouble, None
+            raise trouble
+        if self.senders or self.receivers:
+            self._look_at_clock()
+        self.settle()
+        self._report()
+
+    def discard(self, item: T) -> None:
+        """Take one waiting item out, if the strategy can find it."""
+        if self.strategy.remove(item):
+            self.ask_again()
 
     def _look_at_clock(self) -> None:
         """Take the time on trio's clock; outside a run any time will do, if none matters."""
@@ -326,31 +318,6 @@ class Keeper(Generic[T]):
         except RuntimeError:
             if self.timed:
                 raise RuntimeError(OUTSIDE) from None
-
-    def wants_alarm(self, role: Role) -> bool:
-        """Whether those who wait to do that may have to be woken for a look."""
-        return self.timed or (self._picky and role == "send")
-
-    def note_departure(self) -> None:
-        """Note that somebody has left who may have been about to ask on behalf of all."""
-        self._unasked = True
-
-    def due(self) -> float:
-        """Return when the first in each line must look again, ``inf`` if it need not."""
-        if self._unasked:
-            return -math.inf
-        # From the moment when it was asked: the change may be due by now.
-        try:
-            change = self.strategy.next_change(self._time)
-        except Exception as error:
-            self._trouble = error
-            return -math.inf
-        if change is None:
-            return math.inf
-        if change > self._time:
-            return change
-        # One that names a moment of the past is asked again, more and more seldom.
-        return self._time + max(self._time - change, _SOON)
 
     def _offer(self, value: T) -> bool:
         return self._judge(self.strategy.offer(value, self._time), value)
@@ -363,32 +330,29 @@ class Keeper(Generic[T]):
             return True
         if verdict is WAIT:
             return False
-        if isinstance(verdict, Refuse):
-            raise Refused(verdict.reason, verdict.retry_after, value)
-        raise TypeError(
-            f"{type(self.strategy).__name__}.offer must return ADMIT, WAIT or Refuse(...), "
-            f"not {verdict!r}"
-        )
+        refusal = checked_verdict(self.strategy, verdict)
+        assert isinstance(refusal, Refuse)
+        raise Refused(refusal.reason, refusal.retry_after, value)
 
     def _admitted(self, value: T) -> None:
         if self.on_admit is not None:
             self.on_admit(value)
 
     def _take(self) -> T | Nothing:
-        if self._front:
-            return self._front.popleft()
+        if self.front:
+            return self.front.popleft()
         try:
-            return self.strategy.take(self._time)
+            return checked_item(self.strategy, self.strategy.take(self._time))
         except Empty:
             return NOTHING
 
-    def _admit_first(self, channel: Chan[T]) -> bool:
+    def _admit_first(self) -> bool:
         """Offer what the first waiting sender has; return whether its wait is over.
 
         That may be several things, if it is a select, of which only one is let in.
         """
-        waiter = first(channel._senders)
-        for wish in waiter.wishes(channel._senders):
+        waiter = first(self.senders)
+        for wish in waiter.wishes(self.senders):
             try:
                 if not self._offer(wish.value):
                     continue
@@ -399,21 +363,145 @@ class Keeper(Generic[T]):
             return True
         return False
 
-    def _serve_first(self, channel: Chan[T]) -> bool:
+    def _serve_first(self) -> bool:
         """Give the first waiting receiver what goes next; return whether its wait is over."""
         try:
             value = self._take()
-        except Exception as error:  # the strategy is broken: whoever wanted something is told
-            first(channel._receivers).finish(error=error)
+        except Exception as error:  # the strategy is broken: the receiver is told
+            first(self.receivers).finish(error=error)
             return True
         if value is NOTHING:
             return False
-        first(channel._receivers).serve(channel._receivers, value)
+        first(self.receivers).serve(self.receivers, value)
         return True
 
-    def _report(self, channel: Chan[T]) -> bool:
-        """Tell of what the strategy has given up; return whether anybody was told."""
+    def _report(self) -> bool:
+        """Tell of what the strategy has given up; return whether there was anything."""
         if not self.strategy._dropped:
             return False
-        channel._report(self._take_drops())
+        self.report(self._take_drops())
         return True
+
+    def _take_drops(self) -> list[tuple[T, str]]:
+        """Return, once, what the strategy has given up, with the reasons."""
+        dropped = self.strategy._dropped  # stays the same list, which a chain shares
+        drops = dropped.copy()
+        dropped.clear()
+        return drops
+
+    # Ending
+
+    def _shut(self) -> None:
+        """Let the strategy say first what shall not be delivered any more.
+
+        So a select that waits here with several cases is told of all that ends at once.
+        """
+        self.closed = True
+        try:
+            self.handed_back += checked_list(self.strategy, self.strategy.close())
+        finally:
+            super()._shut()
+            self.ask_again()
+
+    def abandon(self) -> None:
+        """Close the receiving end: what waits here will never be received."""
+        # What was handed back at an earlier close is still there to be drained.
+        earlier, self.handed_back = self.handed_back, []
+        try:
+            super().abandon()
+        finally:
+            self.handed_back[:0] = earlier
+
+    def take_handed_back(self) -> list[T]:
+        """Return, once, what the strategy handed back at close."""
+        items, self.handed_back = self.handed_back, []
+        return items
+
+    def clear(self) -> list[T]:
+        """Take out everything that waits: what was handed back at close comes first.
+
+        If the strategy raises, what it has given out until then is kept for the next call.
+        """
+        kept = self.handed_back
+        kept += self.front
+        self.front.clear()
+        with suppress(RuntimeError):  # outside a run; it goes on to whatever moment it takes
+            self._look_at_clock()
+        for item in checked_rest(self.strategy, self.strategy.take_all(self._time)):
+            kept += [dropped for dropped, _ in self._take_drops()]
+            kept.append(item)
+        kept += [dropped for dropped, _ in self._take_drops()]
+        return self.take_handed_back()
+
+    # Being a clock, for those who wait here and may have to look
+
+    def wait(self, task: Task, role: Role, value: Any, end: object) -> Awaitable[Any]:
+        """Put ``task``, the running one, into line, and return what it has to await."""
+        if self._wants_alarm(role):
+            return TimedOffer(self, self.line_up(role), role, value, end, self.pace)
+        return super().wait(task, role, value, end)
+
+    def join(self, chooser: Chooser, index: int, role: Role) -> None:
+        """Put a select or a selector into line, on behalf of its case with that index."""
+        super().join(chooser, index, role)
+        if self._wants_alarm(role):
+            chooser.follow(self, index)
+
+    def _wants_alarm(self, role: Role) -> bool:
+        """Whether those who wait to do that may have to be woken for a look."""
+        return self.timed or (self._picky and role == "send")
+
+    def _due_for(self, waiter: Waiter) -> float:
+        heads = [first(line) for line in (self.senders, self.receivers) if line]
+        if waiter in heads:
+            return self._due()
+        for head in heads:
+            head.note_follower(self)
+        return math.inf
+
+    def _due(self) -> float:
+        """Return when the first in each line must look again, ``inf`` if it need not."""
+        if self._unasked:
+            return -math.inf
+        # From the moment when it was asked: the change may be due by now.
+        try:
+            change = self.strategy.next_change(self._time)
+            change = checked_change(self.strategy, self._time, change)
+        except Exception as error:
+            self._trouble = error
+            return -math.inf
+        if change is None:
+            return math.inf
+        if change > self._time:
+            return change
+        # One that names a moment of the past is asked again, more and more seldom.
+        return self._time + max(self._time - change, _SOON)
+
+    def _strike(self, waiter: Waiter) -> Nothing:
+        self.ask_again()
+        return NOTHING
+
+    def _left(self) -> None:
+        self._unasked = True  # the one that has left may have been about to ask for all
+        self._set_alarms()
+
+    def _set_alarms(self) -> None:
+        for line in (self.senders, self.receivers):
+            if line:
+                first(line).set_alarm(self)
+
+    def check(self) -> None:
+        """Assert the invariants at the top of this file. For tests."""
+        used = self.held()
+        self.check_lines()
+        assert not (self.closed and self.receivers) or used
+        assert not self.mark
+        assert not self.buffer
+        assert used <= self.peak
+
+
+@state_behind.register(Strategy)
+def _(
+    strategy: Strategy[Any], name: str | None, on_drop: Callable[[Any, str], object] | None
+) -> ChanState[Any]:
+    return KeptState(strategy, name, on_drop)

@@ -15,9 +15,9 @@ from contextlib import nullcontext
 from time import perf_counter
 
 import trio
+from gochan_trace import trace
 
 from gochan import Chan, open_job_queue, select
-from gochan.debug import trace
 
 ITEMS = 2000
 

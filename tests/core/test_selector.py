@@ -34,9 +34,9 @@ from gochan import (
     select,
     select_nowait,
 )
+from gochan._core import Line
 from gochan._core._cases import ChannelCase
 from gochan._core._choosing import Case, chance
-from gochan._core._waiting import Line
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
 
 from ..examples import examples

@@ -16,7 +16,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import Chan, ChanClosedError, EndOfChannel, select
-from gochan._core import _choosing, _waiting
+from gochan._core import _choosing, _lines, _waiters
 from gochan.strategies import ADMIT, WAIT, Empty, Strategy, Verdict
 
 from ..lines import line_up
@@ -144,12 +144,12 @@ def test_nothing_of_a_finished_run_is_kept() -> None:
     assert result() is None
 
 
-@pytest.mark.parametrize("kind", [_waiting.Offer, _choosing.Choice])
+@pytest.mark.parametrize("kind", [_waiters.Offer, _choosing.Choice])
 async def test_a_crowd_that_waited_leaves_little_behind(kind: type) -> None:
     """However many tasks wait at once, only a limited number of their waits is kept."""
     channel = Chan[int]()
-    wait = channel.receive if kind is _waiting.Offer else lambda: select(channel.on_receive())
-    number = _waiting.SPARES + 100
+    wait = channel.receive if kind is _waiters.Offer else lambda: select(channel.on_receive())
+    number = _waiters.SPARES + 100
     async with trio.open_nursery() as nursery:
         for _ in range(number):
             nursery.start_soon(wait)
@@ -158,7 +158,7 @@ async def test_a_crowd_that_waited_leaves_little_behind(kind: type) -> None:
             channel.send_nowait(value)
     gc.collect()
     kept = sum(type(thing) is kind for thing in gc.get_objects())
-    assert 0 < kept <= _waiting.SPARES
+    assert 0 < kept <= _waiters.SPARES
 
 
 async def test_a_task_is_served_once_however_many_lines_it_stood_in() -> None:
@@ -184,11 +184,11 @@ async def test_check_notices_a_waiter_that_is_finished_but_still_in_line() -> No
     channel = Chan[int]()
     async with trio.open_nursery() as nursery:
         await line_up(nursery, channel.receive)
-        waiter = _waiting.first(channel._receivers)
+        waiter = _lines.first(channel._state.receivers)
         waiter.result = 1
         with pytest.raises(AssertionError):
             channel.check()
-        waiter.result = _waiting.NOTHING
+        waiter.result = _lines.NOTHING
         channel.check()
         nursery.cancel_scope.cancel()
 
@@ -199,7 +199,7 @@ async def test_check_notices_waiters_of_two_threads_in_one_line() -> None:
     async with trio.open_nursery() as nursery:
         await line_up(nursery, channel.receive)
         await line_up(nursery, channel.receive)
-        waiter = _waiting.first(channel._receivers)
+        waiter = _lines.first(channel._state.receivers)
         waiter.thread += 1
         with pytest.raises(AssertionError):
             channel.check()
@@ -501,7 +501,7 @@ async def test_without_the_shortcut_to_the_scheduler_all_is_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where trio does not show it, its public function wakes who waits."""
-    monkeypatch.delattr(_waiting.Offer, "serve")
+    monkeypatch.delattr(_waiters.Offer, "serve")
     channel, received = Chan[int](), list[int]()
     async with trio.open_nursery() as nursery:
 

@@ -16,8 +16,10 @@ from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
+import gochan_trace
 import pytest
 import trio
+from gochan_trace import trace
 from trio.testing import wait_all_tasks_blocked
 
 import gochan.debug
@@ -35,7 +37,7 @@ from gochan import (
     select,
     stop_on_signals,
 )
-from gochan.debug import Report, Wait, detect_deadlocks, report, trace
+from gochan.debug import Report, Wait, detect_deadlocks, report
 from gochan.strategies import Empty, Strategy
 
 Function = Callable[[], Awaitable[object]]
@@ -646,3 +648,29 @@ def test_gochan_does_not_import_it() -> None:
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     assert gochan.debug.__all__
+
+
+MOVED = ["Trace", "TraceEvent", "Transfer", "trace"]
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_what_has_moved_is_found_where_it_was(name: str) -> None:
+    """As long as the distribution that has it now is installed."""
+    assert getattr(gochan.debug, name) is getattr(gochan_trace, name)
+    assert name not in gochan.debug.__all__
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_what_has_moved_says_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the same words, however it is asked for."""
+    monkeypatch.setitem(sys.modules, "gochan_trace", None)
+    for program in (f"gochan.debug.{name}", f"from gochan.debug import {name}"):
+        with pytest.raises(ImportError, match=r"pip install 'trio-gochan\[trace\]'") as caught:
+            exec(program, {"gochan": gochan})
+        assert f"gochan_trace.{name}" in str(caught.value)
+
+
+def test_what_was_never_there_is_missing() -> None:
+    """With the error of any other module."""
+    with pytest.raises(AttributeError, match=r"'gochan\.debug' has no attribute 'tracer'"):
+        gochan.debug.tracer  # type: ignore[attr-defined]  # noqa: B018

@@ -1300,7 +1300,7 @@ async def test_jobs_on_new_workers_do_not_inherit_who_resized(autojump_clock: Mo
 
     async with open_audited() as queue:
         jobs = [await queue.submit(work) for work in (grow, look, look)]
-    assert found == jobs[1:]
+    assert sorted(found, key=lambda job: job.id) == jobs[1:]
 
 
 @pytest.mark.parametrize(
@@ -1955,7 +1955,7 @@ async def test_a_strategy_that_breaks_ends_the_queue_by_its_name(
         assert (audited.waiting, audited.running) == (0, 0)
     note = "raised by the strategy of a job queue, broken.<locals>.Broken; no further job starts"
     assert notes == [[note]] * len(notes)
-    assert len(notes) > 5 or (method == "close" and after)
+    assert len(notes) > 2 or (method == "close" and after)
 
 
 async def test_a_strategy_that_breaks_while_the_workers_come_up_is_heard(

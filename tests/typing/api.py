@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator
 from typing import Any, Literal, assert_type
 
+import gochan_trace
 import trio
 
 import gochan
@@ -265,10 +266,10 @@ def strategies() -> None:
 
 
 def traces() -> None:
-    with gochan.debug.trace(limit=5) as seen:
-        assert_type(seen, gochan.debug.Trace)
-    assert_type(seen.events, tuple[gochan.debug.TraceEvent, ...])
-    assert_type(seen.transfers[0].sent, gochan.debug.TraceEvent)
+    with gochan_trace.trace(limit=5) as seen:
+        assert_type(seen, gochan_trace.Trace)
+    assert_type(seen.events, tuple[gochan_trace.TraceEvent, ...])
+    assert_type(seen.transfers[0].sent, gochan_trace.TraceEvent)
     assert_type(seen.svg(), str)
 
 

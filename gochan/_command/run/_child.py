@@ -1,26 +1,29 @@
-"""A child process that never outlives its job, nor do those that it starts."""
+"""A child process that does not outlive its job, and neither does what it has started."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import trio
 
-from ..._queue import cleanup
+from ... import cleanup
+from ._session import Session
 
-# How long the kernel may take to bury a process that was killed, and how often to look
-# whether a group has gone.
-_BURIAL: Final = 1.0
+# How many seconds the kernel may take to reap processes that were killed, and how often
+# we look whether it has.
+_REAPING: Final = 1.0
 _LOOK: Final = 0.02
 
-# How much output is copied at a time, in bytes.
+# How many bytes of output are copied at a time.
 _CHUNK: Final = 1 << 16
+
+# A stream of output, and the file for it.
+_Pair: TypeAlias = tuple[Any, BinaryIO]
 
 
 class ChildError(Exception):
@@ -30,50 +33,36 @@ class ChildError(Exception):
 async def run_child(arguments: Sequence[str], stdout: BinaryIO, stderr: BinaryIO) -> int:
     """Run a command, copy its output into two files, and return its exit status.
 
-    The child leads a session of its own, so that a Ctrl-C at the terminal does not reach it
-    past us, it asks nobody for a password, and it can be ended with all that it has started.
+    The status is negative for a signal. The child leads a session of its own, so that
+    Ctrl-C at the terminal reaches us alone, no program can ask for a password, and all
+    that the child starts can be ended with it. Its standard input is empty.
 
-    If this is cancelled, the session gets TERM, and KILL when the time for cleaning up is
-    over. Otherwise what the child has left in its process group is killed when it has ended.
-    In every case nothing of it is left when this returns or raises.
+    Once the child has ended, what it has left in its process group is killed. If this is
+    cancelled, the whole session gets TERM, and KILL when the time for cleaning up is over.
+    Either way, nothing of it is alive when this returns or raises; only a process that has
+    left the session goes on.
 
     Raises:
         ChildError: the command cannot be started, or its output cannot be kept.
     """
-    try:
-        process = await trio.lowlevel.open_process(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            # Not the files themselves: who opens /dev/stdout once more would empty them.
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise ChildError(f"cannot be started: {error}") from None
-    cancelled: trio.Cancelled | None = None
-    problems: list[OSError] = []
+    process = await _start(arguments)
+    pairs = [(process.stdout, stdout), (process.stderr, stderr)]
     copying = trio.CancelScope(shield=True)
-    with trio.CancelScope() as ending:
-        async with trio.open_nursery() as nursery:
-            pairs = [(process.stdout, stdout), (process.stderr, stderr)]
-            nursery.start_soon(_copy, pairs, copying, problems)
-            try:
-                await process.wait()
-            except trio.Cancelled as error:
-                cancelled = error
-                await _end_politely(process)
-            finally:
-                ending.shield = True
-                survivors = _signal_group(process.pid, signal.SIGKILL)
-                # Whoever has left the group may still hold the pipes, for ever.
-                copying.deadline = trio.current_time() + _BURIAL
-                with trio.move_on_at(copying.deadline):
-                    await process.wait()
-                    if survivors:
-                        await _wait_for_end(process.pid, whole=cancelled is not None)
+    problems: list[OSError] = []
+    cancelled: trio.Cancelled | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_copy_all, pairs, copying, problems)
+        try:
+            await process.wait()
+        except trio.Cancelled as error:
+            cancelled = error  # raised below, since the nursery might wrap it in a group
+            await _end_politely(process)
+        finally:
+            nursery.cancel_scope.shield = True
+            # A process that has left the session may hold the pipes for ever.
+            copying.deadline = trio.current_time() + _REAPING
+            await _reap(process, copying.deadline, whole=cancelled is not None)
     if cancelled is not None:
-        # Kept until here, since a nursery might wrap it.
         try:
             raise cancelled
         finally:
@@ -84,86 +73,72 @@ async def run_child(arguments: Sequence[str], stdout: BinaryIO, stderr: BinaryIO
     return process.returncode
 
 
-async def _copy(
-    pairs: Sequence[tuple[Any, BinaryIO]], scope: trio.CancelScope, problems: list[OSError]
-) -> None:
-    """Copy each stream into its file, until both have ended or ``scope`` is cancelled."""
-
-    def write(file: BinaryIO, chunk: bytes) -> None:
-        view = memoryview(chunk)
-        try:
-            while view:
-                view = view[file.write(view) :]
-        except OSError as error:  # go on reading, lest the command waits for that
-            problems.append(error)
-
-    async def copy_one(stream: Any, file: BinaryIO) -> None:
-        async with stream:
-            try:
-                while chunk := await stream.receive_some(_CHUNK):
-                    write(file, chunk)
-            except trio.Cancelled:
-                # Time is up, perhaps because we were stopped. What is there can be had.
-                with suppress(BlockingIOError):
-                    while chunk := os.read(stream.fileno(), _CHUNK):
-                        write(file, chunk)  # pragma: no cover  # tested, but a race
-                raise
-
-    with scope:
-        async with trio.open_nursery() as nursery:
-            for pair in pairs:
-                nursery.start_soon(copy_one, *pair)
+async def _start(arguments: Sequence[str]) -> trio.Process:
+    try:
+        return await trio.lowlevel.open_process(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            # Not the files: a program that opens /dev/stdout again would empty them.
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ChildError(f"cannot be started: {error}") from None
 
 
 async def _end_politely(process: trio.Process) -> None:
-    """Ask the session to end, wait as long as there is time for cleaning up, and kill it."""
-    for number in (signal.SIGTERM, signal.SIGCONT):  # who was stopped hears only the second
-        _signal_group(process.pid, number)
-        _signal_others(process.pid, number)
+    """Send TERM to the session, and wait for its end as long as there is time to clean up."""
+    session = Session(process.pid)
+    session.signal(signal.SIGTERM, whole=True)
+    session.signal(signal.SIGCONT, whole=True)  # a stopped process acts on TERM only then
     with cleanup():
         await process.wait()
-        await _wait_for_end(process.pid, whole=True)
-    _signal_others(process.pid, signal.SIGKILL)
+        while session.lives(whole=True):  # noqa: ASYNC110  # nobody tells us
+            await trio.sleep(_LOOK)
 
 
-async def _wait_for_end(session: int, *, whole: bool) -> None:
-    while _lives(session, whole=whole):  # noqa: ASYNC110  # nobody tells us
-        await trio.sleep(_LOOK)
+async def _reap(process: trio.Process, deadline: float, *, whole: bool) -> None:
+    """Kill the process group or the whole session, and wait until nothing of it is alive."""
+    session = Session(process.pid)
+    session.signal(signal.SIGKILL, whole=whole)
+    with trio.move_on_at(deadline):
+        await process.wait()
+        while session.lives(whole=whole):
+            await trio.sleep(_LOOK)
+            session.signal(signal.SIGKILL, whole=whole)  # some may have been forked meanwhile
 
 
-def _signal_group(group: int, number: int) -> bool:
-    """Send a signal to a process group, and return whether there is such a group."""
+# Output
+
+
+async def _copy_all(
+    pairs: Sequence[_Pair], scope: trio.CancelScope, problems: list[OSError]
+) -> None:
+    """Copy each stream into its file, until all have ended or ``scope`` is cancelled."""
+    with scope:
+        async with trio.open_nursery() as nursery:
+            for pair in pairs:
+                nursery.start_soon(_copy, *pair, problems)
+
+
+async def _copy(stream: Any, file: BinaryIO, problems: list[OSError]) -> None:
+    async with stream:
+        try:
+            while chunk := await stream.receive_some(_CHUNK):
+                _write(file, chunk, problems)
+        except trio.Cancelled:
+            # Time is up, perhaps because we were stopped. Keep what the pipe holds.
+            with suppress(BlockingIOError):
+                while chunk := os.read(stream.fileno(), _CHUNK):
+                    _write(file, chunk, problems)  # pragma: no cover  # tested, but a race
+            raise
+
+
+def _write(file: BinaryIO, chunk: bytes, problems: list[OSError]) -> None:
+    rest = memoryview(chunk)
     try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # the second for a group of dead processes
-        return False
-    return True
-
-
-def _signal_others(session: int, number: int) -> None:
-    """Send a signal to those of a session who have made groups of their own."""
-    for process, group in _members(session):
-        if group != session:
-            with suppress(OSError):  # it has gone meanwhile
-                os.kill(process, number)
-
-
-def _lives(session: int, *, whole: bool) -> bool:
-    """Return whether a process of the session, or of its first group, is alive."""
-    if not Path("/proc/self/stat").exists():  # pragma: no cover  # not on Linux
-        return _signal_group(session, 0)  # the group has to do
-    return any(whole or group == session for _, group in _members(session))
-
-
-def _members(session: int) -> Iterator[tuple[int, int]]:
-    """List the processes of a session that are alive, each with its process group.
-
-    Those that are dead, and only wait for somebody to take notice, do not count. In a
-    container nobody may ever do so.
-    """
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has gone meanwhile
-            # "pid (name) state parent group session ...", where the name may be anything.
-            fields = path.read_text(errors="replace").rpartition(")")[2].split()
-            if int(fields[3]) == session and fields[0] not in "ZX":
-                yield int(path.parent.name), int(fields[2])
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        problems.append(error)  # and go on reading, so that the command need not wait

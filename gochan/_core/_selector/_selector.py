@@ -11,7 +11,7 @@ from trio.lowlevel import enable_ki_protection
 
 from .._choosing import Case
 from .._errors import EndOfChannel
-from .._pacing import checkpoint, current_pace
+from .._pacing import current_pace, enter
 from .._select import Default, not_a_case
 from ._standing import Standing, clear_abandoned
 
@@ -178,17 +178,23 @@ class Selector(Generic[L, T]):
     async def _next(self) -> tuple[L, T] | None:
         """Return what happens next, ``None`` if no case is left."""
         pace = current_pace()
-        task = pace.here["task"]
-        if perf_counter() >= pace.due or task._cancel_status.effectively_cancelled:
-            await checkpoint()
+        task = pace.here.get("task")
+        if task is None or task._cancel_status.effectively_cancelled:
+            pace, task = await enter()
         standing = self._standing
-        standing.take_turn()
-        event = standing.decide()
-        while event is None and standing.labels:
-            event = await standing.wait(task, pace)
-            if event is None:
-                standing.check_open()
-                event = standing.decide()
+        try:
+            standing.take_turn()
+            event = standing.decide()
+            while event is None and standing.labels:
+                event = await standing.wait(task, pace)
+                if event is None:
+                    standing.check_open()
+                    event = standing.decide()
+        except Exception:
+            await pace.pass_turn_if_due()
+            raise
+        if perf_counter() >= pace.due:
+            await pace.pass_turn()
         return event
 
     # Closing

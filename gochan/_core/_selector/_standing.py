@@ -60,9 +60,9 @@ from trio.lowlevel import Task
 
 from .._choosing import Case, Chooser, draw
 from .._errors import ChanClosedError, EndOfChannel, Refused
+from .._lines import NOTHING, CallingLine, Clock, Line
 from .._pacing import Pace
 from .._timers import now
-from .._waiting import NOTHING, CallingLine, Clock, Line
 from ._deadlines import Deadlines
 from ._urn import OUT, Ball, Urn
 
@@ -260,7 +260,7 @@ class Standing(Chooser, Generic[L, T]):
                 self._join_lines(idle)
         except BaseException:
             for member in idle if drawn is None else [*idle, drawn]:
-                self._put_back(member)
+                self._return(member)
             raise
         return drawn
 
@@ -380,6 +380,12 @@ class Standing(Chooser, Generic[L, T]):
             self._winner = None
             self.finish()
 
+    def _put_back(self) -> None:
+        member = self._winner
+        if member is not None and member.case.role == "receive" and self.error is None:
+            member.case.end._state.put_back(self.result)
+            self.result = NOTHING
+
     def _look_at_clocks(self) -> None:
         self._put_due()
         while self.result is NOTHING and (member := self._urn.draw()) is not None:
@@ -413,9 +419,9 @@ class Standing(Chooser, Generic[L, T]):
         for number in line.pop(self):
             member = self._members[number]
             member.line = None
-            self._put_back(member)
+            self._return(member)
 
-    def _put_back(self, member: Member[L, T]) -> None:
+    def _return(self, member: Member[L, T]) -> None:
         """Take ``member`` from wherever it waits, and put it into the urn."""
         if member.line is not None:
             self.lose_place(member.line)

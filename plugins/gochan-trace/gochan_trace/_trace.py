@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ def trace(*, limit: int = 100_000) -> Iterator[Trace]:
 
     ::
 
-        with gochan.debug.trace() as trace:
+        with gochan_trace.trace() as trace:
             await main()
         for event in trace.events:
             print(event)
@@ -142,10 +143,25 @@ class Trace:
             raise ValueError(f"a trace is saved as .json or as .svg, not as {file.name!r}")
         file.write_text(_FORMATS[file.suffix](self), encoding="utf-8")
 
+    def check(self) -> None:
+        """Assert what is true of every trace. For tests."""
+        events = self.events
+        assert [event.first for event in events] == sorted(event.first for event in events)
+        steps = Counter(s for e in events for s in {e.first, e.last} if e.outcome != "waiting")
+        assert not [step for step, number in steps.items() if number > 1]
+        for event in events:
+            assert event.start <= event.end
+            assert event.first <= event.last
+            assert event.waited or event.first == event.last
+            assert str(event)
+        for one in self.transfers:
+            arrival = one.received.first if one.received.verb == "job" else one.received.last
+            assert one.sent.first <= arrival, one
+
     def __repr__(self) -> str:
         seen = self._look()
         dropped = f", {seen.dropped} older ones dropped" if seen.dropped else ""
-        return f"<gochan.debug.Trace: {len(seen.events)} events{dropped}>"
+        return f"<gochan_trace.Trace: {len(seen.events)} events{dropped}>"
 
 
 # The methods as they are here, so that a name can be looked up.

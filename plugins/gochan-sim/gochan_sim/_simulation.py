@@ -31,8 +31,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final, Literal, TypeAlias, final
 
-from ..strategies import overrides
-from ..strategies._strategy import ADMIT, WAIT, Empty, Refuse, Strategy
+from gochan.strategies import ADMIT, WAIT, Empty, Refuse, Strategy, overrides
+
 from ._loads import Arrival, Load
 
 Fate: TypeAlias = Literal[

@@ -33,11 +33,13 @@ from weakref import WeakKeyDictionary
 import trio
 from trio.lowlevel import Task
 
-from .._core._channel import Chan
-from .._core._choosing import Case
-from .._core._errors import ChanClosedError, Refused
-from .._core._waiting import Waiter
-from .._queue import Job, JobQueue, Kind
+from gochan._core._channel import Chan
+from gochan._core._choosing import Case
+from gochan._core._errors import ChanClosedError, Refused
+from gochan._core._waiting import Waiter
+from gochan._queue._jobs import Job, Kind
+from gochan._queue._queue import JobQueue
+
 from ._cases import MOST, SENDING, describe, is_receiving, received
 from ._events import Ending
 from ._places import Lane, Place
@@ -171,8 +173,6 @@ class Recorder:
 
     def place(self, thing: object) -> Place:
         """Return what stands for a channel, a selector, a wait group or a queue."""
-        if isinstance(thing, JobQueue):
-            thing = thing._lives
         place = self._places.get(thing)
         if place is None:
             place = self._places[thing] = Place.of(thing, self._names)
@@ -267,7 +267,7 @@ class Recorder:
 
     # Jobs
 
-    def begin_job(self, queue: object, job: Job[Any, Any], task: Task) -> None:
+    def begin_job(self, queue: JobQueue[Any, Any], job: Job[Any, Any], task: Task) -> None:
         """Note that a job starts, in the task of its worker."""
         submitted = self.jobs.get(job)
         record = self.jobs[job] = self._new_job(queue, job, task)
@@ -277,7 +277,7 @@ class Recorder:
             submitted.job = job.id
             self.connect(self.place(queue), f"job {job.id}", submitted, record)
 
-    def end_job(self, queue: object, job: Job[Any, Any], kind: Kind, why: str) -> None:
+    def end_job(self, queue: JobQueue[Any, Any], job: Job[Any, Any], kind: Kind, why: str) -> None:
         """Note that a job has ended, whether it ran or not."""
         record = self.jobs.get(job)
         if record is None or record.verb != "job":
@@ -287,7 +287,7 @@ class Recorder:
         record.reason = why
         self.end(record, kind)
 
-    def _new_job(self, queue: object, job: Job[Any, Any], task: Task | None) -> Record:
+    def _new_job(self, queue: JobQueue[Any, Any], job: Job[Any, Any], task: Task | None) -> Record:
         record = self.new("job", queue, task)
         record.job, record.value = job.id, shorten(job.payload)
         return record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from .._queue import Kind
+from gochan._queue._jobs import Kind
 
 Ending: TypeAlias = Literal["done", "closed", "would block", "waiting", "running"] | Kind
 

@@ -28,16 +28,17 @@ from typing import Any, Final, final
 
 from trio.lowlevel import enable_ki_protection
 
-from .._core import _select
-from .._core._batches import Batches
-from .._core._channel import Chan
-from .._core._choosing import Choice
-from .._core._selector._selector import Selector
-from .._core._selector._standing import Standing
-from .._core._wait_group import WaitGroup
-from .._core._waiting import BulkOffer, Waiter
-from .._queue import Job, JobQueue
-from .._queue._lifecycle import Lifecycle
+from gochan._core import _select
+from gochan._core._batches import Batches
+from gochan._core._channel import Chan
+from gochan._core._choosing import Choice
+from gochan._core._selector._selector import Selector
+from gochan._core._selector._standing import Standing
+from gochan._core._wait_group import WaitGroup
+from gochan._core._waiting import BulkOffer, Waiter
+from gochan._queue._jobs import Job
+from gochan._queue._queue import JobQueue
+
 from ._cases import SENDING
 from ._recorder import Log, Record, Recorder, ending, shorten
 
@@ -97,7 +98,7 @@ def _is_inside(caller: FrameType | None) -> bool:
         return False
     module = caller.f_globals.get("__name__")
     name = caller.f_code.co_qualname
-    if str(module).startswith("gochan._queue."):
+    if module == "gochan._queue._queue":
         return name != "JobQueue.try_submit"
     return name in _OUTER and str(module).startswith("gochan.")
 
@@ -300,8 +301,7 @@ def _reports(_: str, original: Function) -> Function:
         recorder = _recorders.get(get_ident())
         if recorder is not None:
             for value, reason in drops:
-                owner: Any = value._owner if isinstance(value, Job) else None
-                if owner is None or owner.intake.channel is not self:
+                if not (isinstance(value, Job) and value._queue._channel is self):
                     recorder.lose(self, value)
                     record = recorder.new("drop", self)
                     record.value, record.reason = shorten(value), reason
@@ -490,7 +490,7 @@ def _makes(_: str, original: Function) -> Function:
 
 
 def _starts(_: str, original: Function) -> Function:
-    def start(self: Lifecycle[Any, Any], job: Job[Any, Any], task: Any) -> Any:
+    def start(self: JobQueue[Any, Any], job: Job[Any, Any], task: Any) -> Any:
         recorder = _recorders.get(get_ident())
         if recorder is not None:
             recorder.begin_job(self, job, task)
@@ -501,7 +501,7 @@ def _starts(_: str, original: Function) -> Function:
 
 def _ends(_: str, original: Function) -> Function:
     def end(
-        self: Lifecycle[Any, Any], job: Job[Any, Any], kind: Any, *args: Any, **more: Any
+        self: JobQueue[Any, Any], job: Job[Any, Any], kind: Any, *args: Any, **more: Any
     ) -> Any:
         recorder = _recorders.get(get_ident())
         if recorder is not None:
@@ -567,7 +567,7 @@ _REPLACED: Final[tuple[tuple[Any, str, str, Callable[[str, Any], Any]], ...]] = 
     (JobQueue, "submit_nowait", "submit_nowait", _records(Doing.submitted, value="payload")),
     (JobQueue, "close", "close", _closes),
     (JobQueue, "_make", "", _makes),
-    (Lifecycle, "start", "", _starts),
-    (Lifecycle, "end", "", _ends),
-    (JobQueue, "_tell_phase", "", _tells),
+    (JobQueue, "_start", "", _starts),
+    (JobQueue, "_end", "", _ends),
+    (JobQueue, "_tell_watchers", "", _tells),
 )

@@ -14,8 +14,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .._core._errors import PluginError
-from ..strategies._strategy import Strategy
+from gochan import PluginError
+from gochan.strategies import Strategy
+
 from ._figures import Course, Figures, average, average_course, follow, measure
 from ._loads import Load, Scenario, read_load
 from ._simulation import BrokenStrategy, simulate

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-
-from gochan._sim._figures import Course, Figures, average, average_course, follow, measure
-from gochan._sim._loads import Arrival, BadPeriod, Load
-from gochan._sim._simulation import Fate, SimulatedJob
+from gochan_sim._figures import Course, Figures, average, average_course, follow, measure
+from gochan_sim._loads import Arrival, BadPeriod, Load
+from gochan_sim._simulation import Fate, SimulatedJob
 
 BAD = BadPeriod(10, 20, service=1)
 

@@ -13,11 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from gochan._command import _command_line
-from gochan._plugins._plugins import Plugins, installed_plugins
-from gochan._sim._loads import SCENARIOS, Arrival, Load
-from gochan._sim._sim import (
+from gochan_sim._loads import SCENARIOS, Arrival, Load
+from gochan_sim._sim import (
     USUAL,
     Result,
     Series,
@@ -29,8 +26,10 @@ from gochan._sim._sim import (
     usual_strategies,
 )
 
-from .. import processes
-from ..processes import Ended, finish
+from gochan._command import _command_line
+from gochan._plugins._plugins import Plugins, installed_plugins
+from tests import processes
+from tests.processes import Ended, finish
 
 gochan = processes.gochan
 

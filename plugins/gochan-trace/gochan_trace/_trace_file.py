@@ -43,7 +43,7 @@ def to_json(events: Sequence[TraceEvent], transfers: Sequence[Transfer], dropped
         there = {**flow, "bp": "e"}
         parts.append(_part("f", name, threads[received.task], moments[arrival], **there))
     lines = ",\n".join(json.dumps(part) for part in parts)
-    about = json.dumps({"recorded by": "gochan.debug.trace", "older events dropped": dropped})
+    about = json.dumps({"recorded by": "gochan_trace.trace", "older events dropped": dropped})
     return f'{{"displayTimeUnit": "ms", "otherData": {about}, "traceEvents": [\n{lines}\n]}}\n'
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from .._core._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
-from .._core._select import Default
-from .._core._timers import After, At, TickCase
-from .._core._wait_group import DoneCase
+from gochan._core._cases import CloseCase, ReceiveCase, ReceiveOkCase, SendCase
+from gochan._core._select import Default
+from gochan._core._timers import After, At, TickCase
+from gochan._core._wait_group import DoneCase
+
 from ._places import Place
 
 SENDING: Final = SendCase

@@ -10,11 +10,10 @@ from typing import Final
 
 from trio.lowlevel import Task
 
-from .._core._channel import Chan
-from .._core._selector._selector import Selector
-from .._queue._lifecycle import Lifecycle
+from gochan._core._channel import Chan
+from gochan._core._selector._selector import Selector
+from gochan._queue._queue import JobQueue
 
-_QUALIFIED: Final = re.compile(r"[\w.]+(\.<locals>\.[\w.<>]+)*")
 _WORKER: Final = re.compile(r"worker of .+")
 
 
@@ -29,10 +28,11 @@ class Lane:
     def of(task: Task, number: int) -> Lane:
         """Return what stands for a task; ``number`` is how many there are already."""
         name = task.name
+        qualified: str = getattr(task.coro, "__qualname__", name)
         if _WORKER.fullmatch(name):
             name = "worker"
-        elif _QUALIFIED.fullmatch(name):
-            name = name.rpartition(".")[2]
+        elif name.endswith(f".{qualified}"):  # trio's default, with the module
+            name = qualified.rpartition(".")[2]
         # Trio numbers its tasks as they are made; a task is best shown below its parent.
         return Lane(name, getattr(task, "_counter", number))
 
@@ -62,8 +62,8 @@ def _traits(thing: object) -> tuple[str, str | None, float]:
             return "channel", thing.name, thing.capacity
         case Selector():
             return "selector", thing._name, 0
-        case Lifecycle():
-            return "queue", f"queue of {thing.handler_name}", 0
+        case JobQueue():
+            return "queue", f"queue of {thing._handler_name}", 0
     return "wait group", None, 0
 
 

@@ -12,8 +12,8 @@ import threading
 import weakref
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from itertools import combinations, pairwise
 from pathlib import Path
 from random import Random
@@ -21,8 +21,9 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import given
-from hypothesis import strategies as st
+from gochan_trace import Trace, trace
+from gochan_trace._drawing import _COLOURS, SIZE, measure
+from gochan_trace._recording import _REPLACED
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import (
@@ -42,15 +43,8 @@ from gochan import (
     select_nowait,
 )
 from gochan._core._choosing import chance
-from gochan.debug import Trace, trace
-from gochan.debug._drawing import _COLOURS, SIZE, measure
-from gochan.debug._recording import _REPLACED
 from gochan.lowlevel import yield_interval
 from gochan.strategies import ADMIT, WAIT, DropOnFull, Strategy, Verdict
-
-from ..core.test_properties import Market, Play, capacities, make_plain, make_with_block, programs
-from ..examples import examples
-from ..queue.test_law import STRATEGIES, run_schedules, settings_and_programs
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
@@ -199,7 +193,7 @@ def test_everything_has_words() -> None:
     """In a line of text, and in a picture."""
     with trace() as seen:
         trio.run(everything, clock=MockClock(autojump_threshold=0))
-    check(seen)
+    seen.check()
     written = {text for *_, text in texts(seen.svg(last=1000))}
     assert written >= {
         "waits to send to a", "gets 1 from a", "sent [1, 2]", "sends 2 to b", "gets [1, 2] from b",
@@ -216,9 +210,9 @@ def test_everything_has_words() -> None:
 def test_an_operation_that_nothing_calls_is_recorded() -> None:
     """Such as one at the exit of the interpreter, where there is no frame around it."""
     program = """
-        import atexit, gochan, gochan.debug
+        import atexit, gochan, gochan_trace
         channel = gochan.Chan(1, name="numbers")
-        tracing = gochan.debug.trace()
+        tracing = gochan_trace.trace()
         seen = tracing.__enter__()
         atexit.register(lambda: print(*seen.events))
         atexit.register(channel.close)
@@ -987,7 +981,7 @@ async def test_the_oldest_are_dropped() -> None:
     assert [event.value for event in seen.events] == [str(n) for n in range(95, 100) for _ in "ab"]
     assert len(seen.transfers) == 5
     assert seen.dropped == 190
-    assert repr(seen) == "<gochan.debug.Trace: 10 events, 190 older ones dropped>"
+    assert repr(seen) == "<gochan_trace.Trace: 10 events, 190 older ones dropped>"
     assert "190 older events were dropped" in seen.svg()
     assert json.loads(seen.json())["otherData"]["older events dropped"] == 190
 
@@ -1018,7 +1012,7 @@ async def test_an_event_is_a_line_of_text(autojump_clock: MockClock) -> None:
         f"2 s  {seen.events[0].task}: receive from numbers, from 0 s: cancelled",
         f"2 s  {seen.events[0].task}: close numbers: done",
     ]
-    assert repr(seen) == "<gochan.debug.Trace: 2 events>"
+    assert repr(seen) == "<gochan_trace.Trace: 2 events>"
 
 
 # Nothing else is any different
@@ -1094,106 +1088,6 @@ def test_the_names_stay() -> None:
         assert Chan.send is not for_name
         assert Chan.send.__qualname__ == for_name.__qualname__
         assert Chan.send.__doc__ == for_name.__doc__
-
-
-@contextmanager
-def checking() -> Iterator[None]:
-    """Trace, and check that what was traced makes sense."""
-    with trace() as seen:
-        yield
-    check(seen)
-
-
-def check(seen: Trace) -> None:
-    """Assert what is true of every trace."""
-    assert [event.first for event in seen.events] == sorted(event.first for event in seen.events)
-    steps = Counter(s for e in seen.events for s in {e.first, e.last} if e.outcome != "waiting")
-    assert not [step for step, number in steps.items() if number > 1]
-    for event in seen.events:
-        assert event.start <= event.end
-        assert event.first <= event.last
-        assert event.waited or event.first == event.last
-        assert str(event)
-    for one in seen.transfers:
-        arrival = one.received.first if one.received.verb == "job" else one.received.last
-        assert one.sent.first <= arrival, one
-
-
-@pytest.mark.parametrize("make", [make_plain, make_with_block])
-@examples(few=12)
-@given(capacities, programs)
-def test_random_programs_do_the_same_while_they_are_traced(
-    make: Callable[..., Chan[Any]], sizes: Sequence[float], program: Any
-) -> None:
-    """They do what the model does; each value received has one arrow, from where it was sent."""
-    chance.seed(1)
-    scheduling.seed(1)
-    with trace() as seen:
-        trio.run(Play(sizes, make).run, program)
-    check(seen)
-    check_arrows(seen)
-
-
-def check_arrows(seen: Trace) -> None:
-    """Assert that what was received was sent, and the other way round, as far as it was."""
-    received = Counter(
-        (event.channel, event.value)
-        for event in seen.events
-        if event.outcome == "done" and event.value is not None
-        if event.verb.startswith("receive") or event.chosen.startswith("receive")
-    )
-    drained = [event for event in seen.events if event.verb == "drain"]
-    arrows = Counter(
-        (one.channel, one.value) for one in seen.transfers if one.received not in drained
-    )
-    assert arrows == received
-    for one in seen.transfers:
-        assert one.sent.channel == one.received.channel == one.channel
-        assert one.sent.value == one.value
-        assert one.sent.outcome in ("done", "waiting")
-        assert one.received in drained or one.received.value == one.value
-
-
-@pytest.mark.parametrize("make", [make_plain, make_with_block])
-@examples(few=12)
-@given(
-    capacities,
-    st.integers(2, 12),
-    st.integers(1, 10),
-    st.integers(0, 3),
-    st.booleans(),
-    st.integers(0, 2**32),
-)
-def test_nothing_is_lost_while_it_is_traced(
-    make: Callable[..., Chan[Any]],
-    sizes: Sequence[float],
-    traders: int,
-    values: int,
-    closes: int,
-    only_parked: bool,
-    luck: int,
-) -> None:
-    """In no schedule, whatever is cancelled; and no arrow goes back in time."""
-    chance.seed(luck)
-    scheduling.seed(luck)
-    market = Market(make, sizes, closes, only_parked, Random(luck))
-    with trace() as seen:
-        trio.run(market.run, traders, values)
-    check(seen)
-    check_arrows(seen)
-
-
-@pytest.mark.parametrize("name", STRATEGIES)
-@examples(few=2)
-@settings_and_programs
-def test_the_law_of_queues_holds_while_they_are_traced(name: str, **settings: Any) -> None:
-    """No job is lost, counted twice, or seen twice."""
-    with trace() as seen:
-        run_schedules(STRATEGIES[name], *settings.values())
-    check(seen)
-    for one in seen.transfers:
-        if one.received.verb == "job":
-            assert one.sent.job == one.received.job
 
 
 def test_the_order_of_events_is_the_same() -> None:
