@@ -43,7 +43,6 @@ from ._core import (
     select_nowait,
 )
 from ._core._errors import (
-    JobFailed,
     NameConflictError,
     PluginError,
     PluginWarning,
@@ -51,23 +50,63 @@ from ._core._errors import (
 )
 from ._plugins._hooks import hookimpl
 from ._plugins._plugins import strategy
-from ._queue._jobs import Job, Outcome, Progress, current_job
-from ._queue._queue import JobQueue, QueueStatistics, open_job_queue
-from ._queue._stop import StopReport, StuckJob
-from ._queue._stopping import SignalStop, cleanup, stop_all, stop_on_signals
+from ._queue import (
+    Cancelled,
+    Done,
+    Dropped,
+    Failed,
+    HandedBack,
+    Interrupted,
+    Job,
+    JobCancelled,
+    JobDropped,
+    JobError,
+    JobFailed,
+    JobHandedBack,
+    JobInterrupted,
+    JobQueue,
+    JobRefused,
+    JobTimedOut,
+    Outcome,
+    Progress,
+    QueueStatistics,
+    Rejected,
+    SignalStop,
+    StopReport,
+    StuckJob,
+    TimedOut,
+    cleanup,
+    current_job,
+    open_job_queue,
+    stop_all,
+    stop_on_signals,
+)
 from .strategies import StrategySpec
 
 __all__ = [
     "Batches",
+    "Cancelled",
     "Case",
     "Chan",
     "ChanBrokenError",
     "ChanClosedError",
     "ChanStatistics",
+    "Done",
+    "Dropped",
     "EndOfChannel",
+    "Failed",
+    "HandedBack",
+    "Interrupted",
     "Job",
+    "JobCancelled",
+    "JobDropped",
+    "JobError",
     "JobFailed",
+    "JobHandedBack",
+    "JobInterrupted",
     "JobQueue",
+    "JobRefused",
+    "JobTimedOut",
     "MemoryChannelStatistics",
     "MemoryReceiveChannel",
     "MemorySendChannel",
@@ -80,6 +119,7 @@ __all__ = [
     "QueueStatistics",
     "ReceiveChan",
     "Refused",
+    "Rejected",
     "Selector",
     "SendChan",
     "SignalStop",
@@ -87,6 +127,7 @@ __all__ = [
     "StrategySpec",
     "StuckJob",
     "Ticker",
+    "TimedOut",
     "UnknownStrategyError",
     "Unsent",
     "WaitGroup",

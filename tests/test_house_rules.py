@@ -304,6 +304,20 @@ ACROSS = {
 TOGETHER = {
     "core": {"cases": "select", "standing": "selector"},
     "command": {"options": "run", "scratch": "left_over", "session": "child"},
+    "queue": {
+        "announce": "stopping",
+        "intake": "queue",
+        "ledger": "queue",
+        "lifecycle": "queue",
+        "opening": "queue",
+        "outcomes": "jobs",
+        "errors": "jobs",
+        "results": "queue",
+        "statistics": "queue",
+        "stop_report": "stop",
+        "user_code": "queue",
+        "workers": "queue",
+    },
 }
 # Rooms that are tested as users see them: by what they do, not file by file.
 AS_A_WHOLE = {"strategies", "debug", "testing"}

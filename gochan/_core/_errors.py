@@ -103,18 +103,6 @@ class Refused(Unsendable, Exception):
         return f"refused: {self.reason}{hint}"
 
 
-class JobFailed(Exception):
-    """A job's handler raised; the handler's own exception is the cause.
-
-    Attributes:
-        job: the job that failed.
-    """
-
-    def __init__(self, message: str, job: object = None) -> None:
-        super().__init__(message)
-        self.job = job
-
-
 class PluginWarning(UserWarning):
     """A plugin is broken and was skipped."""
 

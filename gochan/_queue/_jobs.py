@@ -1,13 +1,13 @@
-"""A job: one piece of work, and what became of it."""
+"""A job: one piece of work, from its submission to its outcome."""
 
 # Theory of operation
 # -------------------
-# A job waits, runs and ends, in this order, and ends exactly once, with an Outcome of
-# one of eight kinds. It may skip the running. Its queue moves it on; a job by itself
-# only remembers why it shall end early. The first cause stays: a cancel that comes
-# while a stop already interrupts the job changes nothing any more.
+# A job waits, runs and ends, in this order, and ends exactly once, with an outcome of
+# one of eight kinds. It may skip the running. Its owner, a queue, moves it on. The job
+# itself only remembers why it is to end early. The first cause stays: a cancel has no
+# effect on a job that a stop has already interrupted.
 #
-# What a handler says about its progress is kept, and otherwise changes nothing.
+# Progress reports are kept for displays, and have no other effect.
 #
 # Invariants (``Job.check`` asserts them)
 # ---------------------------------------
@@ -16,63 +16,28 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Hashable
-from contextvars import ContextVar
+from collections.abc import Callable, Hashable
+from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, final
 
 import trio
 
-if TYPE_CHECKING:
-    from ._queue import JobQueue
+from ..strategies import check_number
+from ._errors import error_of
+from ._outcomes import ENDED_EARLY, Cause, Done, Failed, Kind, Outcome
 
 P = TypeVar("P")
 R = TypeVar("R")
 
 State: TypeAlias = Literal["waiting", "running", "ended"]
-Cause: TypeAlias = Literal[
-    "timed_out", "cancelled", "interrupted", "refused", "dropped", "handed_back"
-]
-Kind: TypeAlias = Literal["done", "failed"] | Cause
-KINDS: Final[tuple[Kind, ...]] = (
-    "done",
-    "failed",
-    "timed_out",
-    "cancelled",
-    "interrupted",
-    "refused",
-    "dropped",
-    "handed_back",
-)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[R]):
-    """How a job ended."""
-
-    kind: Kind
-    """One word, ``done``, ``failed`` (the handler raised), ``timed_out``, ``cancelled`` (by
-    `Job.cancel`, or with its queue), ``interrupted`` (by a stop), ``refused`` or ``dropped``
-    (by the strategy), or ``handed_back`` (it never ran)."""
-    value: R | None = None
-    """What the handler returned, if the job is done."""
-    error: BaseException | None = None
-    """What the handler raised, if the job failed."""
-    reason: str = ""
-    """Why it was cancelled, dropped, refused or handed back, as far as anybody said."""
-    waited: float = 0.0
-    """Seconds from its submission to its start, or to its end if it never ran."""
-    ran: float = 0.0
-    """Seconds that the handler worked on it."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job has come, as its handler said last. As a string ``"3/10"``, or ``"3"``."""
+    """How far a job has come, as its handler last reported. As a string ``"3/10"`` or ``"3"``."""
 
     done: float
     """How much is done, in whatever unit the handler counts."""
@@ -90,6 +55,23 @@ class Progress:
         return f"{self.done}" if self.total is None else f"{self.done}/{self.total}"
 
 
+class Owner(Protocol):
+    """What a job knows of its queue."""
+
+    def name_job(self, job: Job[Any, Any]) -> str:
+        """Return the default name of ``job``."""
+
+    def cancel_job(self, job: Job[Any, Any], reason: str) -> None:
+        """End ``job`` early, unless something else already does.
+
+        Raises:
+            RuntimeError: called from another thread or run.
+        """
+
+    def open_cleanup(self) -> trio.CancelScope:
+        """Return a scope in which a job can clean up although it is cancelled."""
+
+
 @final
 class Job(Generic[P, R]):
     """One piece of work in a job queue; made by `JobQueue.submit`.
@@ -97,7 +79,7 @@ class Job(Generic[P, R]):
     Attributes:
         id: counts up from 1 in each queue.
         payload: what was submitted.
-        priority: for strategies that look at it; the higher goes first.
+        priority: for strategies that look at it; higher priorities go first.
         key: for strategies that group jobs.
         timeout: how many seconds it may run, ``None`` for any time.
     """
@@ -105,15 +87,16 @@ class Job(Generic[P, R]):
     __slots__ = (
         "__weakref__",
         "_cause",
-        "_ended",
+        "_context",
         "_name",
         "_outcome",
+        "_owner",
         "_progress",
-        "_queue",
         "_reason",
         "_scope",
         "_started",
         "_submitted",
+        "_watchers",
         "id",
         "key",
         "payload",
@@ -123,40 +106,41 @@ class Job(Generic[P, R]):
 
     def __init__(
         self,
-        queue: JobQueue[P, R],
+        owner: Owner,
         payload: P,
         timeout: float | None,
         priority: int,
         key: Hashable,
+        now: float,
     ) -> None:
-        self._queue = queue
+        self._owner = owner
         self.id: int = 0  # until it is admitted or refused
         self.payload: Final[P] = payload
         self.timeout: Final[float | None] = timeout
         self.priority: Final[int] = priority
         self.key: Final[Hashable] = key
-        self._submitted = trio.current_time()
+        self._submitted = now
         self._started: float | None = None
         self._scope: trio.CancelScope | None = None
         self._cause: Cause | None = None
         self._reason = ""
         self._outcome: Outcome[R] | None = None
-        self._ended: trio.Event | None = None  # made when somebody waits
+        # In which its handler runs, copied where it was submitted; gone when it has ended.
+        self._context: Context | None = copy_context()
+        self._watchers: dict[Callable[[], object], None] | None = None  # to be called at its end
         self._name: str | None = None
         self._progress: Progress | None = None
 
     @property
     def name(self) -> str:
-        """What it is called in displays and reports; may be set, for instance by its handler.
+        """What displays and reports call it; its handler or anybody else may set it.
 
         By default its number and its handler, such as ``"job 3 (fetch)"``.
 
         Raises:
             TypeError: it is set to something that is not a ``str``.
         """
-        if self._name is None:
-            return f"job {self.id} ({self._queue._handler_name})"
-        return self._name
+        return self._owner.name_job(self) if self._name is None else self._name
 
     @name.setter
     def name(self, name: str) -> None:
@@ -173,23 +157,33 @@ class Job(Generic[P, R]):
 
     @property
     def outcome(self) -> Outcome[R] | None:
-        """How the job ended; ``None`` as long as it has not."""
+        """How the job ended; ``None`` until it has."""
         return self._outcome
 
     @property
     def cause(self) -> Cause | None:
-        """The word of its outcome, from the moment when something ends the job early.
+        """Why the job ends early: the word of its outcome, as soon as that is certain.
 
-        ``None`` until then, and if it ends by itself.
-        A handler that is cancelled can look here, by way of `current_job`, to tell a
-        timeout from a cancel from a stop.
+        ``None`` until then, and if it ends by itself. A handler that is cancelled can look
+        here, with `current_job`, to tell a timeout from a cancel from a stop.
         """
-        if self._cause is None and self._scope is not None:
-            if self._scope.cancel_called:
-                return "timed_out"
-            if self._queue._cancelled:
-                return "cancelled"
-        return self._cause
+        if self._cause is not None or self._scope is None:
+            return self._cause
+        if self._scope.cancel_called:
+            return "timed_out"
+        # Otherwise it may be the whole queue that is cancelled, as far as trio shows it.
+        status = getattr(self._scope, "_cancel_status", None)
+        return "cancelled" if getattr(status, "effectively_cancelled", False) else None
+
+    @property
+    def reason(self) -> str:
+        """Why the job ends early, as soon as there is a `cause`; ``""`` otherwise.
+
+        After its end, the same as ``outcome.reason``.
+        """
+        if self._outcome is not None:
+            return self._outcome.reason
+        return "" if self.cause is None else self._why()[1]
 
     @property
     def age(self) -> float:
@@ -199,7 +193,7 @@ class Job(Generic[P, R]):
         return 0.0 if self._started is None else trio.current_time() - self._started
 
     def progress(self, done: float, total: float | None = None) -> None:
-        """Say how far the job has come, for displays; called by its handler.
+        """Report how far the job has come, for displays; called by its handler.
 
         ::
 
@@ -207,8 +201,7 @@ class Job(Generic[P, R]):
                 await convert(page)
                 current_job().progress(number, len(pages))
 
-        It may be called from the handler's threads as well. A job that is not running takes
-        no notice.
+        Threads of the handler may call it as well. If the job does not run, nothing happens.
 
         Args:
             done: how much is done, not negative, in whatever unit.
@@ -218,23 +211,32 @@ class Job(Generic[P, R]):
             TypeError: an amount is not a number.
             ValueError: an amount is negative, infinite or NaN.
         """
-        _check_amount("done", done)
+        check_number("done", done, least=0, finite=True)
         if total is not None:
-            _check_amount("total", total)
+            check_number("total", total, least=0, finite=True)
         if self._scope is not None:
             self._progress = Progress(done, total)
 
     @property
     def progressed(self) -> Progress | None:
-        """What its handler said last about its progress; ``None`` if it has said nothing."""
+        """What its handler last reported with `progress`; ``None`` if nothing."""
         return self._progress
 
-    def cancel(self, reason: str = "") -> None:
-        """End the job early: ``cancelled``. No other job is touched.
+    def lift_timeout(self) -> None:
+        """Let the job run for any time from now on, whatever its ``timeout``.
 
-        A job that waits ends at once. One that runs gets `trio.Cancelled`, and ends when
-        its handler has ended; if the handler returns nevertheless, the job is done. A job
-        that is ending or has ended stays as it is. May be called any number of times.
+        For a handler whose main work is over. If the time is up already, or the job does not
+        run, nothing happens.
+        """
+        if self._scope is not None and not self._scope.cancel_called:
+            self._scope.deadline = math.inf
+
+    def cancel(self, reason: str = "") -> None:
+        """End the job early, as ``cancelled``. Other jobs are not touched.
+
+        A waiting job ends at once. A running one gets `trio.Cancelled` and ends when its
+        handler has ended; if the handler returns nevertheless, the job is done. A job that
+        is ending or has ended stays as it is. May be called any number of times.
 
         Args:
             reason: kept in ``outcome.reason``.
@@ -243,34 +245,66 @@ class Job(Generic[P, R]):
             RuntimeError: called from another thread or run, for a job that has not ended.
         """
         if self._outcome is None:
-            self._queue._check_run()
-            if self.cause is None:
-                self._queue._cancel(self, reason)
+            self._owner.cancel_job(self, reason)
 
     async def wait(self) -> Outcome[R]:
         """Wait until the job has ended, and return how. Never raises what the handler raised.
 
-        If it is cancelled, the job goes on.
+        If the call is cancelled, the job goes on.
         """
-        if self._ended is None:
-            self._ended = trio.Event()
-            if self._outcome is not None:
-                self._ended.set()
-        await self._ended.wait()
+        ended = trio.Event()
+        self._watch(ended.set)
+        try:
+            await ended.wait()
+        finally:
+            if self._watchers is not None:
+                del self._watchers[ended.set]
         assert self._outcome is not None
         return self._outcome
 
-    def _start(self) -> trio.CancelScope:
-        """Go from waiting to running; return the scope in which the handler runs."""
-        self._started = trio.current_time()
-        limit = math.inf if self.timeout is None else self._started + self.timeout
-        self._scope = trio.CancelScope(deadline=limit)
-        return self._scope
+    async def result(self) -> R:
+        """Wait until the job has ended, and return what its handler returned.
 
-    def _lift_timeout(self) -> None:
-        """Let it run on for any time; for a handler whose work proper is over."""
-        assert self._scope is not None
-        self._scope.deadline = math.inf
+        If the call is cancelled, the job goes on.
+
+        Raises:
+            JobFailed: the handler raised; its exception is the cause.
+            JobTimedOut, JobCancelled, JobInterrupted, JobRefused, JobDropped, JobHandedBack:
+                the job ended early. `JobError` is the base of them all.
+        """
+        outcome = await self.wait()
+        if isinstance(outcome, Done):
+            value: R = outcome.value
+            return value
+        raise error_of(self) from outcome.error
+
+    def __await__(self) -> NoReturn:
+        raise TypeError(
+            "a job cannot be awaited; write `await job.result()` for what its handler returns, "
+            "or `await job.wait()` for its outcome"
+        )
+
+    # For its owner
+
+    def _watch(self, watcher: Callable[[], object]) -> None:
+        """Have ``watcher`` called when the job has ended, which may be now."""
+        if self._outcome is not None:
+            watcher()
+        elif self._watchers is None:
+            self._watchers = {watcher: None}
+        else:
+            self._watchers[watcher] = None
+
+    def _start(self, scope: trio.CancelScope, now: float) -> Context:
+        """Go from waiting to running in ``scope``; return the context of the handler."""
+        self._started = now
+        self._scope = scope
+        if self.timeout is not None:
+            scope.deadline = now + self.timeout
+        context = self._context
+        assert context is not None
+        context.run(CURRENT.set, self)
+        return context
 
     def _interrupt(self, cause: Cause, reason: str) -> None:
         """Cancel the handler, unless something else has done so already."""
@@ -278,6 +312,14 @@ class Job(Generic[P, R]):
             self._cause = cause
             self._reason = reason
             self._scope.cancel(reason=reason or cause)
+
+    def _why(self) -> tuple[Kind, str]:
+        """Return the kind and the reason with which a cancelled handler ends."""
+        if self._cause is not None:
+            return self._cause, self._reason
+        if self._scope is not None and self._scope.cancel_called:
+            return "timed_out", f"it ran longer than {self.timeout} s"
+        return "cancelled", "the queue was cancelled"
 
     def _end(
         self,
@@ -287,16 +329,27 @@ class Job(Generic[P, R]):
         value: R | None,
         error: BaseException | None,
     ) -> Outcome[R]:
-        """End, and wake whoever waits for that."""
+        """End, and tell those who watch it."""
         started = now if self._started is None else self._started
-        self._outcome = Outcome(
-            kind, value, error, reason, waited=started - self._submitted, ran=now - started
-        )
-        self._cause = None if kind == "done" or kind == "failed" else kind
-        self._scope = None
-        if self._ended is not None:
-            self._ended.set()
-        return self._outcome
+        waited, ran = started - self._submitted, now - started
+        outcome: Outcome[R]
+        if kind == "done":
+            outcome = Done(value, waited, ran)  # type: ignore[arg-type]  # it is an R then
+            self._cause = None
+        elif kind == "failed":
+            assert error is not None
+            outcome = Failed(error, waited, ran)
+            self._cause = None
+        else:
+            outcome = ENDED_EARLY[kind](reason, waited, ran)
+            self._cause = kind
+        self._outcome = outcome
+        self._scope = self._context = None
+        if self._watchers is not None:
+            watchers, self._watchers = self._watchers, None
+            for watcher in watchers:
+                watcher()
+        return outcome
 
     def __repr__(self) -> str:
         how = self.state if self._outcome is None else self._outcome.kind
@@ -306,21 +359,6 @@ class Job(Generic[P, R]):
         """Assert the invariants at the top of this file. For tests."""
         assert (self.state == "ended") == (self._outcome is not None)
         assert (self.state == "running") == (self._scope is not None)
-
-
-def _check_amount(name: str, amount: float) -> None:
-    """Raise unless ``amount`` is a number of things that there may be."""
-    if isinstance(amount, bool) or not isinstance(amount, (int, float)):
-        raise TypeError(f"{name} must be a number, not {amount!r}")
-    if not 0 <= amount < math.inf:
-        raise ValueError(f"{name} must be >= 0 and finite, not {amount!r}")
-
-
-def name_of(handler: object) -> str:
-    """Return what a handler is called."""
-    while isinstance(handler, functools.partial):
-        handler = handler.func
-    return str(getattr(handler, "__name__", type(handler).__name__))
 
 
 # The job whose handler is running; set by its queue.
@@ -337,3 +375,26 @@ def current_job() -> Job[Any, Any]:
         return CURRENT.get()
     except LookupError:
         raise RuntimeError("current_job() works only inside a job's handler") from None
+
+
+def cleanup() -> trio.CancelScope:
+    """Let a cancelled handler clean up, for a limited time.
+
+    ::
+
+        try:
+            await work()
+        except trio.Cancelled:
+            with gochan.cleanup():
+                await put_things_in_order()
+            raise
+
+    The block is shielded from cancellation until the hard deadline of the stop that is
+    under way; outside a stop, for as long as the ``grace`` of the queue. A nursery, and
+    `trio.run_process`, raise a group, which ``except trio.Cancelled`` does not catch; there,
+    use ``finally`` and look at `Job.cause`.
+
+    Raises:
+        RuntimeError: called outside a job's handler.
+    """
+    return current_job()._owner.open_cleanup()

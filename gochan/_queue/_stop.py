@@ -2,99 +2,89 @@
 
 # Theory of operation
 # -------------------
-# A stop has a plan: running jobs may go on for so long, and have so much longer to put
-# things in order once they are cancelled. From that follow two deadlines, which are
-# fixed when it begins and can only be brought forward: by calling it again, by
+# A stop has a plan: running jobs may go on for a time, the drain, and once they are
+# cancelled they have a further time, the grace, to clean up. The two deadlines that follow
+# are fixed when it begins and can only be brought forward: by calling it again, by
 # hastening, and by a phase that ends before its time. Cleaning up may last until the
-# second, so the scopes that jobs have opened for that follow it.
+# second one, so the scopes that jobs have opened for that follow it.
 #
-# The queue goes through the phases (see ``JobQueue._stop_in_phases``). Here a phase
-# waits until the queue says that it has nothing to wait for any more, or its time is up.
+# ``run`` goes through the phases. A phase that waits ends when the queue has nothing to
+# wait for any more, or when its time is up.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, final
-from weakref import WeakSet
+from typing import Any, Final, Literal, Protocol, TypeAlias, final
 
 import trio
-from trio.lowlevel import Task
+from trio.lowlevel import Task, enable_ki_protection
 
+from ..strategies import check_seconds
 from ._jobs import Job
-from ._whereabouts import find
+from ._lifecycle import Cleanups
+from ._outcomes import Cause
+from ._stop_report import StopReport, make_report
 
 Phase: TypeAlias = Literal["run", "quiet", "drain", "cancel", "release", "report"]
 Finish: TypeAlias = Literal["running", "queued"]
 
-
-@final
-@dataclass(frozen=True, slots=True)
-class StuckJob:
-    """A job that still ran when the time of a stop was over; see `StopReport.stuck`."""
-
-    job: Job[Any, Any]
-    """The job; it may have ended since."""
-    name: str
-    """What it was called then, such as ``"job 3 (fetch)"``; see `Job.name`."""
-    age: float
-    """Seconds since its start."""
-    where: str
-    """Where it was, in a few words; a thread that it waited for is named."""
-    stack: tuple[str, ...]
-    """The lines of its stack as in a traceback, outermost call first, followed by the stacks
-    of the tasks in its nurseries."""
-
-    def __str__(self) -> str:
-        lines = [f"{self.name} has run for {self.age:.3g} s, and is still {self.where}"]
-        return "\n".join([*lines, *(f"  {line}" for line in self.stack)])
+# How many steps of the scheduler a stop leaves, at its very end, to jobs whose time for
+# cleaning up is just over. Those that need more are stuck.
+_LAST_STEPS: Final = 10
+_REASON: Final = "the queue was stopped"
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class StopReport:
-    """What a stop brought about. As a string it is a summary, with the stacks of stuck jobs."""
+class Work(Protocol):
+    """What a stop sees of a queue, and does to it."""
 
-    done: tuple[Job[Any, Any], ...]
-    """The jobs that ended by themselves while the queue was stopping."""
-    interrupted: tuple[Job[Any, Any], ...]
-    """The jobs that were cancelled because their time was up."""
-    handed_back: tuple[Job[Any, Any], ...]
-    """The jobs that never ran."""
-    stuck: tuple[StuckJob, ...]
-    """The jobs that ignored their cancellation and still ran, each with its name, its age and
-    where it was."""
-    seconds: dict[str, float]
-    """How long each phase took."""
+    @property
+    def running(self) -> Mapping[Job[Any, Any], Task]:
+        """The jobs that run, each with the task of its worker."""
 
-    def __str__(self) -> str:
-        phases = ", ".join(f"{phase} {took:.3g} s" for phase, took in self.seconds.items())
-        summary = (
-            f"stopped in {math.fsum(self.seconds.values()):.3g} s ({phases}): "
-            f"{len(self.done)} ended by themselves, {len(self.interrupted)} interrupted, "
-            f"{len(self.handed_back)} handed back, {len(self.stuck)} stuck"
-        )
-        return "\n".join([summary, *map(str, self.stuck)])
+    async def wait_idle(self) -> None:
+        """Wait until nothing waits or runs."""
+
+    async def wait_at_rest(self) -> None:
+        """Wait until nothing runs."""
+
+    def halt(self) -> None:
+        """Let no further job start."""
+
+    def interrupt(self, cause: Cause, reason: str) -> None:
+        """Cancel every job that runs."""
+
+    def release(self, reason: str) -> None:
+        """Hand back every job that waits."""
 
 
 @final
 class Stop:
-    """A stop under way: its deadlines, and what has come of it so far."""
+    """A stop under way: its deadlines, its phase, and what has come of it so far."""
 
     def __init__(
-        self, drain: float, grace: float, finish: Finish, cleanups: WeakSet[trio.CancelScope]
+        self,
+        drain: float,
+        grace: float,
+        finish: Finish,
+        cleanups: Cleanups,
+        on_phase: Callable[[], object],
     ) -> None:
         self._since = trio.current_time()
+        self.phase: Phase = "quiet"
         self.drain_end = self._since + drain
         self.hard_end = self.drain_end + grace
         self.grace = grace
         self.finish: Finish = finish
         self.ended: list[Job[Any, Any]] = []
         self.draining = True  # or about to
+        self.report: StopReport | None = None
         self._cleanups = cleanups
+        self._on_phase = on_phase
         self._scope = trio.CancelScope()  # of the phase that waits
         self._seconds: dict[str, float] = {}
+        cleanups.end_by(self.hard_end)
+
+    # Deadlines
 
     def hasten(self, drain: float, grace: float) -> None:
         """Bring the deadlines forward, if these are earlier."""
@@ -108,8 +98,7 @@ class Stop:
     def end_by(self, moment: float) -> None:
         """Bring the hard deadline forward, and with it the end of all cleaning up."""
         self.hard_end = min(self.hard_end, moment)
-        for scope in self._cleanups:
-            scope.deadline = min(scope.deadline, self.hard_end)
+        self._cleanups.end_by(self.hard_end)
         self._scope.deadline = min(self._scope.deadline, self.hard_end)
 
     async def wait(self, rest: Callable[[], Awaitable[object]], deadline: float) -> None:
@@ -131,33 +120,49 @@ class Stop:
         end = self.drain_end if self.draining else self.hard_end
         return max(0.0, end - trio.current_time())
 
-    def note(self, phase: Phase) -> None:
+    # Phases
+
+    @enable_ki_protection
+    async def run(self, work: Work) -> None:
+        """Stop, in time also if jobs ignore it, or the queue is cancelled meanwhile."""
+        self._enter("drain")
+        try:
+            rest = work.wait_idle if self.finish == "queued" else work.wait_at_rest
+            await self.wait(rest, self.drain_end)
+        finally:
+            with trio.CancelScope(shield=True):
+                work.halt()
+                if work.running:
+                    self.end_by(trio.current_time() + self.grace)
+                    self._enter("cancel")
+                    work.interrupt("interrupted", _REASON)
+                    await self.wait(work.wait_at_rest, self.hard_end)
+                self._enter("release")
+                self.end_by(trio.current_time())
+                work.release(_REASON)
+                for _ in range(_LAST_STEPS):
+                    if work.running:
+                        await trio.lowlevel.checkpoint()
+                self.end(work.running)
+
+    def end(self, running: Mapping[Job[Any, Any], Task]) -> None:
+        """Make the report, unless that has been done; what still runs is stuck."""
+        if self.report is None:
+            self._note()
+            self.report = make_report(self.ended, running, self._seconds)
+            self.phase = "report"
+            self._on_phase()
+
+    def _enter(self, phase: Phase) -> None:
+        self._note()
+        self.phase = phase
+        self._on_phase()
+
+    def _note(self) -> None:
         """Note how long the phase took that ends now."""
         now = trio.current_time()
-        self._seconds[phase] = now - self._since
+        self._seconds[self.phase] = now - self._since
         self._since = now
-
-    def report(self, running: Mapping[Job[Any, Any], Task]) -> StopReport:
-        """Make the report."""
-        groups: dict[str, list[Job[Any, Any]]] = {"interrupted": [], "handed_back": [], "": []}
-        for job in self.ended:
-            assert job.outcome is not None
-            groups.get(job.outcome.kind, groups[""]).append(job)
-        return StopReport(
-            done=tuple(groups[""]),
-            interrupted=tuple(groups["interrupted"]),
-            handed_back=tuple(groups["handed_back"]),
-            stuck=tuple(_find_stuck(job, task) for job, task in running.items()),
-            seconds=self._seconds,
-        )
-
-
-def _find_stuck(job: Job[Any, Any], task: Task) -> StuckJob:
-    try:
-        where, stack = find(task)
-    except Exception as error:  # rather no place than no report
-        where, stack = f"at a place that cannot be told ({error!r})", []
-    return StuckJob(job, job.name, job.age, where, tuple(stack))
 
 
 def check_plan(drain: float, grace: float, finish: Finish) -> tuple[float, float, Finish]:
@@ -169,16 +174,3 @@ def check_plan(drain: float, grace: float, finish: Finish) -> tuple[float, float
     if finish not in ("running", "queued"):
         raise ValueError(f'finish must be "running" or "queued", not {finish!r}')
     return check_seconds("drain", drain), check_seconds("grace", grace), finish
-
-
-def check_seconds(name: str, seconds: float) -> float:
-    """Return ``seconds`` if it is a number, and not negative.
-
-    Raises:
-        TypeError, ValueError: it is not.
-    """
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {seconds!r}")
-    if not seconds >= 0:
-        raise ValueError(f"{name} must be >= 0, not {seconds!r}")
-    return seconds

@@ -1,46 +1,19 @@
-"""Stopping: several queues at once, on signals, and room to clean up while it happens."""
+"""Stopping several queues at once, and on signals."""
 
 from __future__ import annotations
 
-import math
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from functools import partial
-from itertools import compress
-from typing import Any, Final, final
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, final
 
 import trio
 
-from .._core._channel import Chan
-from .._core._signals import open_signal_chan
-from ._jobs import current_job
+from .._core import Chan, open_signal_chan
+from ._announce import STAGES, Announcer
 from ._queue import JobQueue
-from ._stop import Finish, Phase, StopReport, check_plan
-
-
-def cleanup() -> trio.CancelScope:
-    """Let a handler that is cancelled put things in order, within bounds.
-
-    ::
-
-        try:
-            await work()
-        except trio.Cancelled:
-            with gochan.cleanup():
-                await put_things_in_order()
-            raise
-
-    The block is shielded from cancellation until the hard deadline of the stop that is
-    under way; outside a stop, for as long as the ``grace`` of the queue. What comes out of a
-    nursery, or of `trio.run_process`, is a group, which ``except trio.Cancelled`` lets pass;
-    there, use ``finally`` and look at `Job.cause`.
-
-    Raises:
-        RuntimeError: called outside a job's handler.
-    """
-    return current_job()._queue._open_cleanup()
+from ._stop import Finish, check_plan
+from ._stop_report import StopReport
 
 
 async def stop_all(
@@ -70,7 +43,7 @@ async def stop_all(
         queue.stop_soon(drain=drain, grace=grace, finish=finish)
     if not queues:
         await trio.lowlevel.checkpoint()
-    return tuple([await queue._stopped() for queue in queues])
+    return tuple([await queue.wait_stopped() for queue in queues])
 
 
 @final
@@ -91,7 +64,7 @@ class SignalStop:
         For programs that serve until they are told to end. If it is cancelled, nothing has
         changed.
         """
-        return tuple([await queue._stopped() for queue in self._queues])
+        return tuple([await queue.wait_stopped() for queue in self._queues])
 
 
 @asynccontextmanager
@@ -127,103 +100,28 @@ async def stop_on_signals(
     if say is not None and not callable(say):
         raise TypeError(f"say must be a function of a line, not {say!r}")
     seen = SignalStop(queues)
-    herald = _Herald(queues, say)
+    announcer = Announcer(queues, say)
 
     async def obey(signals: Chan[int]) -> None:
         async for number in signals:
             if seen.signal is None:
                 seen.signal = number
-            stage = herald.stage
+            stage = announcer.stage
             for queue in queues:
                 if stage == 0:
                     queue.stop_soon(drain=drain, grace=grace, finish=finish)
-                elif number == signal.SIGINT and _STAGES[queue.phase] == stage:
+                elif number == signal.SIGINT and STAGES[queue.phase] == stage:
                     queue.hasten()
 
     async with open_signal_chan(signal.SIGINT, signal.SIGTERM) as signals:
         # Not in a nursery of the user's: while that is being cancelled, signals must still
         # be heard. It ends with the channel.
         trio.lowlevel.spawn_system_task(obey, signals, name="gochan.stop_on_signals")
-        with herald.watching():
+        with announcer.watching():
             yield seen
-
-
-# What Ctrl-C goes through, one by one.
-_STAGES: Final[dict[Phase, int]] = {
-    "run": 0, "quiet": 1, "drain": 1, "cancel": 2, "release": 3, "report": 3
-}  # fmt: skip
-
-
-@final
-class _Herald:
-    """Says what a stop of several queues is at, once all of them have got there."""
-
-    def __init__(
-        self, queues: Sequence[JobQueue[Any, Any]], say: Callable[[str], object] | None
-    ) -> None:
-        self._queues = queues
-        self._say = say or _print_line
-        self._names_stuck = say is None
-        self._told = self.stage
-
-    @property
-    def stage(self) -> int:
-        """The stage of the queue that has come least far."""
-        return min(_STAGES[queue.phase] for queue in self._queues)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Say what happens inside the block."""
-        with ExitStack() as on_exit:
-            for queue in self._queues:
-                watcher = partial(self._tell, queue)
-                queue._phase_watchers.append(watcher)
-                on_exit.callback(queue._phase_watchers.remove, watcher)
-            yield
-
-    def _tell(self, queue: JobQueue[Any, Any]) -> None:
-        """Say what happens now that ``queue`` has entered a phase, if it was the last."""
-        if self.stage > self._told:
-            self._told = self.stage
-            line = self._line()
-            if line:
-                self._say(line)
-        if self._names_stuck and queue.report is not None:
-            for stuck in queue.report.stuck:
-                self._say(str(stuck))
-
-    def _line(self) -> str:
-        counts = [queue.statistics() for queue in self._queues]
-        running = sum(count.running for count in counts)
-        left = round(max(queue.seconds_left or 0.0 for queue in self._queues), 1)
-        if self.stage == 1:
-            may_start = [queue._finishes_queued for queue in self._queues]
-            running += sum(compress([count.waiting for count in counts], may_start))
-            begin = f"no further job {'is accepted' if any(may_start) else 'starts'}"
-            if not running or not left:
-                return begin
-            within = "" if left == math.inf else f" within {left:g} s"
-            return f"{begin}, {_jobs(running)} may finish{within}; Ctrl-C cancels what runs"
-        if not running:
-            return ""
-        if self.stage == 2:
-            time = "any time" if left == math.inf else f"{left:g} s"
-            return (
-                f"cancelling what runs: {_jobs(running)}, with {time} to clean up; "
-                "Ctrl-C gives up on the rest"
-            )
-        return f"giving up on what still runs: {_jobs(running)}"
-
-
-def _jobs(count: int) -> str:
-    return f"{count} job{'' if count == 1 else 's'}"
 
 
 def _check_queues(caller: str, queues: Sequence[object]) -> None:
     for queue in queues:
         if not isinstance(queue, JobQueue):
             raise TypeError(f"{caller} takes job queues, not {queue!r}")
-
-
-def _print_line(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from typing import Any, Final, final
 from trio.lowlevel import Task
 
 from .._core import Chan, ChanState, ChanStatistics
-from .._queue._whereabouts import describe
+from .._queue import describe
 from ._waits import Sleep, examine, tasks_of_run
 
 _NO_RUN: Final = (

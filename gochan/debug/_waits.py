@@ -37,9 +37,11 @@ from .._core import (
     brief,
     wait_in,
 )
-from .._queue._jobs import Job
-from .._queue._queue import JobQueue, open_job_queue
-from .._queue._whereabouts import belongs_to_user
+from .._queue import Job, JobQueue, belongs_to_user
+from .._queue._lifecycle import Lifecycle
+from .._queue._opening import open_block
+from .._queue._stop import Stop
+from .._queue._workers import Workers
 
 Frames: TypeAlias = list[tuple[FrameType, int]]
 
@@ -200,8 +202,8 @@ def _say(label: object) -> str:
     return label if isinstance(label, str) else brief(label)
 
 
-def _work(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
-    return f"next job of {_name(queue)}", (queue,)
+def _work(workers: Workers[Any, Any]) -> tuple[str, tuple[object, ...]]:
+    return f"next job of the job queue of {workers._lives.handler_name}", (workers,)
 
 
 def _submit(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
@@ -214,6 +216,10 @@ def _join(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
 
 def _stop(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
     return f"stop of {_name(queue)}", (queue,)
+
+
+def _stop_under_way(work: Lifecycle[Any, Any]) -> tuple[str, tuple[object, ...]]:
+    return f"stop of the job queue of {work.handler_name}", (work,)
 
 
 def _job(job: Job[Any, Any]) -> tuple[str, tuple[object, ...]]:
@@ -229,29 +235,29 @@ def _tick(ticker: Ticker) -> tuple[str, tuple[object, ...]]:
 
 
 def _name(queue: JobQueue[Any, Any]) -> str:
-    return f"the job queue of {queue._handler_name}"
+    return f"the job queue of {queue._lives.handler_name}"
 
 
 # What is said instead while a task is inside one of these, and at what it waits, if that
 # is not told already. The outermost counts; it is what the user has called.
 _PHRASES: Final[dict[CodeType, Callable[[Any], tuple[str, tuple[object, ...]]]]] = {
-    _code(JobQueue._work): _work,
+    _code(Workers._work): _work,
     _code(JobQueue.submit): _submit,
     _code(JobQueue.join): _join,
-    _code(open_job_queue): _join,
+    _code(open_block): _join,
     _code(JobQueue.stop): _stop,
-    _code(JobQueue._stop_in_phases): _stop,
-    _code(JobQueue._stopped): _stop,
+    _code(Stop.run): _stop_under_way,
+    _code(JobQueue.wait_stopped): _stop,
     _code(Job.wait): _job,
     _code(MergedChan.receive): _merged,
     _code(MergedChan.__anext__): _merged,
     _code(Ticker.__anext__): _tick,
 }
 # Where that thing is found, if not in ``self``.
-_NAMES: Final = {_code(open_job_queue): "queue"}
+_NAMES: Final = {_code(open_block): "queue", _code(Stop.run): "work"}
 
 # Below it is the handler of a job, whatever module that is from.
-_HANDLE: Final = _code(JobQueue._handle)
+_HANDLE: Final = _code(Workers._handle)
 
 # In trio
 

@@ -6,15 +6,16 @@ import math
 import threading
 from dataclasses import FrozenInstanceError
 from typing import Any
-from weakref import WeakSet
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import StopReport, current_job, open_job_queue
+from gochan._queue._lifecycle import Cleanups
 from gochan._queue._stop import Stop, check_plan
 
+from ..lines import stable
 from ..work import insist, open_audited, perform, sleep
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -150,10 +151,9 @@ def test_a_report_is_a_value() -> None:
 
 async def test_the_hard_deadline_is_the_end_of_drain_and_grace(autojump_clock: MockClock) -> None:
     """It can only come nearer, and takes the scopes for cleaning up with it."""
-    scopes: Any = WeakSet()
-    stop = Stop(20, 5, "running", scopes)
-    scope = trio.CancelScope(deadline=stop.hard_end)
-    scopes.add(scope)
+    cleanups = Cleanups(9)
+    stop = Stop(20, 5, "running", cleanups, bool)
+    scope = cleanups.open()
     assert (stop.drain_end, stop.hard_end, stop.seconds_left()) == (20, 25, 20)
     stop.hasten(30, 30)
     assert (stop.drain_end, stop.hard_end) == (20, 25)
@@ -171,7 +171,7 @@ async def test_the_hard_deadline_is_the_end_of_drain_and_grace(autojump_clock: M
 
 async def test_a_phase_that_is_cancelled_is_over(autojump_clock: MockClock) -> None:
     """The next one can wait all the same."""
-    stop = Stop(20, 5, "running", WeakSet())
+    stop = Stop(20, 5, "running", Cleanups(9), bool)
     with trio.move_on_after(1):
         await stop.wait(trio.sleep_forever, stop.drain_end)
     assert (stop.draining, stop.seconds_left()) == (False, 24)
@@ -189,6 +189,8 @@ def test_a_plan_may_take_any_time(seconds: float) -> None:
     ("plan", "error", "words"),
     [
         ((-1, 1, "running"), ValueError, "drain must be >= 0"),
+        ((2**2000, 1, "running"), ValueError, "drain must be >= 0 and within the range of a float"),
+        ((1, 2**2000, "queued"), ValueError, "grace must be >= 0 and within the range of a float"),
         ((math.nan, 1, "running"), ValueError, "drain must be >= 0"),
         ((True, 1, "running"), TypeError, "drain must be a number of seconds"),
         ((None, 1, "running"), TypeError, "drain must be a number of seconds"),
@@ -197,6 +199,7 @@ def test_a_plan_may_take_any_time(seconds: float) -> None:
         ((1, 1, "all"), ValueError, 'finish must be "running" or "queued"'),
         ((1, 1, None), ValueError, 'finish must be "running" or "queued"'),
     ],
+    ids=stable,
 )
 def test_a_plan_that_makes_no_sense_is_rejected(
     plan: Any, error: type[Exception], words: str

@@ -87,7 +87,7 @@ class Commands:
             raise CommandFailed(str(error)) from None
         if status:
             self._failed()
-        current_job()._lift_timeout()
+        current_job().lift_timeout()
         await self._pass_on(output)
         return status
 

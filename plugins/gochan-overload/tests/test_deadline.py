@@ -347,7 +347,7 @@ async def test_a_job_that_cannot_be_done_in_time_does_not_start(
         queue.audit()
     kinds = [job.outcome and (job.outcome.kind, job.outcome.reason) for job in jobs]
     assert kinds == [("done", ""), ("cancelled", ""), ("done", ""), ("dropped", "too late")]
-    assert not queue._strategy._waiting  # type: ignore[attr-defined]
+    assert not queue._intake.strategy._waiting  # type: ignore[attr-defined]
 
 
 def test_outside_a_run_it_says_that_it_needs_one() -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gochan import PluginError
 from gochan.strategies import Strategy
+
 from ._figures import Course, Figures, average, average_course, follow, measure
 from ._loads import Load, Scenario, read_load
 from ._simulation import BrokenStrategy, simulate

@@ -8,10 +8,9 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
+from gochan_sim._loads import SCENARIOS, Arrival, LoadError, read_load
 from hypothesis import given
 from hypothesis import strategies as st
-
-from gochan_sim._loads import SCENARIOS, Arrival, LoadError, read_load
 
 from tests.examples import examples
 

@@ -8,11 +8,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-
-import gochan
 from gochan_sim._loads import SCENARIOS, Arrival, Load
 from gochan_sim._plot import COLOURS, INK, check_picture, draw
 from gochan_sim._sim import Result, Series, compare, invented
+
+import gochan
 
 STRATEGIES = ("block(inf)", "drop-on-full(20)", "drop-on-full(200)")
 

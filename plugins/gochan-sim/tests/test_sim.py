@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from gochan._command import _command_line
-from gochan._plugins._plugins import Plugins, installed_plugins
 from gochan_sim._loads import SCENARIOS, Arrival, Load
 from gochan_sim._sim import (
     USUAL,
@@ -29,6 +26,8 @@ from gochan_sim._sim import (
     usual_strategies,
 )
 
+from gochan._command import _command_line
+from gochan._plugins._plugins import Plugins, installed_plugins
 from tests import processes
 from tests.processes import Ended, finish
 

@@ -63,7 +63,7 @@ def _descend(task: Task, depth: int) -> Iterator[tuple[Task, int]]:
 def _stack(task: Task) -> list[tuple[FrameType, int]]:
     """Return the frames of a task, without those of the worker around a handler."""
     frames = [*task.iter_await_frames()]
-    while len(frames) > 1 and frames[0][0].f_globals.get("__name__") == "gochan._queue._queue":
+    while len(frames) > 1 and frames[0][0].f_globals.get("__name__") == "gochan._queue._workers":
         del frames[0]
     return frames
 

@@ -14,7 +14,7 @@ from trio.lowlevel import Task
 from trio.testing import wait_all_tasks_blocked
 
 from gochan import Chan, open_job_queue
-from gochan._queue._whereabouts import find
+from gochan._queue._stacks import find
 
 
 async def look(function: Callable[..., Awaitable[Any]], *arguments: Any) -> tuple[str, list[str]]:
@@ -45,7 +45,7 @@ async def test_the_stack_goes_down_to_what_is_awaited_last() -> None:
     """Outermost call first; the place is the innermost one outside the libraries."""
     where, lines = await look(sleep_inside)
     text = "\n".join(lines)
-    assert where == f"in inner (test_whereabouts.py, line {inner.__code__.co_firstlineno + 1})"
+    assert where == f"in inner (test_stacks.py, line {inner.__code__.co_firstlineno + 1})"
     assert text.index("await function(*arguments)") < text.index("await inner()")
     assert text.index("await inner()") < text.index("await trio.sleep_forever()")
     assert text.index("in inner") < text.index("in sleep_forever")
@@ -161,11 +161,11 @@ async def test_a_worker_of_a_queue_is_where_its_handler_is() -> None:
     async with open_job_queue(handle) as queue:
         job = await queue.submit(None)
         await wait_all_tasks_blocked()
-        where, lines = find(queue._running[job])
+        where, lines = find(queue._ledger.running[job])
         job.cancel()
     assert where.startswith("in inner (")
     assert f"in {handle.__name__}" in lines[0]
-    assert not any("_queue.py" in line for line in lines)
+    assert not any("_workers.py" in line for line in lines)
 
 
 async def test_a_task_that_has_not_begun_is_about_to() -> None:
@@ -175,7 +175,7 @@ async def test_a_task_that_has_not_begun_is_about_to() -> None:
         (task,) = nursery.child_tasks
         where, _ = find(task)
         nursery.cancel_scope.cancel()
-    assert where == f"in inner (test_whereabouts.py, line {inner.__code__.co_firstlineno})"
+    assert where == f"in inner (test_stacks.py, line {inner.__code__.co_firstlineno})"
 
 
 async def test_a_task_that_only_waits_for_a_library_is_in_the_library() -> None:

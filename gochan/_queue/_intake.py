@@ -1,0 +1,54 @@
+"""The intake: where jobs wait for a worker, behind a strategy.
+
+This is the only file of the room that reaches into a channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, final
+
+from .._core import Chan
+from ..strategies import Strategy
+
+T = TypeVar("T")
+
+
+@final
+class Intake(Generic[T]):
+    """A channel whose strategy decides about the jobs in it."""
+
+    def __init__(
+        self,
+        strategy: Strategy[T],
+        on_admit: Callable[[T], object],
+        on_drop: Callable[[T, str], object],
+    ) -> None:
+        self.strategy = strategy
+        self.channel = Chan[T](strategy=strategy, on_drop=on_drop, name="jobs")
+        self._state: Any = self.channel._state  # one with a strategy
+        self._state.on_admit = on_admit
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more jobs are accepted."""
+        return self.channel.closed
+
+    def close(self) -> list[T]:
+        """Accept no more jobs; return those that the strategy hands back."""
+        self.channel.close()
+        handed_back: list[T] = self._state.take_handed_back()
+        return handed_back
+
+    def discard(self, job: T) -> None:
+        """Take a waiting job out, if the strategy can find it."""
+        self._state.discard(job)
+
+    def ask_again(self) -> None:
+        """Let the waiting tasks know that the strategy may have changed its mind."""
+        self._state.ask_again()
+
+    @property
+    def waiting_workers(self) -> int:
+        """How many workers wait for a job."""
+        return len(self._state.receivers)

@@ -1,0 +1,273 @@
+"""The life of the jobs of one queue: how they are admitted, started, ended and taken back."""
+
+# Theory of operation
+# -------------------
+# Every change of a job passes through here, and happens where it is called for, without a
+# switch of tasks: a job is entered when the strategy admits it (or a worker takes it
+# directly), moved when its handler starts, and closed by ``end``, the only place that
+# gives a job its outcome. First the books are changed, then everybody who wants to know is
+# told: the stop that is under way, the results, tasks that wait, the strategy, the hooks.
+#
+# Three things end the work of a queue. A *close* accepts no more jobs. A *halt* lets no
+# further job start. To *abandon* is to do both, to hand back what waits, and to cancel
+# what runs.
+#
+# Invariant (``audit`` asserts it, besides those of the ledger)
+# -------------------------------------------------------------
+# Every job that waits in the strategy is entered as waiting, or was cancelled there.
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextvars import Context
+from threading import get_ident
+from typing import Any, Generic, TypeVar, final
+from weakref import WeakSet
+
+import trio
+from trio.lowlevel import Task, enable_ki_protection
+
+from .._core import OUTSIDE, Chan, Refused
+from ..strategies import Strategy
+from ._intake import Intake
+from ._jobs import Job
+from ._ledger import Ledger
+from ._outcomes import Cause, Kind
+from ._results import Results
+from ._user_code import Hook, UserCode
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+@final
+class Cleanups:
+    """The scopes in which cancelled jobs clean up."""
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._end: float | None = None  # the same for all, once a stop is under way
+        self._scopes: WeakSet[trio.CancelScope] = WeakSet()
+
+    def open(self) -> trio.CancelScope:
+        """Return a new scope."""
+        end = trio.current_time() + self._grace if self._end is None else self._end
+        scope = trio.CancelScope(shield=True, deadline=end)
+        self._scopes.add(scope)
+        return scope
+
+    def end_by(self, moment: float) -> None:
+        """Let all of them, also those to come, end at ``moment``, or earlier."""
+        self._end = moment
+        for scope in self._scopes:
+            scope.deadline = min(scope.deadline, moment)
+
+
+@final
+class Lifecycle(Generic[P, R]):
+    """Changes jobs and books together, and is what a job knows of its queue."""
+
+    def __init__(
+        self,
+        handler_name: str,
+        strategy: Strategy[Job[P, R]],
+        grace: float,
+        on_start: Hook | None,
+        on_end: Hook | None,
+        *,
+        keep_results: bool,
+    ) -> None:
+        self.handler_name = handler_name
+        self.ledger = Ledger[Job[P, R]]()
+        self.intake = Intake[Job[P, R]](strategy, self.admit, self._drop)
+        self.results = Results[Job[P, R]](keep=keep_results)
+        self.user_code = UserCode(strategy, on_start, on_end, self._break_off)
+        self.cleanups = Cleanups(grace)
+        self.halted = Chan[None]()  # closed when no further job is to start
+        self.body = trio.CancelScope()  # around the block of open_job_queue
+        self.on_ended: Callable[[Job[P, R]], object] | None = None  # of the stop under way
+        self._strategy = strategy
+        self._untold: deque[Job[P, R]] = deque()  # whose end the hook has not been told
+        self._telling = False
+        self._thread = get_ident()
+
+    def check_run(self) -> None:
+        """Raise `RuntimeError` unless called in the run of the queue."""
+        # A run keeps to its thread, and a thread has one run at a time.
+        if get_ident() != self._thread:
+            raise RuntimeError(OUTSIDE)
+
+    # What a job knows
+
+    def name_job(self, job: Job[Any, Any]) -> str:
+        """Return the default name of ``job``."""
+        return f"job {job.id} ({self.handler_name})"
+
+    @enable_ki_protection
+    def cancel_job(self, job: Job[Any, Any], reason: str) -> None:
+        """Do what `Job.cancel` says with a job that has not ended."""
+        self.check_run()
+        if job in self.ledger.running:
+            job._interrupt("cancelled", reason)
+        else:
+            self.end(job, "cancelled", reason)
+
+    def open_cleanup(self) -> trio.CancelScope:
+        """Return a scope in which a job can clean up; a stop may bring its end forward."""
+        return self.cleanups.open()
+
+    # A life
+
+    def admit(self, job: Job[P, R]) -> None:
+        """Enter a job that the strategy has admitted, or that a worker is about to get."""
+        job.id = self.ledger.admit(job)
+
+    def refuse(self, job: Job[P, R], error: Refused) -> Refused:
+        """End a job that the strategy has refused; return what its submitter gets."""
+        job.id = self.ledger.refuse()
+        self.end(job, "refused", error.reason)
+        return Refused(error.reason, error.retry_after, job.payload)
+
+    def start(self, job: Job[P, R], task: Task, scope: trio.CancelScope) -> Context:
+        """Move a job to the running ones, in ``scope``; return the context of its handler."""
+        self.ledger.start(job, task)
+        return job._start(scope, trio.current_time())
+
+    def end(
+        self,
+        job: Job[P, R],
+        kind: Kind,
+        reason: str = "",
+        *,
+        value: R | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Give a job its outcome, once, and tell everybody who wants to know."""
+        now = trio.current_time()
+        outcome = job._end(now, kind, reason, value, error)
+        ran = self.ledger.close(job, kind, outcome.ran)
+        if self.on_ended is not None:
+            self.on_ended(job)
+        if self.results.wanted:
+            self.results.add(job)
+        if not self.ledger.running:
+            self.note_idleness()
+        # From here on the books are right, so the user's code may be called.
+        if self.user_code.on_end is not None:
+            self._tell_hook(job, now, ran=ran)
+        elif ran or kind == "cancelled":
+            self._tell_strategy_of_end(job, now, ran=ran)
+
+    def _tell_hook(self, job: Job[P, R], now: float, *, ran: bool) -> None:
+        """Tell strategy and hook of an end.
+
+        Either may end further jobs. Their ends are told to the hook in turn, not from inside
+        its call, so that there may be any number.
+        """
+        outermost, self._telling = not self._telling, True
+        self._untold.append(job)
+        try:
+            self._tell_strategy_of_end(job, now, ran=ran)
+            while outermost and self._untold:
+                self.user_code.call_on_end(self._untold.popleft())
+        finally:
+            self._telling = not outermost
+
+    def _tell_strategy_of_end(self, job: Job[P, R], now: float, *, ran: bool) -> None:
+        if ran:
+            self.tell_strategy(job, now)
+        elif job._cause == "cancelled":
+            self.user_code.ask(self.intake.discard, job)
+
+    def tell_strategy(self, job: Job[P, R], now: float) -> None:
+        """Tell the strategy that a job which it gave out has ended."""
+        outcome = job._outcome
+        assert outcome is not None
+        try:
+            self._strategy.finished(
+                job,
+                now,
+                waited=outcome.waited,
+                ran=outcome.ran,
+                ok=outcome.kind == "done",
+            )
+            if self.user_code.learns:
+                self.intake.ask_again()
+        except BaseException as error:
+            self.user_code.blame_strategy(error)
+
+    def note_idleness(self) -> None:
+        """Wake the tasks that wait for idleness; if it is final, end the results."""
+        self.ledger.wake()
+        if self.ledger.idle and self.intake.closed:
+            self.results.close()
+
+    def take_back(self, jobs: Iterable[Job[P, R]], reason: str, kind: Kind = "handed_back") -> None:
+        """End jobs that will not run, except those that were cancelled where they waited."""
+        for job in list(jobs):
+            if job._outcome is None:
+                self.end(job, kind, reason)
+
+    def _drop(self, job: Job[P, R], reason: str) -> None:
+        """End a job that the strategy has given up."""
+        self.take_back([job], reason, "dropped")
+
+    # The end of all
+
+    @enable_ki_protection
+    def close(self) -> None:
+        """Accept no more jobs."""
+        if not self.intake.closed:
+            self.user_code.ask(self._close)
+            self.note_idleness()
+
+    def _close(self) -> None:
+        self.take_back(self.intake.close(), "the queue was closed")
+        if self._strategy.hands_back and not len(self._strategy):
+            # Then workers hand back the jobs in their hands, too, if they have not started.
+            self.take_back(self.ledger.waiting, "the queue was closed")
+
+    @property
+    def running(self) -> dict[Job[P, R], Task]:
+        """The jobs that run, each with the task of its worker."""
+        return self.ledger.running
+
+    async def wait_idle(self) -> None:
+        """Wait until nothing waits or runs."""
+        await self.ledger.wait_idle()
+
+    async def wait_at_rest(self) -> None:
+        """Wait until nothing runs."""
+        await self.ledger.wait_at_rest()
+
+    def halt(self) -> None:
+        """Let no further job start."""
+        self.halted.close()
+
+    def release(self, reason: str) -> None:
+        """Hand back every job that waits, also those in a worker's hand."""
+        self.user_code.ask(self.intake.channel.drain)
+        self.take_back(self.ledger.waiting, reason)
+
+    def interrupt(self, cause: Cause, reason: str) -> None:
+        """Cancel every job that runs."""
+        for job in self.ledger.running:
+            job._interrupt(cause, reason)
+
+    @enable_ki_protection
+    def abandon(self, reason: str) -> None:
+        """End everything: nobody is interested any more."""
+        self.halt()
+        self.close()
+        self.release(reason)
+        self.interrupt("cancelled", reason)
+
+    def _break_off(self, reason: str) -> None:
+        self.body.cancel()  # before a submit that waits there sees a closed channel
+        self.abandon(reason)
+
+    def audit(self) -> bool:
+        """Return whether no job is lost or counted twice."""
+        waiting = [job for job in self._strategy.items if job.state != "ended"]
+        return self.ledger.audit() and all(job in self.ledger.waiting for job in waiting)
