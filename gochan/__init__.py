@@ -44,13 +44,15 @@ from ._core import (
 )
 from ._core._errors import (
     JobFailed,
+)
+from ._plugins import (
     NameConflictError,
     PluginError,
     PluginWarning,
     UnknownStrategyError,
+    hookimpl,
+    strategy,
 )
-from ._plugins._hooks import hookimpl
-from ._plugins._plugins import strategy
 from ._queue._jobs import Job, Outcome, Progress, current_job
 from ._queue._queue import JobQueue, QueueStatistics, open_job_queue
 from ._queue._stop import StopReport, StuckJob

@@ -113,19 +113,3 @@ class JobFailed(Exception):
     def __init__(self, message: str, job: object = None) -> None:
         super().__init__(message)
         self.job = job
-
-
-class PluginWarning(UserWarning):
-    """A plugin is broken and was skipped."""
-
-
-class PluginError(Exception):
-    """Something is wrong with a plugin, or with the name of a strategy."""
-
-
-class UnknownStrategyError(PluginError, LookupError):
-    """No strategy has that name."""
-
-
-class NameConflictError(PluginError):
-    """Two plugins offer a strategy of the same name, so it belongs to neither."""

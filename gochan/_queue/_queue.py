@@ -44,7 +44,7 @@ from .._core._choosing import check_priority
 from .._core._errors import ChanClosedError, EndOfChannel, JobFailed, Refused
 from .._core._pacing import OUTSIDE
 from .._core._select import select
-from .._plugins._plugins import installed_plugins
+from .._plugins import installed_plugins
 from ..strategies import overrides
 from ..strategies._keeper import KeptState
 from ..strategies._strategy import Strategy
@@ -905,7 +905,7 @@ def _contains(block: BaseException, error: BaseException) -> bool:
 def _choose_strategy(strategy: str | Strategy[Any], capacity: int | float | None) -> Strategy[Any]:
     if isinstance(strategy, str):
         plugins = installed_plugins()
-        plugins.warn()
+        plugins.warn(strategy)
         return plugins.strategy_for_jobs(strategy, capacity)
     if capacity is not None:
         raise TypeError(
