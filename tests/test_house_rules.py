@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import gochan
-from gochan._plugins._hooks import Hooks
+from gochan._plugins import Hooks
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gochan"
@@ -158,6 +159,7 @@ def test_few_things_are_needed() -> None:
         "gochan.debug": {"pytest", "gochan_trace"},
         "gochan.testing": {"hypothesis", "pytest"},
         "gochan._command": {"click", "rich"},
+        "gochan._plugins._hooks": {"click"},  # for a type alone
     }
     for name, path in modules().items():
         needed = {
@@ -303,7 +305,19 @@ ACROSS = {
 # Modules whose tests are in the file of another, as users see both as one.
 TOGETHER = {
     "core": {"cases": "select", "standing": "selector"},
-    "command": {"options": "run", "scratch": "left_over", "session": "child"},
+    "plugins": {
+        "built_in": "hooks",
+        **dict.fromkeys(
+            ("discovery", "errors", "info", "installed", "loading", "making", "sentences"),
+            "plugins",
+        ),
+    },
+    "command": {
+        "options": "run",
+        "scratch": "left_over",
+        "session": "child",
+        **dict.fromkeys(("plugins_command", "run_command", "standard_files"), "command_line"),
+    },
 }
 # Rooms that are tested as users see them: by what they do, not file by file.
 AS_A_WHOLE = {"strategies", "debug", "testing"}
@@ -341,15 +355,18 @@ def test_every_hook_is_tested_and_used(hook: str) -> None:
         if isinstance(node, FUNCTIONS) and node.name.startswith("test_") and hook in node.name
     ]
     assert tests
-    implementations = [
-        path
-        for plugin in PLUGINS
-        for path in plugin.rglob("*.py")
+    assert [plugin for plugin in PLUGINS if hook in implemented(plugin)]
+
+
+def implemented(plugin: Path) -> set[str]:
+    """Return the names of the functions of a plugin that are marked as hooks."""
+    return {
+        node.name
+        for path in plugin.rglob("gochan_*/*.py")
         for node in ast.walk(parse(path))
-        if isinstance(node, FUNCTIONS) and node.name == hook
+        if isinstance(node, FUNCTIONS)
         if "hookimpl" in [ast.unparse(decorator) for decorator in node.decorator_list]
-    ]
-    assert implementations
+    }
 
 
 @needs_checkout
@@ -447,7 +464,12 @@ def test_plugins_are_released_in_step(plugin: Path) -> None:
     )
     major, minor, *_ = ours["version"].split(".")
     assert theirs["version"] == ours["version"]
-    assert f"trio-gochan>={major}.{minor},<{major}.{int(minor) + 1}" in theirs["dependencies"]
+    bounds = {
+        str(one.specifier)
+        for one in map(Requirement, theirs["dependencies"])
+        if one.name == "trio-gochan"
+    }
+    assert bounds == {str(SpecifierSet(f">={major}.{minor},<{major}.{int(minor) + 1}"))}
 
 
 @needs_checkout

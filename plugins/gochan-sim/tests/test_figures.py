@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-
 from gochan_sim._figures import Course, Figures, average, average_course, follow, measure
 from gochan_sim._loads import Arrival, BadPeriod, Load
 from gochan_sim._simulation import Fate, SimulatedJob

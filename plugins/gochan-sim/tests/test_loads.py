@@ -8,12 +8,11 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
+from gochan_sim._loads import SCENARIOS, Arrival, LoadError, read_load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gochan_sim._loads import SCENARIOS, Arrival, LoadError, read_load
-
-from tests.examples import examples
+from .calls import examples
 
 OVERLOAD, SLOW_WORKERS = SCENARIOS
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import trio
+from gochan_sim import _simulation as module
+from gochan_sim._loads import SCENARIOS, Arrival, BadPeriod, Load
+from gochan_sim._simulation import BrokenStrategy, SimulatedJob, Simulation, simulate
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
 import gochan
 from gochan import Job, Refused, open_job_queue
-from gochan_sim import _simulation as module
-from gochan_sim._loads import SCENARIOS, Arrival, BadPeriod, Load
-from gochan_sim._simulation import BrokenStrategy, SimulatedJob, Simulation, simulate
 from gochan.strategies import (
     ADMIT,
     WAIT,
@@ -36,7 +36,7 @@ from gochan.strategies import (
     by,
 )
 
-from tests.examples import examples
+from .calls import examples
 
 # Strategies of each kind that there may be
 
