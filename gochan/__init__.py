@@ -12,6 +12,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
 from . import lowlevel, strategies
 from ._core import (
     Batches,
@@ -50,14 +53,18 @@ from ._plugins import (
     PluginError,
     PluginWarning,
     UnknownStrategyError,
-    hookimpl,
     strategy,
 )
 from ._queue._jobs import Job, Outcome, Progress, current_job
 from ._queue._queue import JobQueue, QueueStatistics, open_job_queue
 from ._queue._stop import StopReport, StuckJob
 from ._queue._stopping import SignalStop, cleanup, stop_all, stop_on_signals
-from .strategies._strategy import StrategySpec
+from .strategies import StrategySpec
+
+if TYPE_CHECKING:
+    from . import debug as debug
+    from . import testing as testing
+    from ._plugins import hookimpl
 
 __all__ = [
     "Batches",
@@ -112,9 +119,26 @@ __all__ = [
     "strategy",
 ]
 
+# Imported when somebody asks for them: hookimpl brings pluggy, the others are big, and few
+# programs need any of these.
+_LATER = {"debug": "debug", "hookimpl": "_plugins", "testing": "testing"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _import_module(f"{__name__}.{_LATER[name]}")
+    globals()[name] = thing = module if name == _LATER[name] else getattr(module, name)
+    return thing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
 # Users see these in tracebacks and in the documentation under the name they import.
-for _name in __all__:
+for _name in {*__all__} - {*_LATER}:
     _public = globals()[_name]
     if getattr(_public, "__module__", "").startswith("gochan."):
         _public.__module__ = "gochan"
-del _name, _public
+del TYPE_CHECKING, _name, _public

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -238,6 +239,31 @@ def test_public_modules_are_public() -> None:
     for module in PUBLIC:
         if module is not gochan:
             assert getattr(gochan, module.__name__.removeprefix("gochan.")) is module
+
+
+def test_what_few_programs_need_is_imported_when_it_is_used() -> None:
+    """The rest of ``import gochan`` has to be worth its time in each program; see also
+    ``tests/benchmarks/import_time.py``.
+    """
+    program = """
+import sys, gochan
+late = {"pluggy", "importlib.metadata", "difflib", "pytest", "hypothesis", "click", "rich",
+    "gochan.debug", "gochan.testing", "gochan._command", "gochan._plugins._plugins"}
+print(sorted(late & {*sys.modules}))
+assert {"debug", "hookimpl", "testing", "Chan"} <= {*dir(gochan)}
+print(gochan.debug.report.__name__, gochan.testing.check_strategy.__name__)
+print(type(gochan.hookimpl).__name__, gochan.hookimpl is gochan.hookimpl)
+print(hasattr(gochan, "nonsense"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "[]",
+        "report check_strategy",
+        "HookimplMarker True",
+        "False",
+    ]
 
 
 @every_public_module
