@@ -9,8 +9,8 @@ from contextlib import redirect_stdout
 import click
 
 from .._plugins import PluginError, Plugins, installed_plugins
-from ._plugin_commands import PluginCommands
 from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
+from ._plugin_commands import PluginCommands
 
 
 @click.command(name="plugins", short_help="List plugins, and the strategies that they offer.")

@@ -19,12 +19,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from random import Random
 from threading import get_ident
 from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 import trio
 from trio.lowlevel import Task
+
+from _gochan_chance import chance
 
 from ._alarm import TimedWaiter
 from ._lines import NOTHING, Clock, Line, Role, first
@@ -32,10 +33,6 @@ from ._pacing import Pace
 from ._waiters import SPARES
 
 T_co = TypeVar("T_co", covariant=True)
-
-# The only randomness in channels and select. Registered with hypothesis, so that a
-# failing test replays.
-chance: Final = Random()
 
 
 def check_priority(priority: int) -> None:
@@ -274,10 +271,3 @@ class Choice(Chooser):
 
 # Shared by all threads; each of its ends is changed in one step.
 spare_choices: Final[deque[Choice]] = deque(maxlen=SPARES)
-
-
-def register_with_hypothesis() -> None:
-    """Let hypothesis seed `chance`; called when it is imported, by its entry point."""
-    from hypothesis import register_random
-
-    register_random(chance)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from gochan import NameConflictError, StrategySpec, hookimpl
-from gochan._command._plugin_commands import PluginCommands
 from gochan._command._listing import (
     plugin_rows,
     plugin_table,
@@ -21,6 +20,7 @@ from gochan._command._listing import (
     strategy_rows,
     strategy_texts,
 )
+from gochan._command._plugin_commands import PluginCommands
 from gochan._plugins import Plugins
 from gochan.strategies import Block, Filter, Promise
 

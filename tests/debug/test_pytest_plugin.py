@@ -249,7 +249,10 @@ def test_it_is_loaded_by_its_entry_point_and_brings_nothing() -> None:
 
 
 def test_a_run_that_uses_no_gochan_imports_neither_gochan_nor_trio(tmp_path: Path) -> None:
-    """From the first to the last hook, here without the other plugins that know trio."""
+    """From the first to the last hook; nor does hypothesis, which looks for gochan's randomness.
+
+    Here without pytest-trio and anyio, and trio has an entry point for hypothesis itself.
+    """
     (tmp_path / "conftest.py").write_text(
         """
 import sys
@@ -258,7 +261,18 @@ def pytest_unconfigure():
     print("imported:", sorted({"gochan", "trio", "_gochan_pytest"} & {*sys.modules}))
 """
     )
-    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    (tmp_path / "test_it.py").write_text(
+        """
+import importlib.metadata
+find = importlib.metadata.entry_points
+importlib.metadata.entry_points = lambda **wanted: [
+    entry for entry in find(**wanted) if entry.name != "trio"
+]
+
+def test_it():
+    import hypothesis
+"""
+    )
     without = ["-p", "no:trio", "-p", "no:anyio", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *without],
