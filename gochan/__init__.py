@@ -4,11 +4,11 @@
 #
 #   _core/       channels and select: how tasks meet, and how they wait
 #   strategies/  what decides about waiting items: the protocol, the built-in ones, filters
-#   _plugins/    strategies of others, found, loaded and made by name
+#   _plugins/    what plugins offer: found, loaded, and made by name
 #   _queue/      jobs, workers, the ledger, and how they stop
-#   testing/     whether a strategy keeps the rules; import it yourself
-#   debug/       who waits where; import it yourself
-#   _command/    what the command gochan accepts, does and prints
+#   testing/     whether a strategy keeps the rules; imported when it is used
+#   debug/       who waits where; imported when it is used
+#   _command/    the command gochan: a file for each command, and those of plugins
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def test_an_installed_plugin_is_listed(third_party: Path) -> None:
     }
     text = run(third_party / "gochan", "plugins", "drop-newest").stdout
     assert text.startswith("drop-newest(capacity)\n")
-    assert "give up for it the one that came before." in text
+    assert "while it is full, drop the one that came before for it." in text
 
 
 def test_the_command_line_takes_an_installed_strategy(third_party: Path) -> None:
