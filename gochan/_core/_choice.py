@@ -14,23 +14,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from random import Random
 from threading import get_ident
 from typing import Any, Final, Protocol, final
 
 import trio
 from trio.lowlevel import Task
 
+from _gochan_chance import chance
+
 from ._cases import Case
 from ._chooser import Chooser
 from ._lines import NOTHING, Clock, Line, first
 from ._pacing import Pace
 from ._waiters import SPARES
-
-# The only randomness in channels and select. Registered with hypothesis, so that a
-# failing test replays.
-chance: Final = Random()
-
 
 # The indices under which most selects stand in a line, made once.
 _ALONE: Final = tuple((index,) for index in range(100))
@@ -178,10 +174,3 @@ class Choice(Chooser):
 
 # Shared by all threads; each of its ends is changed in one step.
 spare_choices: Final[deque[Choice]] = deque(maxlen=SPARES)
-
-
-def register_with_hypothesis() -> None:
-    """Let hypothesis seed `chance`. Its entry point calls this when it is imported."""
-    from hypothesis import register_random
-
-    register_random(chance)
