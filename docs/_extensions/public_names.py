@@ -44,8 +44,8 @@ GIVEN = set(
     re.findall(
         r"\w+",
         """
-        Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job JobQueue
-        MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop
+        Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job
+        JobQueue MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop
         StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer Wait
         """,
     )

@@ -26,8 +26,9 @@ class Intake(Generic[T]):
     ) -> None:
         self.strategy = strategy
         self.channel = Chan[T](strategy=strategy, on_drop=on_drop, name="jobs")
-        self._state: Any = self.channel._state  # one with a strategy
-        self._state.on_admit = on_admit
+        state: Any = self.channel._state  # one with a strategy
+        state.on_admit = on_admit
+        self._state = state
 
     @property
     def closed(self) -> bool:

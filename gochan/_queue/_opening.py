@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, final
 
 import trio
 
-from .._plugins._plugins import installed_plugins
+from .._plugins import installed_plugins
 from ..strategies import Strategy, check_bool, check_count, check_seconds
 from ._handlers import check_handler, check_hook
 from ._jobs import Job
