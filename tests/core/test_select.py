@@ -31,6 +31,8 @@ from gochan import (
 )
 from gochan.strategies import WAIT, DropOnFull, Empty, Refuse, Strategy, Verdict
 
+from ..interrupts import unprotected_steps
+
 pytestmark = pytest.mark.usefixtures("both_modes")
 
 
@@ -961,3 +963,36 @@ async def test_priorities_may_have_names() -> None:
         assert chosen == (0, "value")
         assert default_like.priority == 1
         channel.send_nowait("value")
+
+
+# Interrupts
+
+
+async def send_soon(channel: Chan[Any]) -> None:
+    await wait_all_tasks_blocked()
+    channel.send_nowait("value")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_select_cannot_be_interrupted_halfway(waits: bool) -> None:
+    """Once a case has happened, Control-C waits until that has been reported."""
+    channel = Chan[Any](1)
+    async with open_guarded_nursery() as nursery:
+        if waits:
+            nursery.start_soon(send_soon, channel)
+        else:
+            channel.send_nowait("value")
+        cases = channel.on_receive(), never()
+        assert await unprotected_steps(select, lambda: select(*cases)) == []
+    assert len(channel) == 0
+
+
+async def test_a_select_that_does_not_wait_cannot_be_interrupted_halfway() -> None:
+    """Neither while it wakes another task, nor while it takes a value."""
+    channel, full = Chan[Any](), holding("value")
+    async with open_guarded_nursery() as nursery:
+        results = await start_select(nursery, channel.on_receive(), never())
+        for case in (channel.on_send("sent"), full.on_receive()):
+            assert await unprotected_steps(select_nowait, lambda c=case: select_nowait(c)) == []
+    assert results == [(0, "sent")]
+    assert len(full) == 0
