@@ -151,7 +151,8 @@ class KeptState(ChanState[T]):
                         admitted = True
                     else:
                         admitted = self._judge(verdict, value)
-                    used = self.held() if self._plain is None else len(self._plain.items)
+                    plain = self._plain
+                    used = len(self.front) + len(self.strategy if plain is None else plain.items)
                     if used > self.peak:
                         self.peak = used
             finally:
