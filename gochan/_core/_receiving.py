@@ -65,11 +65,10 @@ class Receiving(Looking, Generic[T_co]):
             EndOfChannel: the sending end is closed and everything has been received.
             ChanClosedError: the receiving end is closed.
         """
-        try:
-            return self._state.quick.popleft()
-        except IndexError:
-            pass
-        value = self._state.take()
+        state = self._state
+        if state.quick:
+            return state.quick.popleft()
+        value = state.take()
         if value is NOTHING:
             raise trio.WouldBlock
         return value
