@@ -44,9 +44,9 @@ GIVEN = set(
     re.findall(
         r"\w+",
         """
-        Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job JobQueue
-        MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop
-        StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer Wait
+        Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job
+        JobQueue MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan
+        SignalStop StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer Wait
         """,
     )
 )

@@ -26,8 +26,8 @@ class Intake(Generic[T]):
     ) -> None:
         self.strategy = strategy
         self.channel = Chan[T](strategy=strategy, on_drop=on_drop, name="jobs")
-        self._state: Any = self.channel._state  # one with a strategy
-        self._state.on_admit = on_admit
+        self.state: Any = self.channel._state  # that of a channel with a strategy
+        self.state.on_admit = on_admit
 
     @property
     def closed(self) -> bool:
@@ -37,18 +37,18 @@ class Intake(Generic[T]):
     def close(self) -> list[T]:
         """Accept no more jobs; return those that the strategy hands back."""
         self.channel.close()
-        handed_back: list[T] = self._state.take_handed_back()
+        handed_back: list[T] = self.state.take_handed_back()
         return handed_back
 
     def discard(self, job: T) -> None:
         """Take a waiting job out, if the strategy can find it."""
-        self._state.discard(job)
+        self.state.discard(job)
 
     def ask_again(self) -> None:
         """Let the waiting tasks know that the strategy may have changed its mind."""
-        self._state.ask_again()
+        self.state.ask_again()
 
     @property
     def waiting_workers(self) -> int:
         """How many workers wait for a job."""
-        return len(self._state.receivers)
+        return len(self.state.receivers)
