@@ -1,4 +1,4 @@
-"""Runs the examples in Markdown files: README.md, docs/, and the plugins' own.
+"""Lets signals be heard, and runs the examples in Markdown files: README.md, docs/, plugins.
 
 Each block of Python runs, under virtual time; what it prints must be
 what the block of text after it says. In a block named console, what follows
@@ -14,6 +14,7 @@ import inspect
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -28,6 +29,13 @@ import trio
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 from trio.testing import MockClock
+
+# A process in the background of a script, or under nohup, inherits these signals ignored, and
+# so would everything that the tests start. Tests send them, so they must be heard.
+for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        _heard = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(_number, _heard)
 
 
 def run_python(example: Example) -> str | None:

@@ -4,13 +4,16 @@
 #
 #   _core/       channels and select: how tasks meet, and how they wait
 #   strategies/  what decides about waiting items: the protocol, the built-in ones, filters
-#   _plugins/    strategies of others, found, loaded and made by name
+#   _plugins/    what plugins offer: found, loaded, and made by name
 #   _queue/      jobs, workers, the ledger, and how they stop
-#   testing/     whether a strategy keeps the rules; import it yourself
-#   debug/       who waits where; import it yourself
-#   _command/    what the command gochan accepts, does and prints
+#   testing/     whether a strategy keeps the rules; imported when it is used
+#   debug/       who waits where; imported when it is used
+#   _command/    the command gochan: a file for each command, and those of plugins
 
 from __future__ import annotations
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
 from . import lowlevel, strategies
 from ._core import (
@@ -42,14 +45,13 @@ from ._core import (
     select,
     select_nowait,
 )
-from ._core._errors import (
+from ._plugins import (
     NameConflictError,
     PluginError,
     PluginWarning,
     UnknownStrategyError,
+    strategy,
 )
-from ._plugins._hooks import hookimpl
-from ._plugins._plugins import strategy
 from ._queue import (
     Cancelled,
     Done,
@@ -81,7 +83,12 @@ from ._queue import (
     stop_all,
     stop_on_signals,
 )
-from .strategies._strategy import StrategySpec
+from .strategies import StrategySpec
+
+if TYPE_CHECKING:
+    from . import debug as debug
+    from . import testing as testing
+    from ._plugins import hookimpl
 
 __all__ = [
     "Batches",
@@ -151,9 +158,26 @@ __all__ = [
     "strategy",
 ]
 
+# Imported when somebody asks for them: hookimpl brings pluggy, the others are big, and few
+# programs need any of these.
+_LATER = {"debug": "debug", "hookimpl": "_plugins", "testing": "testing"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _import_module(f"{__name__}.{_LATER[name]}")
+    globals()[name] = thing = module if name == _LATER[name] else getattr(module, name)
+    return thing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
 # Users see these in tracebacks and in the documentation under the name they import.
-for _name in __all__:
+for _name in {*__all__} - {*_LATER}:
     _public = globals()[_name]
     if getattr(_public, "__module__", "").startswith("gochan."):
         _public.__module__ = "gochan"
-del _name, _public
+del TYPE_CHECKING, _name, _public

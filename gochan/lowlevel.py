@@ -1,7 +1,9 @@
-"""What few programs need: how long a task may keep the thread."""
+"""What few programs need: how long a task may keep the thread; strategies as queues make them."""
 
 from ._core._pacing import yield_interval
+from ._plugins import strategy_for_jobs
 
-__all__ = ["yield_interval"]
+__all__ = ["strategy_for_jobs", "yield_interval"]
 
-yield_interval.__module__ = __name__  # as users see it
+# as users see them
+strategy_for_jobs.__module__ = yield_interval.__module__ = __name__

@@ -46,8 +46,9 @@ class Channel:
     capacity: int | float
     buffer: list[object] = field(default_factory=list)
     peak: int = 0
-    closed: bool = False
-    broken: bool = False
+    closed: bool = False  # at either end
+    ended: bool = False  # at the sending end
+    broken: bool = False  # at the receiving end
     dropped: list[object] = field(default_factory=list)
 
 
@@ -79,6 +80,10 @@ class World:
             self.finished[operation] = Outcome(None, "cancelled")
 
     def close(self, channel: Channel) -> None:
+        channel.ended = True
+        self.shut(channel)
+
+    def shut(self, channel: Channel) -> None:
         channel.closed = True
         for operation in self.line(channel):
             self.serve(operation, self.labels(operation, channel), self.do)
@@ -90,7 +95,9 @@ class World:
 
     def abandon(self, channel: Channel) -> None:
         channel.broken = True
-        channel.dropped += self.drain(channel)
+        self.shut(channel)
+        values, channel.buffer = channel.buffer, []
+        channel.dropped += values
 
     # "receive" stands for "receive_ok" too, and "" for whatever is wished.
 
@@ -138,7 +145,8 @@ class World:
             return "done", None
         if wish.verb == "send":
             if channel.closed:
-                return "broken" if channel.broken else "closed", wish.value
+                broken = channel.broken and not channel.ended
+                return "broken" if broken else "closed", wish.value
             channel.buffer.append(wish.value)
             self.settle(channel)
             return "done", None

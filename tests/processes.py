@@ -91,8 +91,15 @@ class Ended:
         table = self.err.rstrip().splitlines()
         rows = [re.fullmatch(r" (\S.*?) {2,}(\S.*?) *", line) for line in table]
         found = {row[1]: row[2] for row in rows if row}
+        assert [*found][-1] == "seconds"
         assert re.fullmatch(r"\d+\.\d", found.pop("seconds"))
         return found
+
+    @property
+    def commands(self) -> list[str]:
+        """The lines about commands that have ended, without how long they took."""
+        rows = re.findall(r"^([a-z ]+?) +\d+\.\d\d s  (.*)", self.err, re.MULTILINE)
+        return [": ".join(row) for row in rows]
 
 
 class RunLines(Protocol):
@@ -101,8 +108,14 @@ class RunLines(Protocol):
     def __call__(self, lines: bytes, *arguments: str | Path) -> Ended: ...
 
 
+class Gochan(Protocol):
+    """Run a command line, in this process."""
+
+    def __call__(self, *arguments: str | Path) -> Ended: ...
+
+
 @pytest.fixture
-def gochan(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Ended]:
+def gochan(capfdbinary: pytest.CaptureFixture[bytes]) -> Gochan:
     """Run a command line in this process: quick, but without signals and closed files."""
 
     def run(*arguments: str | Path) -> Ended:
@@ -114,7 +127,7 @@ def gochan(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Ended]:
 
 
 @pytest.fixture
-def run_lines(gochan: Callable[..., Ended], tmp_path: Path) -> RunLines:
+def run_lines(gochan: Gochan, tmp_path: Path) -> RunLines:
     """Do so with ``gochan run``, and with a file of lines as the input."""
 
     def run(lines: bytes, *arguments: str | Path) -> Ended:
@@ -209,6 +222,17 @@ def start(
                         pipe.close()
 
 
+def changed(module: str, *assignments: str) -> tuple[str, ...]:
+    """Return the command ``gochan`` as it is with other constants in a module of `gochan run`."""
+    lines = [
+        f"from gochan._command.run import {module}",
+        *(f"{module}.{assignment}" for assignment in assignments),
+        "from gochan.__main__ import main",
+        "main()",
+    ]
+    return (sys.executable, "-c", "\n".join(lines))
+
+
 def finish(*arguments: str | Path, **options: Any) -> Ended:
     """Run a command to its end; the arguments are those of `start`."""
     with start(*arguments, **options) as running:
@@ -243,8 +267,11 @@ def sleepers(marker: str) -> list[int]:
 
 
 def state_of(pid: int) -> str:
-    """Return the letter that says what a process does: S sleeps, T is stopped, Z is dead."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    """Return a letter for what a process does: S sleeps, T is stopped, Z is dead, - is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "-"
 
 
 # Terminals
@@ -263,9 +290,9 @@ class Terminal:
         os.close(self._master)
         os.close(self.slave)
 
-    def expect(self, text: str) -> None:
-        """Wait until this is shown."""
-        wait_until(lambda: text in "\n".join(self.screen), f"{text!r} on the screen")
+    def expect(self, pattern: str) -> None:
+        """Wait until something is shown that matches."""
+        wait_until(lambda: re.search(pattern, "\n".join(self.screen)), f"{pattern!r} on the screen")
 
     @property
     def cursor_shown(self) -> bool:
@@ -293,7 +320,7 @@ class Terminal:
                     rows.extend([""] * (row + 1 - len(rows)))
                 case character:
                     assert character >= " ", f"unknown control character {character!r}"
-                    assert column < 80, "a row is too long"
+                    assert column < 80, f"a row is too long: {rows[row]!r}"
                     rows[row] = rows[row].ljust(column)
                     rows[row] = rows[row][:column] + character + rows[row][column + 1 :]
                     column += 1

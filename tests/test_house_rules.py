@@ -10,6 +10,7 @@ import importlib
 import inspect
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -20,9 +21,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import gochan
-from gochan._plugins._hooks import Hooks
+from gochan._plugins import Hooks
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "gochan"
@@ -109,7 +111,6 @@ def test_every_room_is_on_the_map() -> None:
     assert {room_of(name) for name in modules()} == {"", "__main__", "lowlevel", *ROOMS}
 
 
-@pytest.mark.xfail(reason="the keeper is still known to the channel", strict=True)
 def test_a_room_uses_only_rooms_above_it() -> None:
     """Not even for types alone. So a room can be read without those below it."""
     height = {name: number for number, name in enumerate(ROOMS)}
@@ -154,10 +155,11 @@ def test_the_reading_of_imports_sees_what_there_is() -> None:
 def test_few_things_are_needed() -> None:
     """Trio and pluggy; the command line alone has its extras."""
     extras = {
-        "gochan._core._choosing": {"hypothesis"},
-        "gochan.debug": {"pytest", "gochan_trace"},
+        "gochan._core._choice": {"_gochan_chance"},
+        "gochan.debug": {"_gochan_pytest", "pytest", "gochan_trace"},
         "gochan.testing": {"hypothesis", "pytest"},
         "gochan._command": {"click", "rich"},
+        "gochan._plugins._hooks": {"click"},  # for a type alone
     }
     for name, path in modules().items():
         needed = {
@@ -238,6 +240,31 @@ def test_public_modules_are_public() -> None:
             assert getattr(gochan, module.__name__.removeprefix("gochan.")) is module
 
 
+def test_what_few_programs_need_is_imported_when_it_is_used() -> None:
+    """The rest of ``import gochan`` has to be worth its time in each program; see also
+    ``tests/benchmarks/import_time.py``.
+    """
+    program = """
+import sys, gochan
+late = {"pluggy", "importlib.metadata", "difflib", "pytest", "hypothesis", "click", "rich",
+    "gochan.debug", "gochan.testing", "gochan._command", "gochan._plugins._plugins"}
+print(sorted(late & {*sys.modules}))
+assert {"debug", "hookimpl", "testing", "Chan"} <= {*dir(gochan)}
+print(gochan.debug.report.__name__, gochan.testing.check_strategy.__name__)
+print(type(gochan.hookimpl).__name__, gochan.hookimpl is gochan.hookimpl)
+print(hasattr(gochan, "nonsense"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "[]",
+        "report check_strategy",
+        "HookimplMarker True",
+        "False",
+    ]
+
+
 @every_public_module
 def test_public_objects_go_by_the_name_under_which_they_are_imported(module: ModuleType) -> None:
     """In tracebacks, in ``repr``, and in the documentation."""
@@ -302,8 +329,35 @@ ACROSS = {
 
 # Modules whose tests are in the file of another, as users see both as one.
 TOGETHER = {
-    "core": {"cases": "select", "standing": "selector"},
-    "command": {"options": "run", "scratch": "left_over", "session": "child"},
+    "core": {
+        "alarm": "waiting",
+        "cases": "select",
+        "chooser": "choice",
+        "closing": "ends",
+        "lines": "waiting",
+        "looking": "ends",
+        "many": "batches",
+        "misuse": "select",
+        "receiving": "channel",
+        "results": "select",
+        "sending": "channel",
+        "state": "channel",
+        "statistics": "channel",
+        "trio_private": "pacing",
+        "waiters": "waiting",
+        "words": "errors",
+        "abandoned": "selector",
+        "clocks": "selector",
+        "members": "selector",
+        "places": "selector",
+    },
+    "plugins": {
+        "built_in": "hooks",
+        **dict.fromkeys(
+            ("discovery", "errors", "info", "installed", "loading", "making", "sentences"),
+            "plugins",
+        ),
+    },
     "queue": {
         "announce": "stopping",
         "intake": "queue",
@@ -317,6 +371,12 @@ TOGETHER = {
         "stop_report": "stop",
         "user_code": "queue",
         "workers": "queue",
+    },
+    "command": {
+        "options": "run",
+        "scratch": "left_over",
+        "session": "child",
+        **dict.fromkeys(("plugins_command", "run_command", "standard_files"), "command_line"),
     },
 }
 # Rooms that are tested as users see them: by what they do, not file by file.
@@ -355,15 +415,18 @@ def test_every_hook_is_tested_and_used(hook: str) -> None:
         if isinstance(node, FUNCTIONS) and node.name.startswith("test_") and hook in node.name
     ]
     assert tests
-    implementations = [
-        path
-        for plugin in PLUGINS
-        for path in plugin.rglob("*.py")
+    assert [plugin for plugin in PLUGINS if hook in implemented(plugin)]
+
+
+def implemented(plugin: Path) -> set[str]:
+    """Return the names of the functions of a plugin that are marked as hooks."""
+    return {
+        node.name
+        for path in plugin.rglob("gochan_*/*.py")
         for node in ast.walk(parse(path))
-        if isinstance(node, FUNCTIONS) and node.name == hook
+        if isinstance(node, FUNCTIONS)
         if "hookimpl" in [ast.unparse(decorator) for decorator in node.decorator_list]
-    ]
-    assert implementations
+    }
 
 
 @needs_checkout
@@ -461,7 +524,12 @@ def test_plugins_are_released_in_step(plugin: Path) -> None:
     )
     major, minor, *_ = ours["version"].split(".")
     assert theirs["version"] == ours["version"]
-    assert f"trio-gochan>={major}.{minor},<{major}.{int(minor) + 1}" in theirs["dependencies"]
+    bounds = {
+        str(one.specifier)
+        for one in map(Requirement, theirs["dependencies"])
+        if one.name == "trio-gochan"
+    }
+    assert bounds == {str(SpecifierSet(f">={major}.{minor},<{major}.{int(minor) + 1}"))}
 
 
 @needs_checkout

@@ -20,7 +20,7 @@ from scenarios import TRACED
 from states import job_states, operation_states
 from trio.testing import MockClock
 
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.lowlevel import yield_interval
 from gochan_trace import Trace, trace
 

@@ -13,20 +13,22 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .._plugins._plugins import PluginInfo, Plugins, signature_of
-from ..strategies._filter import Filter
-from ..strategies._strategy import Promise, StrategySpec
+from .._plugins import PluginInfo, Plugins, signature_of
+from ..strategies import Filter, Promise, StrategySpec
+from ._plugin_commands import PluginCommands
 
 # Plugins
 
 
-def plugin_rows(plugins: Plugins) -> list[dict[str, Any]]:
+def plugin_rows(plugins: Plugins, commands: PluginCommands) -> list[dict[str, Any]]:
     """Return what is listed about each plugin, as JSON has it."""
     return [
         {
             **asdict(info),
             "strategies": list(info.strategies),
-            "problem": info.problem or "; ".join(_shared(info, plugins)),
+            "commands": commands.of(info),
+            "problem": info.problem
+            or "; ".join([*_shared(info, plugins), *commands.problem_of(info)]),
         }
         for info in plugins
     ]
@@ -40,16 +42,16 @@ def _shared(info: PluginInfo, plugins: Plugins) -> Iterator[str]:
             yield f"strategy {name!r} is also offered by {others}"
 
 
-def plugin_table(plugins: Plugins) -> str:
-    """Return a table of all plugins."""
+def plugin_table(rows: list[dict[str, Any]]) -> str:
+    """Return a table of the plugins in ``rows``; a command is written as users type it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("NAME", "DISTRIBUTION", "VERSION", "STATUS"):
         table.add_column(name, no_wrap=True)
-    table.add_column("STRATEGIES", overflow="fold")
-    for info in plugins:
-        table.add_row(
-            info.name, info.distribution, info.version, info.status, ", ".join(info.strategies)
-        )
+    table.add_column("OFFERS", overflow="fold")
+    for row in rows:
+        cells = [row[name] for name in ("name", "distribution", "version", "status")]
+        offers = [*row["strategies"], *(f"gochan {name}" for name in row["commands"])]
+        table.add_row(*cells, ", ".join(offers))
     text = io.StringIO()  # rich would end the process if nobody reads what it prints
     width = shutil.get_terminal_size().columns
     Console(file=text, width=width, markup=False, emoji=False).print(table)
@@ -57,7 +59,7 @@ def plugin_table(plugins: Plugins) -> str:
 
 
 def problems(plugins: Plugins) -> list[str]:
-    """Return what is wrong with plugins, and what to do, a sentence or two for each."""
+    """Return what is wrong with plugins and their strategies, and what to do."""
     broken = [plugins.complaint(info) for info in plugins if info.status == "broken"]
     return broken + [f"{plugins.clash(name)}." for name in plugins.clashes()]
 
@@ -90,7 +92,7 @@ def strategy_rows(plugins: Plugins, names: tuple[str, ...]) -> list[dict[str, An
 
 
 def strategy_texts(rows: list[dict[str, Any]], *, in_full: bool) -> Iterator[str]:
-    """Say in some lines what there is to know about each strategy."""
+    """Yield the lines that describe each strategy."""
     meanings = {_word(promise): promise.value for promise in Promise}
     for row in rows:
         yield f"{row['name']}{row['options']}"
@@ -125,7 +127,7 @@ def options(spec: StrategySpec) -> str:
 
 
 def _default(value: object) -> object:
-    """Return a default as it is shown: three dots for what could not be written in words."""
+    """Return a default as it is shown: three dots for one that words cannot give."""
     plain = value is inspect.Parameter.empty or isinstance(value, (int, float, str, type(None)))
     return value if plain else _Dots()
 
@@ -136,7 +138,7 @@ class _Dots:
 
 
 def _description(spec: StrategySpec) -> str:
-    """Return what the class or function says about itself, not about what it inherits from."""
+    """Return the docstring of the class or function itself, not one that it inherits."""
     factory = spec.factory
     own = factory.__doc__ if inspect.isclass(factory) or inspect.isroutine(factory) else None
     return inspect.cleandoc(own or "")

@@ -9,14 +9,18 @@ from ._alarm import TimedOffer
 from ._arguments import check_bool, check_capacity, check_count, check_number, check_seconds
 from ._batches import Batches
 from ._cases import (
+    NEVER,
+    Case,
     CloseCase,
+    Default,
     ReceiveCase,
     ReceiveOkCase,
     SendCase,
-    brief,
+    check_priority,
 )
 from ._channel import Chan, state_behind
-from ._choosing import NEVER, Case, Choice, Chooser, chance, check_priority, spare_choices
+from ._choice import Choice, chance, spare_choices
+from ._chooser import Chooser
 from ._closing import Closing
 from ._ends import ReceiveChan, SendChan
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel, Refused
@@ -30,14 +34,15 @@ from ._memory_channel import (
 )
 from ._merge import MergedChan, merge
 from ._pacing import OUTSIDE, yield_interval
-from ._select import Default, default, select, select_nowait
-from ._selector import Selector, Standing, abandoned
+from ._select import default, select, select_nowait
+from ._selector import Places, Selector, heap_here
 from ._signals import open_signal_chan
 from ._state import ChanState
 from ._statistics import ChanStatistics
 from ._timers import After, At, TickCase, Ticker, after, at, every
 from ._wait_group import DoneCase, WaitGroup
 from ._waiters import BulkOffer, spare_offers, wait_in
+from ._words import brief, shortened, title_of
 
 __all__ = [
     "NEVER",
@@ -66,6 +71,7 @@ __all__ = [
     "MemorySendChannel",
     "MergedChan",
     "Nothing",
+    "Places",
     "ReceiveCase",
     "ReceiveChan",
     "ReceiveOkCase",
@@ -74,14 +80,12 @@ __all__ = [
     "Selector",
     "SendCase",
     "SendChan",
-    "Standing",
     "TickCase",
     "Ticker",
     "TimedOffer",
     "Unsent",
     "WaitGroup",
     "Waiter",
-    "abandoned",
     "after",
     "at",
     "brief",
@@ -95,14 +99,17 @@ __all__ = [
     "default",
     "every",
     "first",
+    "heap_here",
     "merge",
     "open_memory_channel",
     "open_signal_chan",
     "select",
     "select_nowait",
+    "shortened",
     "spare_choices",
     "spare_offers",
     "state_behind",
+    "title_of",
     "wait_in",
     "yield_interval",
 ]

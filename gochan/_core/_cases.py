@@ -1,33 +1,135 @@
-"""The cases of a channel: what a select can do there, or wait for."""
+"""Cases: what a select can do, or wait for."""
+
+# Theory of operation
+# -------------------
+# A case knows whether its operation might happen now, how to do it, and in which line to
+# wait for it. It is a value: it stands in no line itself, several selects may use it at
+# once, and it may be used again. What belongs to one select, such as the deadline of a
+# timer, is kept in the Choice of that select.
 
 from __future__ import annotations
 
-from reprlib import Repr
-from typing import Any, Literal, Protocol, TypeVar, final
+from collections.abc import Sequence
+from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar, final
 
 import trio
 
-from ._choosing import Case, Chooser, check_priority
-from ._errors import EndOfChannel
+from ._chooser import Chooser
+from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel, Refused
 from ._lines import NOTHING, Role
 from ._state import ChanState
+from ._words import brief
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
-_brief = Repr()
-_brief.maxstring = _brief.maxother = 60
+# The errors of a case. A select says in them which case it was.
+FAILURES: Final = (ChanClosedError, ChanBrokenError, EndOfChannel, Refused)
 
-
-def brief(value: object) -> str:
-    """Return the ``repr`` of a value that a user sends, in a short line; whatever it may raise."""
-    try:
-        text = _brief.repr(value)
-    except Exception:  # it goes by the name of a class, which may be that of another
-        text = _brief.repr_instance(value, 1)
-    return " ".join(text.splitlines())
+# A value with True, or None with False at the end of the channel.
+Received: TypeAlias = tuple[T, Literal[True]] | tuple[None, Literal[False]]
 
 
-def _take(state: ChanState[Any]) -> Any:
+def check_priority(priority: int) -> None:
+    """Raise `TypeError` unless ``priority`` is a whole number."""
+    if isinstance(priority, bool) or not isinstance(priority, int):
+        raise TypeError(f"priority must be an int, not {priority!r}")
+
+
+class Case(Generic[T_co]):
+    """One thing that a select can wait for; its value has type ``T``.
+
+    Methods such as `Chan.on_receive` make cases, and so do `default`, `after` and `at`. A
+    case holds nothing back and stands in no line until a select uses it, and it may be used
+    any number of times.
+    """
+
+    __slots__ = ("priority",)
+
+    priority: int
+    role: Role = "watch"
+    value: Any = None  # what a send case offers
+    end: Any = None  # of the channel at which it waits
+
+    def __init__(self, priority: int) -> None:
+        if type(priority) is not int:
+            check_priority(priority)
+        self.priority = priority
+
+    # Several cases in one. A select puts them in its place, in its own row.
+
+    _several: bool = False
+
+    def _parts(self) -> Sequence[Case[T_co]]:
+        """Return the cases of which one is to happen."""
+        return (self,)  # pragma: no cover  # only where there are several, somebody asks
+
+    # Without overrides, this is the case that never happens.
+
+    def _ready(self) -> bool:
+        """Whether `_commit` is worth trying. Changes nothing."""
+        return False
+
+    def _commit(self) -> T_co:
+        """Do it now; raise `trio.WouldBlock`, with nothing done, if that is not possible."""
+        raise trio.WouldBlock  # pragma: no cover  # one that is never ready is never tried
+
+    def _join(self, chooser: Chooser, index: int) -> None:
+        """Wait for it, as case number ``index`` of ``chooser``."""
+
+    # How many values have been given up where it happens. Each may have made room, so a case
+    # that was tried in vain is worth another try once this number has grown.
+    _given_up: int = 0
+
+    # The errors that become a value of this case instead of being raised.
+    _not_raised: tuple[type[BaseException], ...] = ()
+
+    def _conclude(self, result: Any, *, ended: bool) -> T_co:
+        """Turn the result of a wait into the value; ``ended``: it was an error not raised."""
+        return result  # type: ignore[no-any-return]  # the waker passes what this case promises
+
+    # In a selector, where a case outlives a wait.
+
+    def _from_now(self) -> Sequence[Case[T_co]]:
+        """Return the cases that mean from now on what this one means to a new select."""
+        return (self,)
+
+    def _lasts(self, value: Any) -> bool:
+        """Whether it may happen once more, after its value has been ``value``."""
+        return False
+
+    # In messages and reports
+
+    @property
+    def _thing(self) -> object:
+        """What it waits at; ``None`` if that is time, or nothing."""
+        return None
+
+    def __str__(self) -> str:
+        return "nothing"
+
+    def __repr__(self) -> str:
+        return f"<gochan.Case: {self}>"
+
+
+NEVER: Final = Case[Any](0)
+
+
+@final
+class Default(Case[T_co]):
+    """What to do if nothing is ready; see `default`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T_co) -> None:
+        super().__init__(0)
+        self.value = value
+
+    def __str__(self) -> str:
+        return "default"
+
+
+def take(state: ChanState[Any]) -> Any:
     """Receive now, or raise `trio.WouldBlock`."""
     value = state.take()
     if value is NOTHING:
@@ -45,26 +147,25 @@ class End(Protocol):
         """The channel, as reports name it."""
 
 
-class ChannelCase(Case[T]):
+class ChannelCase(Case[T_co]):
     """A case that waits in one of the lines of a channel."""
 
-    __slots__ = ("end",)
-
-    end: End
+    __slots__ = ("_state", "end")
 
     def __init__(self, end: End, priority: int) -> None:
-        # Case.__init__ written out, since loops make cases anew each time around.
+        # Case.__init__ written out, since loops make new cases each time around.
         if type(priority) is not int:
             check_priority(priority)
         self.priority = priority
         self.end = end
+        self._state = end._state
 
     def _join(self, chooser: Chooser, index: int) -> None:
-        self.end._state.join(chooser, index, self.role)
+        self._state.join(chooser, index, self.role)
 
     @property
     def _given_up(self) -> int:  # type: ignore[override]  # where nothing is given up it is 0
-        return self.end._state.dropped
+        return self._state.dropped
 
     @property
     def _thing(self) -> object:
@@ -84,18 +185,18 @@ class SendCase(ChannelCase[None]):
         self.value = value
 
     def _ready(self) -> bool:
-        return self.end._state.may_give()
+        return self._state.may_give()
 
     def _commit(self) -> None:
-        if not self.end._state.give(self.value):
+        if not self._state.give(self.value):
             raise trio.WouldBlock
 
     def __str__(self) -> str:
-        return f"send {brief(self.value)} to {self.end._state.title}"
+        return f"send {brief(self.value)} to {self._state.title}"
 
 
 @final
-class ReceiveCase(ChannelCase[T]):
+class ReceiveCase(ChannelCase[T_co]):
     """Receive a value, or raise `EndOfChannel`."""
 
     __slots__ = ()
@@ -103,21 +204,21 @@ class ReceiveCase(ChannelCase[T]):
     role: Role = "receive"
 
     def _ready(self) -> bool:
-        return self.end._state.may_take()
+        return self._state.may_take()
 
-    def _commit(self) -> T:
-        value: T = _take(self.end._state)
+    def _commit(self) -> T_co:
+        value: T_co = take(self._state)
         return value
 
     def _lasts(self, value: Any) -> bool:
         return True
 
     def __str__(self) -> str:
-        return f"receive from {self.end._state.title}"
+        return f"receive from {self._state.title}"
 
 
 @final
-class ReceiveOkCase(ChannelCase[tuple[T, Literal[True]] | tuple[None, Literal[False]]]):
+class ReceiveOkCase(ChannelCase[Received[T_co]]):
     """Receive ``(value, True)``, or ``(None, False)`` instead of `EndOfChannel`."""
 
     __slots__ = ()
@@ -125,40 +226,38 @@ class ReceiveOkCase(ChannelCase[tuple[T, Literal[True]] | tuple[None, Literal[Fa
     role: Role = "receive"
 
     def _ready(self) -> bool:
-        return self.end._state.may_take()
+        return self._state.may_take()
 
-    def _commit(self) -> tuple[T, Literal[True]] | tuple[None, Literal[False]]:
+    def _commit(self) -> Received[T_co]:
         try:
-            return _take(self.end._state), True
+            return take(self._state), True
         except EndOfChannel:
             return None, False
 
-    _mild = (EndOfChannel,)
+    _not_raised = (EndOfChannel,)
 
-    def _conclude(
-        self, result: Any, *, mild: bool
-    ) -> tuple[T, Literal[True]] | tuple[None, Literal[False]]:
-        return (None, False) if mild else (result, True)
+    def _conclude(self, result: Any, *, ended: bool) -> Received[T_co]:
+        return (None, False) if ended else (result, True)
 
     def _lasts(self, value: Any) -> bool:
         ok: bool = value[1]
         return ok
 
     def __str__(self) -> str:
-        return f"receive from {self.end._state.title}"
+        return f"receive from {self._state.title}"
 
 
 @final
 class CloseCase(ChannelCase[None]):
-    """Be told that the channel is closed."""
+    """Wait until the channel is closed."""
 
     __slots__ = ()
 
     def _ready(self) -> bool:
-        return self.end._state.closed
+        return self._state.closed
 
     def _commit(self) -> None:
         return None
 
     def __str__(self) -> str:
-        return f"close of {self.end._state.title}"
+        return f"close of {self._state.title}"

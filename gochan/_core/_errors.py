@@ -101,19 +101,3 @@ class Refused(Unsendable, Exception):
     def __str__(self) -> str:
         hint = "" if self.retry_after is None else f"; try again in {self.retry_after:.3g} s"
         return f"refused: {self.reason}{hint}"
-
-
-class PluginWarning(UserWarning):
-    """A plugin is broken and was skipped."""
-
-
-class PluginError(Exception):
-    """Something is wrong with a plugin, or with the name of a strategy."""
-
-
-class UnknownStrategyError(PluginError, LookupError):
-    """No strategy has that name."""
-
-
-class NameConflictError(PluginError):
-    """Two plugins offer a strategy of the same name, so it belongs to neither."""

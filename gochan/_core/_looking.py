@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._cases import CloseCase
-from ._choosing import Case
+from ._cases import Case, CloseCase
 from ._state import ChanState
 
 

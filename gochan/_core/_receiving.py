@@ -9,8 +9,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._batches import Batches, check_max
-from ._cases import ReceiveCase, ReceiveOkCase
-from ._choosing import Case
+from ._cases import Case, ReceiveCase, Received, ReceiveOkCase
 from ._errors import EndOfChannel
 from ._lines import NOTHING
 from ._looking import Looking
@@ -174,8 +173,6 @@ class Receiving(Looking, Generic[T_co]):
         """A case for `select`: receive. Its value is what was received."""
         return ReceiveCase(self, priority)
 
-    def on_receive_ok(
-        self, *, priority: int = 0
-    ) -> Case[tuple[T_co, Literal[True]] | tuple[None, Literal[False]]]:
+    def on_receive_ok(self, *, priority: int = 0) -> Case[Received[T_co]]:
         """A case for `select`: receive ``(value, True)``, or ``(None, False)`` at the end."""
         return ReceiveOkCase(self, priority)

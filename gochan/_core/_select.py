@@ -16,43 +16,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, Literal, TypeAlias, TypeVar, final, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ._choosing import NEVER, Case, Choice, draw
-from ._errors import ChanClosedError, EndOfChannel, Refused
+from ._cases import FAILURES, NEVER, Case, Default
+from ._choice import Choice, draw
+from ._errors import Refused
+from ._misuse import not_a_case
 from ._pacing import current_pace, enter
+from ._results import R1, R2, R3, R4, R5, R6, R7, R8, A, B, C, D, E, F, G, Given, H
 
 T = TypeVar("T")
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
-E = TypeVar("E")
-F = TypeVar("F")
-G = TypeVar("G")
-H = TypeVar("H")
 
 Label: TypeAlias = int | str
-
-
-@final
-class Default(Case[T]):
-    """What to do if nothing is ready; see `default`."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: T) -> None:
-        super().__init__(0)
-        self.value = value
-
-    def __str__(self) -> str:
-        return "default"
 
 
 @overload
@@ -65,125 +45,43 @@ def default(value: object = None) -> Case[object]:
 
 
 @overload
-async def select(
-    case0: Case[A] | None,
-    /,
-) -> tuple[Literal[0], A]: ...
-
-
+async def select(a: Given[A], /) -> R1[A]: ...
+@overload
+async def select(a: Given[A], b: Given[B], /) -> R2[A, B]: ...
+@overload
+async def select(a: Given[A], b: Given[B], c: Given[C], /) -> R3[A, B, C]: ...
+@overload
+async def select(a: Given[A], b: Given[B], c: Given[C], d: Given[D], /) -> R4[A, B, C, D]: ...
 @overload
 async def select(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    /,
-) -> tuple[Literal[0], A] | tuple[Literal[1], B]: ...
-
-
+    a: Given[A], b: Given[B], c: Given[C], d: Given[D], e: Given[E], /
+) -> R5[A, B, C, D, E]: ...
 @overload
 async def select(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    /,
-) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C]: ...
-
-
+    a: Given[A], b: Given[B], c: Given[C], d: Given[D], e: Given[E], f: Given[F], /
+) -> R6[A, B, C, D, E, F]: ...
 @overload
 async def select(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    /,
-) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C] | tuple[Literal[3], D]: ...
-
-
+    a: Given[A], b: Given[B], c: Given[C], d: Given[D], e: Given[E], f: Given[F], g: Given[G], /
+) -> R7[A, B, C, D, E, F, G]: ...
 @overload
 async def select(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
+    a: Given[A],
+    b: Given[B],
+    c: Given[C],
+    d: Given[D],
+    e: Given[E],
+    f: Given[F],
+    g: Given[G],
+    h: Given[H],
     /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-): ...
-
-
+) -> R8[A, B, C, D, E, F, G, H]: ...
 @overload
-async def select(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
-    case5: Case[F] | None,
-    /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-    | tuple[Literal[5], F]
-): ...
-
-
+async def select(*cases: Given[T]) -> tuple[int, T]: ...
 @overload
-async def select(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
-    case5: Case[F] | None,
-    case6: Case[G] | None,
-    /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-    | tuple[Literal[5], F]
-    | tuple[Literal[6], G]
-): ...
-
-
+async def select(**named: Given[T]) -> tuple[str, T]: ...
 @overload
-async def select(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
-    case5: Case[F] | None,
-    case6: Case[G] | None,
-    case7: Case[H] | None,
-    /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-    | tuple[Literal[5], F]
-    | tuple[Literal[6], G]
-    | tuple[Literal[7], H]
-): ...
-
-
-@overload
-async def select(**named: Case[T] | None) -> tuple[str, T]: ...
-
-
-@overload
-async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[int | str, Any]: ...
+async def select(*cases: Given[T], **named: Given[T]) -> tuple[int | str, T]: ...
 @enable_ki_protection
 async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[Label, Any]:
     """Wait until one of several things can happen, and do exactly that one.
@@ -235,135 +133,58 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
         if perf_counter() >= pace.due:
             await pace.pass_turn()
         return decided
-    choice = Choice.among(row, task, pace)
-    index = await choice
-    try:
-        return labels[index], choice.conclude()
-    except (ChanClosedError, EndOfChannel, Refused) as error:
-        error.case = labels[index]
-        raise
+    while decided is None:
+        choice = Choice.among(row, task, pace)
+        index = await choice
+        try:
+            return labels[index], choice.conclude()
+        except trio.WouldBlock:  # of several cases in one, one has ended
+            row, labels = _in_a_row(cases, named)
+            decided = _decide(row, labels)
+        except FAILURES as error:
+            error.case = labels[index]
+            raise
+    return decided
 
 
+@overload
+def select_nowait(a: Given[A], /) -> R1[A]: ...
+@overload
+def select_nowait(a: Given[A], b: Given[B], /) -> R2[A, B]: ...
+@overload
+def select_nowait(a: Given[A], b: Given[B], c: Given[C], /) -> R3[A, B, C]: ...
+@overload
+def select_nowait(a: Given[A], b: Given[B], c: Given[C], d: Given[D], /) -> R4[A, B, C, D]: ...
 @overload
 def select_nowait(
-    case0: Case[A] | None,
-    /,
-) -> tuple[Literal[0], A]: ...
-
-
+    a: Given[A], b: Given[B], c: Given[C], d: Given[D], e: Given[E], /
+) -> R5[A, B, C, D, E]: ...
 @overload
 def select_nowait(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    /,
-) -> tuple[Literal[0], A] | tuple[Literal[1], B]: ...
-
-
+    a: Given[A], b: Given[B], c: Given[C], d: Given[D], e: Given[E], f: Given[F], /
+) -> R6[A, B, C, D, E, F]: ...
 @overload
 def select_nowait(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    /,
-) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C]: ...
-
-
+    a: Given[A], b: Given[B], c: Given[C], d: Given[D], e: Given[E], f: Given[F], g: Given[G], /
+) -> R7[A, B, C, D, E, F, G]: ...
 @overload
 def select_nowait(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
+    a: Given[A],
+    b: Given[B],
+    c: Given[C],
+    d: Given[D],
+    e: Given[E],
+    f: Given[F],
+    g: Given[G],
+    h: Given[H],
     /,
-) -> tuple[Literal[0], A] | tuple[Literal[1], B] | tuple[Literal[2], C] | tuple[Literal[3], D]: ...
-
-
+) -> R8[A, B, C, D, E, F, G, H]: ...
 @overload
-def select_nowait(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
-    /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-): ...
-
-
+def select_nowait(*cases: Given[T]) -> tuple[int, T]: ...
 @overload
-def select_nowait(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
-    case5: Case[F] | None,
-    /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-    | tuple[Literal[5], F]
-): ...
-
-
+def select_nowait(**named: Given[T]) -> tuple[str, T]: ...
 @overload
-def select_nowait(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
-    case5: Case[F] | None,
-    case6: Case[G] | None,
-    /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-    | tuple[Literal[5], F]
-    | tuple[Literal[6], G]
-): ...
-
-
-@overload
-def select_nowait(
-    case0: Case[A] | None,
-    case1: Case[B] | None,
-    case2: Case[C] | None,
-    case3: Case[D] | None,
-    case4: Case[E] | None,
-    case5: Case[F] | None,
-    case6: Case[G] | None,
-    case7: Case[H] | None,
-    /,
-) -> (
-    tuple[Literal[0], A]
-    | tuple[Literal[1], B]
-    | tuple[Literal[2], C]
-    | tuple[Literal[3], D]
-    | tuple[Literal[4], E]
-    | tuple[Literal[5], F]
-    | tuple[Literal[6], G]
-    | tuple[Literal[7], H]
-): ...
-
-
-@overload
-def select_nowait(**named: Case[T] | None) -> tuple[str, T]: ...
-
-
-@overload
-def select_nowait(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[int | str, Any]: ...
+def select_nowait(*cases: Given[T], **named: Given[T]) -> tuple[int | str, T]: ...
 @enable_ki_protection
 def select_nowait(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[Label, Any]:
     """Do one of several things if any can happen without waiting.
@@ -386,9 +207,25 @@ def _in_a_row(
     labels: Sequence[Label] = range(len(cases))
     if named:
         cases, labels = (*cases, *named.values()), (*labels, *named)
-    if None in cases:
-        return [NEVER if case is None else case for case in cases], labels
+    for case in cases:
+        if case is None or getattr(case, "_several", False):
+            return _expand(cases, labels)
     return cases, labels  # type: ignore[return-value]  # none of them is None
+
+
+def _expand(
+    cases: Sequence[Case[Any] | None], labels: Sequence[Label]
+) -> tuple[Sequence[Case[Any]], Sequence[Label]]:
+    """Put cases in the place of those that are several, or missing."""
+    row: list[tuple[Case[Any], Label]] = []
+    for case, label in zip(cases, labels, strict=True):
+        if case is None:
+            row.append((NEVER, label))
+        elif getattr(case, "_several", False):
+            row += [(part, label) for part in case._parts()]
+        else:
+            row.append((case, label))
+    return [case for case, _ in row], [label for _, label in row]
 
 
 def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label, Any] | None:
@@ -413,7 +250,7 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
             return labels[index], cases[index]._commit()
         except trio.WouldBlock:
             pass
-        except (ChanClosedError, EndOfChannel, Refused) as error:
+        except FAILURES as error:
             # Beside a default, what would be refused is not ready.
             if default is None or not isinstance(error, Refused):
                 error.case = labels[index]
@@ -431,17 +268,3 @@ def _decide(cases: Sequence[Case[Any]], labels: Sequence[Label]) -> tuple[Label,
     if default is None:
         return None
     return labels[default], cases[default].value
-
-
-def not_a_case(label: Label, thing: object, cases: Sequence[object]) -> TypeError:
-    """Say what is wrong with something given to a select, and how to mend it."""
-    for case in cases:
-        if inspect.iscoroutine(case):
-            case.close()  # lest Python complains, too, that it was never awaited
-    if inspect.iscoroutine(thing):
-        hint = "pass a case such as channel.on_receive(), and await the select only"
-    elif hasattr(thing, "on_receive") or hasattr(thing, "on_send"):
-        hint = "choose what to do there: .on_receive(), .on_send(value) or .on_close()"
-    else:
-        hint = "cases come from channel.on_receive() and its like, default(), after() and at()"
-    return TypeError(f"case {label!r} is not a case but {thing!r}; {hint}")

@@ -10,8 +10,7 @@ from typing import Generic, TypeVar
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ._cases import SendCase
-from ._choosing import Case
+from ._cases import Case, SendCase
 from ._looking import Looking
 from ._many import send_many
 from ._state import ChanState

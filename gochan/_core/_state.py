@@ -39,7 +39,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from trio.lowlevel import Task
 
-from ._choosing import Chooser
+from ._chooser import Chooser
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel
 from ._lines import NOTHING, Line, Nothing, Role, Wish, check_line, first
 from ._pacing import OUTSIDE, UNPACED, enter

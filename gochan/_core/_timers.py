@@ -13,13 +13,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NoReturn, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from ._cases import Case
 from ._channel import Chan
-from ._choosing import Case, Chooser
+from ._chooser import Chooser
 from ._lines import NOTHING, Line, Nothing, Waiter, first
 from ._pacing import OUTSIDE
 from ._select import select
@@ -114,8 +116,8 @@ class After(Case[float]):
     def _join(self, chooser: Chooser, index: int) -> None:
         chooser.follow(Deadline(now() + self._seconds), index)
 
-    def _from_now(self) -> Case[float]:
-        return At(now() + self._seconds, self.priority)
+    def _from_now(self) -> Sequence[Case[float]]:
+        return (At(now() + self._seconds, self.priority),)
 
     def __str__(self) -> str:
         return f"after {self._seconds:g} s"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import final
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVarTuple, final
 
-from trio.lowlevel import enable_ki_protection
+import trio
+from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from ._choosing import Case, Chooser
+from ._cases import Case
+from ._chooser import Chooser
 from ._lines import Line, first
 from ._select import select
+
+Ts = TypeVarTuple("Ts")
 
 
 @final
@@ -17,20 +23,14 @@ class WaitGroup:
 
     ::
 
-        async def work(group: WaitGroup) -> None:
-            try:
-                ...
-            finally:
-                group.done()
-
         group = WaitGroup()
-        for _ in range(3):
-            group.add()
-            nursery.start_soon(work, group)
+        for page in pages:
+            group.start_soon(nursery, fetch, page)
         await group.wait()
 
     A nursery waits for its own tasks; a wait group is for those of several nurseries, or
-    for parts of tasks. It can be used again after the count has reached zero.
+    for parts of tasks, which call `add` and `done`. It can be used again after the count has
+    reached zero.
     """
 
     __slots__ = ("__weakref__", "_count", "_line")
@@ -46,7 +46,7 @@ class WaitGroup:
 
     @enable_ki_protection
     def add(self, n: int = 1) -> None:
-        """Count ``n`` more things, or fewer if it is negative; at zero, wake all who wait.
+        """Count ``n`` more things, or fewer if it is negative; at zero, wake all waiting tasks.
 
         Raises:
             TypeError: ``n`` is not an ``int``.
@@ -71,6 +71,45 @@ class WaitGroup:
         """Count one thing less; the same as ``add(-1)``."""
         self.add(-1)
 
+    @enable_ki_protection
+    def start_soon(
+        self,
+        nursery: trio.Nursery,
+        async_fn: Callable[[*Ts], Awaitable[object]],
+        *args: *Ts,
+        name: object = None,
+    ) -> None:
+        """Start a task in ``nursery`` as its ``start_soon`` does, and count it until it ends.
+
+        It is counted from now on, and no longer when it has returned, raised or been cancelled.
+
+        Raises:
+            TypeError: ``async_fn`` is not callable. If it is not async, the task raises that.
+            RuntimeError: the nursery is closed; nothing is counted.
+        """
+        if not callable(async_fn):
+            if inspect.iscoroutine(async_fn):
+                async_fn.close()
+            raise TypeError(
+                f"start_soon takes an async function and its arguments, as in "
+                f"start_soon(nursery, work, 1), not {async_fn!r}"
+            )
+        self.add()
+        try:
+            nursery.start_soon(self._count_down_after, async_fn, args, name=name or async_fn)
+        except BaseException:
+            self.done()
+            raise
+
+    @enable_ki_protection
+    async def _count_down_after(
+        self, async_fn: Callable[[*Ts], Awaitable[object]], args: tuple[*Ts]
+    ) -> None:
+        try:
+            await _call(async_fn, args)
+        finally:
+            self.done()
+
     async def wait(self) -> None:
         """Wait until the count is zero. If it is cancelled, nothing has changed."""
         await select(self.on_done())
@@ -81,6 +120,14 @@ class WaitGroup:
 
     def __repr__(self) -> str:
         return f"<gochan.WaitGroup: {self._count} under way, {len(self._line)} waiting>"
+
+
+@disable_ki_protection
+async def _call(async_fn: Callable[[*Ts], Awaitable[object]], args: tuple[*Ts]) -> None:
+    awaitable = async_fn(*args)
+    if not inspect.isawaitable(awaitable):
+        raise TypeError(f"start_soon needs an async function, but {async_fn!r} is not async")
+    await awaitable
 
 
 @final

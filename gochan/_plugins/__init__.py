@@ -1,1 +1,58 @@
 """Plugins: found, loaded, and made into strategies."""
+
+# What most programs never need, such as pluggy, is imported when somebody asks for it.
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ._errors import NameConflictError, PluginError, PluginWarning, UnknownStrategyError
+from ._installed import installed_plugins, strategy, strategy_for_jobs
+
+if TYPE_CHECKING:
+    from ._hooks import Hooks, hookimpl
+    from ._info import PluginInfo
+    from ._loading import ask
+    from ._making import signature_of
+    from ._plugins import Plugins
+    from ._sentences import clash, cure, text_of
+
+__all__ = [
+    "Hooks",
+    "NameConflictError",
+    "PluginError",
+    "PluginInfo",
+    "PluginWarning",
+    "Plugins",
+    "UnknownStrategyError",
+    "ask",
+    "clash",
+    "cure",
+    "hookimpl",
+    "installed_plugins",
+    "signature_of",
+    "strategy",
+    "strategy_for_jobs",
+    "text_of",
+]
+
+_MODULES = {
+    "Hooks": "_hooks",
+    "PluginInfo": "_info",
+    "Plugins": "_plugins",
+    "ask": "_loading",
+    "clash": "_sentences",
+    "cure": "_sentences",
+    "hookimpl": "_hooks",
+    "signature_of": "_making",
+    "text_of": "_sentences",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    thing = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = thing
+    return thing

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pluggy
 
-from ..strategies._strategy import StrategySpec
+if TYPE_CHECKING:
+    import click
+
+    from ..strategies import StrategySpec
 
 PROJECT: Final = "gochan"
 
@@ -18,8 +21,12 @@ hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 
 
 class Hooks:
-    """What gochan asks plugins. Hooks choose, they are never called per item."""
+    """What gochan asks plugins. Hooks are for finding and choosing, never called per item."""
 
     @hookspec
     def gochan_strategies(self) -> Iterable[StrategySpec]:  # type: ignore[empty-body]
         """Yield the strategies that this plugin offers."""
+
+    @hookspec
+    def gochan_commands(self) -> Iterable[click.Command]:  # type: ignore[empty-body]
+        """Yield the commands that this plugin adds to ``gochan``."""

@@ -27,12 +27,12 @@ from weakref import ref
 
 from trio.lowlevel import Task
 
-from .._core import abandoned, spare_choices, spare_offers
+from .._core import heap_here, spare_choices, spare_offers
 from ._report import Report, find_tasks, report_on
 from ._waits import Ender, Sleep, examine
 
 # What is kept to be used again, and may still know where it has been.
-_SPARES: Final = (spare_offers, spare_choices, abandoned)
+_SPARES: Final = (spare_offers, spare_choices)
 
 # Without asking the module, which may be of a class that loads things when it is asked.
 _names_of: Final = vars(ModuleType)["__dict__"].__get__
@@ -107,7 +107,8 @@ class _Known:
         self._asleep = asleep  # shrinks
         # Kept alive, so that no number is used again. What is in it is not searched any more,
         # so it begins with that through which there is no way.
-        self._found: dict[int, object] = {id(thing): thing for thing in (*_SPARES, *asleep)}
+        known = (*_SPARES, heap_here(), *asleep)
+        self._found: dict[int, object] = {id(thing): thing for thing in known}
 
     def add(self, things: Iterable[object]) -> None:
         """Find these things, and all that they lead to."""

@@ -30,7 +30,7 @@ from .._core import (
     Case,
     Choice,
     MergedChan,
-    Standing,
+    Places,
     Ticker,
     TimedOffer,
     Waiter,
@@ -139,7 +139,7 @@ def _begin(frames: Frames) -> int:
 # The frames in which tasks sleep, with the name of the waiter there.
 _WAITERS: Final[dict[CodeType, str]] = {
     _code(wait_in): "offer",
-    **{_code(kind.__await__): "self" for kind in (BulkOffer, TimedOffer, Choice, Standing)},
+    **{_code(kind.__await__): "self" for kind in (BulkOffer, TimedOffer, Choice, Places)},
 }
 
 
@@ -161,9 +161,9 @@ def _wish(waiter: Waiter, callers: Frames) -> tuple[str, tuple[object, ...]]:
         case Choice():
             cases = zip(_nearest(callers, "labels"), waiter._cases, strict=True)
             return _first_of("select", [pair for pair in cases if pair[1] is not NEVER])
-        case Standing():
-            members = waiter.labels.values()
-            return _first_of(waiter._title, [(member.label, member.case) for member in members])
+        case Places():
+            members = waiter.members
+            return _first_of(waiter.title, [(member.label, member.case) for member in members])
     offer: Any = waiter
     title, things = offer.end._state.title, (offer.end._thing,)
     if isinstance(offer, BulkOffer):

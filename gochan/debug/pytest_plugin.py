@@ -1,91 +1,26 @@
-"""A plugin for pytest: async tests that fail with a report instead of waiting for ever.
+"""What the plugin for pytest does to a test: it fails with a report instead of waiting for ever.
 
-Every run of pytest in an environment with trio-gochan loads it, by its entry point.
+The hooks are in ``_gochan_pytest``, which every run of pytest loads; this is imported only when
+a test asks for it.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import trio
 
+from _gochan_pytest import WHO_WAITS
+
 from ._deadlocks import detect_deadlocks
 from ._report import report
 
-__all__ = ["gochan_nobody_waits"]
 
-_WHO_WAITS: Final = pytest.StashKey[str]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a project have deadlocks found in all its tests."""
-    parser.addini(
-        "gochan_deadlocks",
-        "let every async test that trio runs fail with a gochan.debug.DeadlockError "
-        "when all its tasks wait for one another",
-        type="bool",
-        default=False,
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
-    config.addinivalue_line(
-        "markers",
-        "gochan_deadlocks: let this async test, which trio runs, fail with a "
-        "gochan.debug.DeadlockError when all its tasks wait for one another",
-    )
-
-
-@pytest.fixture
-def gochan_nobody_waits() -> None:
-    """Let an async test fail if one of its tasks still waits in gochan when it returns.
-
-    Those are tasks in the fixture ``nursery`` of pytest-trio, which are cancelled otherwise.
-    Tasks of other fixtures do not count.
-    """
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Put what was asked for around the test, before another plugin hands it to trio."""
-    item.stash[_WHO_WAITS] = ""
-    deadlocks = bool(
-        item.get_closest_marker("gochan_deadlocks") or item.config.getini("gochan_deadlocks")
-    )
-    nobody_waits = "gochan_nobody_waits" in getattr(item, "fixturenames", ())
-    function = getattr(item, "obj", None)
-    # Around a test of hypothesis trio is started for each example.
-    handle = getattr(function, "hypothesis", None)
-    owner, name = (item, "obj") if handle is None else (handle, "inner_test")
-    test = getattr(owner, name, None)
-    if not (deadlocks or nobody_waits) or not inspect.iscoroutinefunction(test):
-        return (yield)
-    setattr(owner, name, _watch(test, item, deadlocks=deadlocks, nobody_waits=nobody_waits))
-    try:
-        return (yield)
-    finally:
-        setattr(owner, name, test)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Tell who waited when a test failed."""
-    report = yield
-    who = item.stash.get(_WHO_WAITS, "")
-    if who and call.when == "call" and report.failed:
-        report.sections.append(("gochan: who waits", who))
-    return report
-
-
-def _watch(
+def watch(
     test: Callable[..., Awaitable[object]],
     item: pytest.Item,
     *,
@@ -105,7 +40,7 @@ def _watch(
         except BaseException:
             who = report()
             if who.waits:
-                item.stash[_WHO_WAITS] = str(who)
+                item.stash[WHO_WAITS] = str(who)
             raise
         me = trio.lowlevel.current_task()
         left = [wait for wait in report().waits if _is_below(wait.task, me)]

@@ -6,7 +6,7 @@ subclass `Strategy`; to offer it by name, see `StrategySpec`.
 
 from __future__ import annotations
 
-from .._core._arguments import (
+from .._core import (
     check_bool,
     check_capacity,
     check_count,
@@ -15,11 +15,15 @@ from .._core._arguments import (
 )
 from ._block import Block
 from ._drop_on_full import DropOnFull
-from ._filter import Filter, Key, by
+from ._filter import Filter
+from ._index import Index
+from ._items import remove_item
 from ._keeper import KeptState as _KeptState  # noqa: F401  # registers itself with channels
+from ._keys import Key, by
 from ._priority_cancel import PriorityCancel
 from ._questions import overrides
-from ._strategy import ADMIT, WAIT, Empty, Promise, Refuse, Strategy, StrategySpec, Verdict
+from ._spec import Promise, StrategySpec
+from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
 
 __all__ = [
     "ADMIT",
@@ -28,6 +32,7 @@ __all__ = [
     "DropOnFull",
     "Empty",
     "Filter",
+    "Index",
     "Key",
     "PriorityCancel",
     "Promise",
@@ -42,6 +47,7 @@ __all__ = [
     "check_number",
     "check_seconds",
     "overrides",
+    "remove_item",
 ]
 
 for _name in __all__:

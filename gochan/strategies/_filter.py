@@ -18,15 +18,13 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
 
+from ._estimate import Estimate
 from ._strategy import DEFAULT_CAPACITY, Strategy, Verdict
 
 T = TypeVar("T")
-
-Key: TypeAlias = str | Callable[[Any], Any] | None
-"""How to find what a strategy wants to know about an item; see `by`."""
 
 
 class Filter(Strategy[T], Generic[T]):
@@ -61,6 +59,7 @@ class Filter(Strategy[T], Generic[T]):
     ) -> None:
         self._open = capacity is None  # whether an order may follow
         self._dropped = []
+        self._estimate = Estimate()
         self._attach(Fifo(default if capacity is None else capacity))
 
     def __or__(self, other: Strategy[T]) -> Filter[T]:
@@ -192,48 +191,3 @@ class Filter(Strategy[T], Generic[T]):
 
 class Fifo(Strategy[T]):
     """The order behind a filter that was given none."""
-
-
-def by(key: Key, name: str = "key") -> Callable[[Any], Any]:
-    """Return a function that finds something about an item, such as the tenant it is from.
-
-    Args:
-        key: a function of the item, or of the payload if the item is a job; or a name: what
-            the item (or else the payload) has under it, as an attribute or in a mapping; or
-            ``None`` for the attribute ``name`` of the item, as jobs have ``key`` and ``priority``.
-        name: see above.
-
-    Raises:
-        TypeError: ``key`` is something else.
-    """
-    if key is None:
-        key = name
-    if callable(key):
-        function = key
-        return lambda item: function(getattr(item, "payload", item))
-    if not isinstance(key, str):
-        raise TypeError(f"{name} must be a name or a function, not {key!r}")
-    wanted = key
-
-    def find(item: Any) -> Any:
-        # Nearly always it is an attribute of the item itself.
-        if not isinstance(item, Mapping):
-            found = getattr(item, wanted, _MISSING)
-            if found is not _MISSING:
-                return found
-        return _look_up(item, wanted)
-
-    return find
-
-
-_MISSING: Final = object()
-
-
-def _look_up(item: Any, name: str) -> Any:
-    for thing in (item, getattr(item, "payload", None)):
-        if isinstance(thing, Mapping):
-            if name in thing:
-                return thing[name]
-        elif hasattr(thing, name):
-            return getattr(thing, name)
-    raise LookupError(f"{item!r} has no {name!r}, by which a strategy wants to tell items apart")

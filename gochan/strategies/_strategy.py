@@ -13,21 +13,22 @@
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from .._core._arguments import check_capacity
+from .._core import check_capacity
+from ._estimate import Estimate
+from ._items import IndexedLine, remove_item
 
 T = TypeVar("T")
 
-# How many items may wait if nobody says.
 DEFAULT_CAPACITY: Final = 100
+"""How many items may wait in a strategy that needs a capacity, if nobody says."""
 
 
 class Decision(Enum):
@@ -99,7 +100,8 @@ class Strategy(ABC, Generic[T]):
         capacity: how many items may wait; ``math.inf`` for any number.
         items: the waiting items, the one that goes next first: the oldest, unless `offer` is
             overridden to sort them otherwise. A subclass that overrides `take` may keep
-            something else there, or its items elsewhere.
+            something else there, or its items elsewhere. After a removal from a long line this
+            may be another object with the same methods; so do not keep it anywhere else.
         hands_back: whether `close` gives items back. A job queue then hands back, too, what a
             worker was given just before the close, and has not begun.
     """
@@ -108,9 +110,6 @@ class Strategy(ABC, Generic[T]):
     items: deque[T]
     hands_back: bool = False
     _in_use = False
-    # How many have been finished lately, and in how many seconds of work, as far as has been told.
-    _finished_lately = _seconds_lately = 0.0
-    _last_finished = -math.inf
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -125,6 +124,7 @@ class Strategy(ABC, Generic[T]):
         self.capacity = check_capacity(capacity)
         self.items = deque()
         self._dropped: list[tuple[T, str]] = []
+        self._estimate = Estimate()
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, or say what else becomes of it.
@@ -144,6 +144,8 @@ class Strategy(ABC, Generic[T]):
             Empty: no item may go now.
         """
         if not self.items:
+            if isinstance(self.items, IndexedLine):
+                self.items = deque()  # which is faster
             raise Empty
         return self.items.popleft()
 
@@ -166,15 +168,8 @@ class Strategy(ABC, Generic[T]):
             ran: seconds that the work took.
             ok: whether it was done rather than failed, timed out or cancelled.
         """
-        if not ran and not ok:
-            return  # it never started, which says nothing about speed
-        # Nor does time without work, hence not more than ``ran``.
-        gap = min(now - self._last_finished, ran)
-        # What is forgotten depends on time, not on items: many may end at the same moment.
-        kept = math.exp(-gap / (8 * ran)) if gap else 1.0
-        self._finished_lately = self._finished_lately * kept + 1
-        self._seconds_lately = self._seconds_lately * kept + gap
-        self._last_finished = now
+        if ran or ok:  # one that never started says nothing about speed
+            self._estimate.add(now, ran)
 
     def close(self) -> list[T]:
         """Give back the items that shall not be delivered after a close; none by default.
@@ -186,16 +181,14 @@ class Strategy(ABC, Generic[T]):
     def remove(self, item: T) -> bool:
         """Take out this very item, because nobody wants it any more; return whether it was here.
 
-        A job queue asks that when a waiting job is cancelled. If the strategy cannot find it,
-        the job goes on taking up room, until `take` gives it out in vain. As it stands, this
-        looks through ``items``, but only if `take` is not overridden.
+        A job queue asks this when a waiting job is cancelled. If the strategy cannot find the
+        job, it goes on taking up room until `take` gives it out in vain. As it stands, this
+        looks in ``items``, with `remove_item`, but only if `take` is not overridden.
         """
-        if type(self).take is Strategy.take:
-            for index, waiting in enumerate(self.items):
-                if waiting is item:
-                    del self.items[index]
-                    return True
-        return False
+        if type(self).take is not Strategy.take:
+            return False
+        removed, self.items = remove_item(self.items, item)
+        return removed
 
     def spare(self) -> T | None:
         """Return the waiting item that can be spared best, ``None`` if it cannot tell.
@@ -254,9 +247,7 @@ class Strategy(ABC, Generic[T]):
 
         One second per waiting item as long as nothing has been finished.
         """
-        return (len(self) + 1) * (
-            self._seconds_lately / self._finished_lately if self._finished_lately else 1.0
-        )
+        return (len(self) + 1) * self._estimate.seconds
 
     def __or__(self, other: Strategy[T]) -> Strategy[T]:
         """Chains are made of filters, then one order; see `Filter`."""
@@ -270,62 +261,3 @@ class Strategy(ABC, Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {len(self)}/{self.capacity}>"
-
-
-class Promise(Enum):
-    """What a strategy claims about itself; the conformance kit holds it to that."""
-
-    FIFO = "items go in the order in which they came"
-    LIFO = "of the items that wait, the one that came last goes first"
-    PRIORITY = "an item of a higher priority goes first"
-    BOUNDED = "never more items wait than the capacity"
-    FAIR = "keys take turns: none goes twice while another one waits for its first time"
-    NO_STARVATION = "no admitted item waits for ever, whatever comes after it"
-    LOSSLESS = "no item is dropped once it has been admitted"
-    NEVER_WAITS = "a sender never waits: it is admitted or refused at once"
-
-
-@dataclass(frozen=True, slots=True)
-class StrategySpec:
-    """What a plugin offers: a name, and how to make a fresh strategy.
-
-    Attributes:
-        name: what users write; lower case letters, digits and hyphens.
-        factory: takes keyword options, returns a new strategy.
-        summary: one line for ``gochan plugins``.
-        promises: what the strategy claims about itself.
-        api: the version of `Strategy` that it was written for.
-
-    Raises:
-        TypeError: something is of the wrong type.
-        ValueError: the name is not of that form, or the summary is not one line.
-    """
-
-    name: str
-    factory: Callable[..., Strategy[Any]]
-    summary: str
-    promises: frozenset[Promise] = frozenset()
-    api: int = 1
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch("[a-z][a-z0-9-]*", self.name):
-            raise ValueError(f"a strategy's name is made of a-z, 0-9 and '-', not {self.name!r}")
-        if not callable(self.factory):
-            raise TypeError(
-                f"the factory of strategy {self.name!r} is {self.factory!r}, which cannot be called"
-            )
-        if not isinstance(self.summary, str):
-            raise TypeError(
-                f"the summary of strategy {self.name!r} must be a string, not {self.summary!r}"
-            )
-        if len(self.summary.splitlines()) > 1:
-            raise ValueError(
-                f"the summary of strategy {self.name!r} must be one line, not {self.summary!r}"
-            )
-        promises = frozenset(self.promises)
-        for promise in promises:
-            if not isinstance(promise, Promise):
-                raise TypeError(
-                    f"strategy {self.name!r} can only promise a Promise, not {promise!r}"
-                )
-        object.__setattr__(self, "promises", promises)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn, final
 
-from ..strategies._filter import Filter
-from ..strategies._strategy import Promise, Strategy
+from ..strategies import Filter, Promise, Strategy
 from ._items import traits
 from ._promises import Entry
 from ._rules import Broken, Rule

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any
 
-from ..strategies._strategy import Promise, Strategy
+from ..strategies import Promise, Strategy
 from ._history import find
 from ._items import any_item
 from ._trial import Subject

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, TypeAlias, final
 
-from ..strategies._strategy import Promise
+from ..strategies import Promise
 from ._items import PLAIN
 from ._rules import Broken, Rule
 from ._trial import Deed, Subject, Trial

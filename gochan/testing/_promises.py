@@ -19,7 +19,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, final
 
-from ..strategies._strategy import Promise
+from ..strategies import Promise
 
 
 @final

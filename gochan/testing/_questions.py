@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NoReturn, final
 
-from ..strategies import check_capacity
-from ..strategies._strategy import Empty, Refuse, Strategy
+from ..strategies import Empty, Refuse, Strategy, check_capacity
 from ._books import Books
 from ._items import Touched
 from ._promises import Entry

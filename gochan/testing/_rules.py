@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import final
 
-from ..strategies._strategy import Promise
+from ..strategies import Promise
 
 
 @unique

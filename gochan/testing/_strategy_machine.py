@@ -10,7 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from hypothesis.strategies import integers, lists, sampled_from
 
-from ..strategies._strategy import Promise, Strategy
+from ..strategies import Promise, Strategy
 from ._items import any_item
 from ._trial import Deed, Subject, Trial
 

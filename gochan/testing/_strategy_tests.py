@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ..strategies._strategy import Promise, Strategy
+from ..strategies import Promise, Strategy
 from ._history import find
 from ._items import any_item
 from ._rules import Rule

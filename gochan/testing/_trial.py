@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, TypeAlias, final
 
-from ..strategies._strategy import Promise, Strategy
+from ..strategies import Promise, Strategy
 from ._items import any_item
 from ._rules import Broken, Rule
 from ._witness import Witness

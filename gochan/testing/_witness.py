@@ -26,7 +26,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final, NoReturn, final
 
-from ..strategies._strategy import ADMIT, WAIT, Empty, Promise, Strategy
+from ..strategies import ADMIT, WAIT, Empty, Promise, Strategy
 from ._books import Books
 from ._items import Item, any_item, rival
 from ._promises import OF_ORDER, Entry, Turns

@@ -25,7 +25,7 @@ import trio
 from trio.testing import MockClock
 
 from gochan import ChanClosedError, Refused, cleanup, open_job_queue, strategy
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.lowlevel import yield_interval
 from gochan.strategies import Empty, Strategy
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import asynccontextmanager
+import termios
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from gochan import Job, Outcome, open_job_queue
+from gochan._command.run import _child
 from gochan._command.run._child import ChildError, run_child
 
 from .. import processes
@@ -135,15 +137,203 @@ async def test_who_has_a_process_group_of_its_own_ends_with_the_job(marker: str)
         assert not sleepers(marker)
 
 
-async def test_output_that_is_there_is_kept_although_time_is_up() -> None:
+@pytest.fixture
+def slow_kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let each process live on for a moment after KILL, as one with much memory does."""
+    timers: list[Timer] = []
+
+    def delayed(send: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        def later(target: int, number: int) -> None:
+            with suppress(ProcessLookupError):
+                send(target, number)
+
+        def kill(target: int, number: int) -> None:
+            if number != signal.SIGKILL:
+                send(target, number)
+            else:
+                send(target, 0)
+                timers.append(Timer(0.15, later, [target, number]))
+                timers[-1].start()
+
+        return kill
+
+    monkeypatch.setattr(os, "kill", delayed(os.kill))
+    monkeypatch.setattr(os, "killpg", delayed(os.killpg))
+    yield
+    for timer in timers:
+        timer.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", ["the first", "its own"])
+async def test_who_has_much_memory_is_dead_when_the_job_ends(tmp_path: Path, group: str) -> None:
+    """The kernel takes its time to reap such a process."""
+    program = f"""
+import os, signal, time
+if os.fork() == 0:
+    {group == "its own"} and os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    memory = bytearray(500_000_000)
+    memory[::4096] = b"x" * len(memory[::4096])
+    with open("new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename("new", "ready")
+time.sleep(1000)
+"""
+    ready = tmp_path / "ready"
+    async with open_children(grace=0.1) as queue:
+        for _ in range(8):
+            command = [sys.executable, "-S", "-c", program]
+            job = await queue.submit(["sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command])
+            await cancel_when(ready.exists, job)
+            process = int(ready.read_text())
+            assert state_of(process) in "Z-"
+            ready.unlink()
+
+
+# In a program: let go of the pipes, which would be waited for.
+SILENTLY = "[os.dup2(os.open(os.devnull, os.O_RDWR), number) for number in (1, 2)]"
+
+
+@pytest.mark.usefixtures("slow_kill")
+@pytest.mark.parametrize("group", ["the first", "its own"])
+async def test_who_is_killed_after_the_grace_is_dead_when_the_job_ends(
+    marker: str, group: str
+) -> None:
+    """In whatever process group it is, and however long the kernel takes to reap it."""
+    program = f"""
+import os, signal, time
+if os.fork() == 0:
+    {group == "its own"} and os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    {SILENTLY}
+    os.execvp("sleep", ["sleep", "{marker}"])
+time.sleep(1000)
+"""
+    async with open_children(grace=0.1) as queue:
+        job = await queue.submit([sys.executable, "-S", "-c", program])
+        kind, _ = await cancel_when(lambda: sleepers(marker), job)
+        assert not sleepers(marker)
+    assert kind == "cancelled"
+
+
+@pytest.mark.usefixtures("slow_kill")
+async def test_what_a_command_leaves_behind_is_waited_for(marker: str) -> None:
+    """It is killed at once, but may take a moment to be gone."""
+    async with open_children() as queue:
+        job = await queue.submit(["sh", "-c", f"sleep {marker} >&- 2>&- & exit 4"])
+        outcome = await job.wait()
+        assert not sleepers(marker)
+    assert outcome.value == 4
+
+
+async def test_who_has_a_process_group_of_its_own_outlives_a_command_that_ends(
+    tmp_path: Path, marker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it, although the group of the command is there: one is dead in it."""
+    monkeypatch.setattr(_child, "_REAPING", 2 * PATIENCE)
+    program = f"""
+import os
+if os.fork() == 0:
+    dead = os.fork() or os._exit(0)
+    os.setpgid(0, 0)
+    os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
+    {SILENTLY}
+    open("ready", "w").close()
+    os.execvp("sleep", ["sleep", "{marker}"])
+while not os.path.exists("ready"):
+    pass
+"""
+    command = [sys.executable, "-S", "-c", program]
+    outcome = await run("sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command)
+    wait_until(lambda: sleepers(marker), "the process in a group of its own")
+    assert outcome.value == 0
+    assert outcome.ran < PATIENCE  # rather than as long as reaping may take
+    for process in sleepers(marker):
+        os.kill(process, signal.SIGKILL)
+
+
+async def test_each_process_of_a_session_gets_term_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one in a group of its own. Some programs take a second TERM for an order to hurry."""
+    program = """
+import os, signal, time
+
+def note(number, _):
+    os.write(log, b"%d\\n" % number)
+
+child = os.fork()
+if child == 0:
+    os.setpgid(0, 0)
+name = "leader" if child else "other"
+log = os.open(name, os.O_WRONLY | os.O_CREAT)
+signal.signal(signal.SIGTERM, note)
+signal.signal(signal.SIGCONT, note)
+os.write(log, b"%d\\n" % os.getpid())
+while not os.path.exists("end"):
+    time.sleep(0.01)
+"""
+    sent: list[tuple[int, int]] = []
+
+    def noting(send: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        return lambda target, number: sent.append((target, number)) or send(target, number)
+
+    def lines(name: str) -> list[int]:
+        path = tmp_path / name
+        return [*map(int, path.read_text().split())] if path.exists() else []
+
+    monkeypatch.setattr(os, "kill", noting(os.kill))
+    monkeypatch.setattr(os, "killpg", noting(os.killpg))
+    async with open_children() as queue:
+        command = [sys.executable, "-S", "-c", program]
+        job = await queue.submit(["sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command])
+        await trio.to_thread.run_sync(
+            wait_until, lambda: lines("leader") and lines("other"), "both processes"
+        )
+        job.cancel()
+        await trio.to_thread.run_sync(
+            wait_until, lambda: len(lines("leader") + lines("other")) == 6, "both signals"
+        )
+        (tmp_path / "end").touch()
+        await job.wait()
+    leader, *heard_by_leader = lines("leader")
+    other, *heard_by_other = lines("other")
+    assert {*heard_by_leader} == {*heard_by_other} == {signal.SIGTERM, signal.SIGCONT}
+    # Two signals sent in a row may be heard as one, so look at what was sent.
+    once = [(leader, signal.SIGTERM), (leader, signal.SIGCONT)]
+    once += [(other, signal.SIGTERM), (other, signal.SIGCONT)]
+    polite = [each for each in sent if each[1] in (signal.SIGTERM, signal.SIGCONT)]
+    assert sorted(polite) == sorted(once)
+
+
+async def test_output_that_is_there_is_kept_although_time_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """We may have been stopped for longer than anybody waits for the pipes."""
+
+    async def stand_still(process: trio.Process, deadline: float, **options: bool) -> None:
+        """Stop everything in this process until the pipe is full and the time is over."""
+        (tmp_path / "go").touch()
+        assert process.stdout is not None
+        pipe = process.stdout.fileno()
+        wait_until(lambda: readable(pipe) >= 60_000, "the output of the daemon")
+        wait_until(lambda: trio.current_time() > deadline, "the deadline")
+        await reap(process, deadline, **options)
+
+    reap = _child._reap
+    monkeypatch.setattr(_child, "_reap", stand_still)
+    monkeypatch.setattr(_child, "_REAPING", 0.1)
     out = io.BytesIO()
+    late = f"until [ -e {tmp_path}/go ]; do :; done; exec head -c 200000 /dev/zero"
     async with open_job_queue(lambda arguments: run_child(arguments, out, out)) as queue:
-        late = "sleep 0.6; exec head -c 200000 /dev/zero"
-        await queue.submit(["sh", "-c", f"setsid sh -c '{late}' & sleep 0.1"])
-        await wait_all_tasks_blocked(0.25)
-        time.sleep(1.2)  # noqa: ASYNC251  # the whole process stands still
-    assert len(out.getvalue()) >= 60000
+        await queue.submit(["sh", "-c", f"setsid sh -c '{late}' &"])
+    assert len(out.getvalue()) >= 60_000
+
+
+def readable(pipe: int) -> int:
+    """Return how many bytes can be read from a pipe now."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 async def test_what_a_command_leaves_running_is_dead_when_its_job_ends(marker: str) -> None:
@@ -222,10 +412,11 @@ async def test_a_stopped_command_is_ended_nevertheless(marker: str) -> None:
         assert kind == "cancelled"
 
 
-async def test_the_dead_of_a_group_that_nobody_buries_are_not_waited_for(
-    tmp_path: Path, marker: str
+async def test_the_dead_of_a_group_that_nobody_reaps_are_not_waited_for(
+    tmp_path: Path, marker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their parent, in a group of its own, may never take notice of them."""
+    """Their parent, in a session of its own, may never take notice of them."""
+    monkeypatch.setattr(_child, "_REAPING", 0.2)
     # The child leaves the group of the command, and its own child dies there.
     program = f"""
 import os, time
@@ -250,12 +441,15 @@ time.sleep({marker})
     os.kill(daemon, signal.SIGKILL)
 
 
-async def test_who_leaves_the_group_is_let_go(tmp_path: Path) -> None:
+async def test_who_leaves_the_session_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A daemon is meant to outlive the command that starts it."""
+    monkeypatch.setattr(_child, "_REAPING", 0.2)
     script = f"setsid sh -c 'echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; sleep 9' &"
     wait = f"until [ -e {tmp_path}/pid ]; do :; done"
     assert (await run("sh", "-c", f"{script} {wait}")).value == 0
     daemon = int((tmp_path / "pid").read_text())
-    assert state_of(daemon) != "Z"
+    assert state_of(daemon) not in "Z-"
     os.killpg(daemon, signal.SIGKILL)
-    wait_until(lambda: not Path(f"/proc/{daemon}").exists() or state_of(daemon) == "Z", "its end")
+    wait_until(lambda: state_of(daemon) in "Z-", "its end")

@@ -65,6 +65,10 @@ def complaint(ended: Ended) -> str:
         (["run", "--strategy", "nonsense", "echo"], ["--strategy", "nonsense", "block"]),
         (["run", "--strategy", "drop-odest", "echo"], ["Did you mean 'drop-oldest'"]),
         (["run", "--strategy", "drop-oldest", "--capacity", "0", "echo"], ["capacity", "0"]),
+        (
+            ["run", "--strategy", "drop-oldest(cap=3)", "echo"],
+            ["it has no option 'cap'; did you mean 'capacity'? Its options: capacity"],
+        ),
         (["run", "--input", "/nonexistent/x", "echo"], ["--input", "/nonexistent/x", "No such"]),
         (["run", "--input", "/dev", "echo"], ["--input", "/dev", "directory"]),
         (["run", "--left-over", "/nonexistent/x", "echo"], ["--left-over", "No such"]),
@@ -229,6 +233,7 @@ BUILT_IN = {
     "version": VERSION,
     "status": "active",
     "strategies": ["block", "drop-on-full", "priority-cancel"],
+    "commands": [],
     "problem": "",
 }
 
@@ -270,7 +275,7 @@ def test_plugins_are_listed_in_a_table(gochan: Call) -> None:
     ended = gochan("plugins")
     assert (ended.status, ended.err) == (0, "")
     header, _, *rows = [line for line in ended.out.decode().splitlines() if line.strip()]
-    assert header.split() == ["NAME", "DISTRIBUTION", "VERSION", "STATUS", "STRATEGIES"]
+    assert header.split() == ["NAME", "DISTRIBUTION", "VERSION", "STATUS", "OFFERS"]
     assert rows[0].split()[:5] == ["built-in", "trio-gochan", VERSION, "active", "block,"]
     assert any(row.split()[0] == "drop-oldest" for row in rows)
 
@@ -312,6 +317,7 @@ def test_a_broken_plugin_is_listed_with_its_problem(install: Install, names: lis
             "version": "0.3",
             "status": "broken",
             "strategies": [],
+            "commands": [],
         }
     assert rows["built-in"] == BUILT_IN
 
@@ -325,7 +331,7 @@ def test_the_table_says_which_plugin_is_broken_and_why(install: Install) -> None
     assert any(re.match(r" broken +gochan-broken +0.3 +broken", line) for line in lines)
     assert lines[-1] == (
         "gochan plugin 'broken' (gochan-broken 0.3) is broken and was skipped: RuntimeError: "
-        "[bold]x[/bold] :smile:. Mend, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS=broken."
+        "[bold]x[/bold] :smile:. Fix, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS=broken."
     )
 
 
@@ -334,6 +340,12 @@ def test_a_broken_plugin_stops_only_who_asks_for_it(install: Install) -> None:
     variables = install("broken", "import nonexistent_module")
     ended = finish("run", "--", "echo", lines=b"a\n", variables=variables)
     assert (ended.status, ended.out) == (0, b"a\n")
+    assert ended.complaints == []
+    arguments = ["run", "--strategy", "drop-oldest", "--", "echo"]
+    ended = finish(*arguments, lines=b"a\n", variables=variables)
+    assert (ended.status, ended.out) == (0, b"a\n")
+    (line,) = ended.complaints
+    assert line.startswith("gochan: gochan plugin 'broken' (gochan-broken 0.3) is broken and was")
     line = complaint(finish("run", "--strategy", "broken", "--", "echo", variables=variables))
     assert "gochan plugin 'broken' (gochan-broken 0.3) is broken and was skipped: Module" in line
     line = complaint(finish("run", "--strategy", "other", "--", "echo", variables=variables))

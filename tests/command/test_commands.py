@@ -183,7 +183,7 @@ def test_the_time_to_write_the_output_is_not_that_of_the_command() -> None:
         pipe = running.process.stdout
         assert pipe is not None
         wait_until(lambda: select.select([pipe], [], [], 0)[0], "the first output")
-        time.sleep(0.8)
+        time.sleep(0.5)
         assert len(pipe.read()) == 2 * size
         ended = running.ended()
     assert ended.status == 0

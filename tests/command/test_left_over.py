@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from gochan._command.run import _left_over
 
 from .. import processes
 from ..processes import (
     INT,
     ONE,
     TERM,
-    Ended,
+    Gochan,
     RunLines,
     Terminal,
+    changed,
     finish,
     numbers,
     sleepers,
@@ -65,26 +71,47 @@ def test_lines_that_were_never_read_are_left_over_too(run_lines: RunLines, tmp_p
 def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
     """Nobody waits for the end of something that has none; the summary says so."""
     left = tmp_path / "left"
-    with start("run", *ONE, "--left-over", left, "--", "false", stdin=subprocess.PIPE) as running:
+    arguments = ["run", *ONE, "--left-over", left, "--", "false"]
+    impatient = changed("_lines", "_SILENCE = 0.3")
+    with start(*arguments, command=impatient, stdin=subprocess.PIPE) as running:
         running.write(numbers(500) + b"half a li")
         ended = running.ended()
     assert ended.status == 1
     assert left.read_bytes() == numbers(500) + b"half a li\n"
+    assert [*ended.summary] == ["failed", "handed back", "never started", "rest of the input"]
     assert ended.summary["rest of the input"] == "not read"
+    assert sum(map(int, [*ended.summary.values()][:-1])) == 500
 
 
 def test_of_a_slow_pipe_everything_is_left_over(tmp_path: Path) -> None:
     """As long as something comes."""
     left = tmp_path / "left"
-    writer = "for i in 1 2 3 4; do echo $i; sleep 0.5; done"
+    writer = "for i in 1 2 3 4; do echo $i; sleep 0.3; done"
     ended = finish("run", *ONE, "--left-over", left, "--", "false", shell=f'({writer}) | "$@"')
     assert (ended.status, left.read_bytes()) == (1, numbers(4))
+
+
+@pytest.mark.slow
+def test_a_pipe_that_goes_on_and_on_is_given_up(tmp_path: Path) -> None:
+    """After ten seconds; what came until then is left over."""
+    left = tmp_path / "left"
+    writer = "i=0; while :; do i=$((i + 1)); echo $i || exit; sleep 0.5; done"
+    arguments = ["run", *ONE, "--left-over", left, "--", "false"]
+    with start(*arguments, shell=f'({writer}) | "$@"') as running:
+        running.expect("failed ")
+        since = time.monotonic()
+        ended = running.ended(seconds=60)
+    assert 9 <= time.monotonic() - since < 20
+    count = len(left.read_bytes().split())
+    assert count >= 15
+    assert left.read_bytes() == numbers(count)
+    assert (ended.status, ended.summary["rest of the input"]) == (1, "not read")
 
 
 # The file
 
 
-def test_the_left_over_file_may_be_the_input(gochan: Callable[..., Ended], tmp_path: Path) -> None:
+def test_the_left_over_file_may_be_the_input(gochan: Gochan, tmp_path: Path) -> None:
     """Then a run that was ended early is taken up by the same command line."""
     path = tmp_path / "todo"
     path.write_bytes(numbers(8))
@@ -133,6 +160,30 @@ def test_the_left_over_file_stays_if_there_is_no_room_for_the_lines(tmp_path: Pa
     assert finish(*arguments).status == 1
     assert todo.read_bytes() == lines
     assert todo.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("room", [0, 3])
+def test_no_line_is_lost_if_there_is_no_room_to_put_it_aside(
+    gochan: Gochan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Nor is a part of it kept twice. The left-over file may be on another disk."""
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            free = 1000 + room - self.tell()
+            if not free:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(bytes(data)[:free])
+
+    monkeypatch.setattr(_left_over, "open_scratch", Full)
+    path, left = tmp_path / "lines", tmp_path / "left"
+    path.write_bytes(numbers(3000))
+    ended = gochan("run", *ONE, "--input", path, "--left-over", left, "--", "false")
+    assert (ended.status, ended.complaints) == (
+        2,
+        ["gochan: cannot go on: [Errno 28] No space left on device"],
+    )
+    assert left.read_bytes() == numbers(3000)
 
 
 # Whatever happens

@@ -20,7 +20,8 @@ from gochan._command._listing import (
     strategy_rows,
     strategy_texts,
 )
-from gochan._plugins._plugins import Plugins
+from gochan._command._plugin_commands import PluginCommands
+from gochan._plugins import Plugins
 from gochan.strategies import Block, Filter, Promise
 
 Offer = Callable[..., Plugins]
@@ -144,7 +145,7 @@ def test_problems_come_with_a_cure(offer: Offer) -> None:
     plugins = offer([spec(Block), spec(Block, "b")], [], [spec(Block), spec(Block, "b")])
     broken, first, second = problems(plugins)
     assert broken.startswith("gochan plugin 'p2' (? ?) is broken and was skipped: <module")
-    assert broken.endswith(". Mend, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS=p2.")
+    assert broken.endswith(". Fix, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS=p2.")
     assert first == (
         "strategy 'mine' is offered by 'p1' (? ?) and 'p3' (? ?), so it belongs to neither; "
         "uninstall all but one, or block it with GOCHAN_BLOCK_PLUGINS=p1."
@@ -156,7 +157,7 @@ def test_problems_come_with_a_cure(offer: Offer) -> None:
 def test_all_problems_of_a_plugin_are_in_its_row(offer: Offer) -> None:
     """Each name that it has to share."""
     plugins = offer([spec(Block), spec(Block, "b")], [], [spec(Block), spec(Block, "b")])
-    rows = plugin_rows(plugins)
+    rows = plugin_rows(plugins, PluginCommands(plugins))
     assert [row["problem"] for row in rows][::3] == [
         "",
         "strategy 'mine' is also offered by 'p1' (? ?); strategy 'b' is also offered by 'p1' (? ?)",
@@ -169,6 +170,7 @@ def test_a_table_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
     """Whatever they would mean to those who print it; a narrow terminal folds the strategies."""
     monkeypatch.setenv("COLUMNS", "60")
     entry = EntryPoint("[red]:smile:", "nonexistent_module", "gochan")
-    lines = plugin_table(Plugins([entry])).splitlines()
+    plugins = Plugins([entry])
+    lines = plugin_table(plugin_rows(plugins, PluginCommands(plugins))).splitlines()
     assert any(line.split() == ["[red]:smile:", "?", "?", "broken"] for line in lines)
     assert max(map(len, lines)) <= 60

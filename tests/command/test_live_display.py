@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from gochan import Progress
+from gochan._command.run import _live_display, _plain_display
 from gochan._command.run._display import STDOUT
 from gochan._command.run._live_display import LiveDisplay, open_display
 
@@ -164,8 +165,12 @@ def test_after_the_end_only_the_lines_and_the_summary_are_left(terminal: Termina
         assert terminal.cursor_shown
 
 
-def test_a_terminal_that_takes_nothing_holds_nobody_up(terminal: Terminal) -> None:
+def test_a_terminal_that_takes_nothing_holds_nobody_up(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As after Ctrl-S: what is said is lost, and the run goes on."""
+    monkeypatch.setattr(_plain_display, "PATIENCE", 0.1)
+    monkeypatch.setattr(_live_display, "PATIENCE", 0.1)
     with open_live(terminal) as live:
         live.update(counts(1, running=1), 1, [Shown("a", 1)])
         os.set_blocking(terminal.slave, False)
@@ -234,6 +239,22 @@ def test_on_a_terminal_progress_is_shown_and_the_summary_remains(
     assert terminal.cursor_shown
 
 
+def test_on_a_terminal_only_lines_that_were_submitted_count(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    """Not the one that waited for room when the run was ended."""
+    (tmp_path / "script").write_text("until [ -e go$1 ]; do sleep 0.01; done; exit $1")
+    options = ["--workers", "2", "--capacity", "1", "--drain", "inf"]
+    arguments = ["run", *options, "--", "sh", "script"]
+    lines = b"0\n1\n2\n3\n4\n"
+    with start(*arguments, lines=lines, cwd=tmp_path, stderr=terminal.slave) as running:
+        terminal.expect("0/4 lines 2 running, 0 failed")
+        (tmp_path / "go1").touch()
+        terminal.expect("2/3 lines 1 running, 1 failed")
+        (tmp_path / "go0").touch()
+        running.ended()
+
+
 def test_on_a_terminal_signals_are_explained(terminal: Terminal, marker: str) -> None:
     """Above the live view, which is gone in the end."""
     with start("run", "--", "sleep", lines=marker.encode(), stderr=terminal.slave) as running:
@@ -258,9 +279,9 @@ def test_on_a_terminal_the_phase_of_a_stop_and_the_time_left_are_shown(
         terminal.expect("1 running")
         wait_until(lambda: sleepers(marker), "the command")
         running.signal(TERM)
-        terminal.expect("1 running, 0 failed drain, 299 s left")
+        terminal.expect(r"1 running, 0 failed drain, (300|29\d) s left")
         running.signal(INT)
-        terminal.expect("1 running, 0 failed cancel, 199 s left")
+        terminal.expect(r"1 running, 0 failed cancel, (200|19\d) s left")
         running.signal(INT)
         running.ended()
 

@@ -37,8 +37,51 @@ from gochan.__main__ import main
 main()
 """
     ended = finish("run", "echo", command=(sys.executable, "-c", program))
-    line = f"gochan: the command line needs {missing}; pip install 'trio-gochan[cli]'\n"
-    assert ended == Ended(2, b"", line)
+    assert (ended.status, ended.out) == (2, b"")
+    assert ended.err == (
+        f"gochan: the command line needs {missing}, from the extra 'cli' of trio-gochan: "
+        "pip install 'trio-gochan[cli]', or in a clone: pip install '.[cli]'\n"
+    )
+
+
+def test_another_missing_module_is_not_taken_for_the_extra() -> None:
+    """Installing that would not help; the traceback shows what is wrong."""
+    program = """
+import sys
+sys.modules["json"] = None
+from gochan.__main__ import main
+main()
+"""
+    ended = finish("run", "echo", command=(sys.executable, "-c", program))
+    assert ended.status == 1
+    assert "trio-gochan[cli]" not in ended.err
+    assert ended.err.splitlines()[-1].startswith("ModuleNotFoundError: import of json halted")
+
+
+@both_ways
+def test_nothing_is_imported_from_the_current_folder(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A file there that is called like a module of the command does not run."""
+    for name in ("click", "rich", "pluggy", "json"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('this should not run')\n")
+    ended = finish("plugins", "--json", command=command, cwd=tmp_path)
+    assert (ended.status, ended.err) == (0, "")
+
+
+def test_a_folder_on_the_path_of_python_stays_there(tmp_path: Path) -> None:
+    """The user has named it, so it is meant."""
+    (tmp_path / "click.py").write_text("raise RuntimeError('this should run')\n")
+    ended = finish("plugins", cwd=tmp_path, variables={"PYTHONPATH": str(tmp_path)})
+    assert ended.status == 1
+    assert "this should run" in ended.err
+
+
+def test_a_current_folder_that_has_gone_does_not_matter(tmp_path: Path) -> None:
+    """There is nothing in it that could be imported."""
+    script = f'mkdir {tmp_path}/x && cd {tmp_path}/x && rmdir {tmp_path}/x && exec "$@"'
+    ended = finish("--version", shell=script)
+    assert (ended.status, ended.err) == (0, "")
 
 
 def test_without_its_extra_the_library_works() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from gochan import QueueStatistics
+from gochan._command.run import _run
 
 from .. import processes
 from ..processes import (
@@ -23,6 +28,7 @@ from ..processes import (
     TERM,
     RunLines,
     Running,
+    changed,
     finish,
     numbers,
     sleepers,
@@ -82,6 +88,10 @@ def test_without_keep_going_no_command_starts_after_a_failure(
     assert ended.out == b"1\n2\n3\n"
     assert left.read_text().split() == ["3", "4", "5", "6", "7", "8"]
     assert ended.summary == {"done": "2", "failed": "1", "handed back": "5"}
+    shown = f"sh -c {shlex.quote(script)} sh"
+    assert ended.commands == [
+        f"done: {shown} 1", f"done: {shown} 2", f"failed: {shown} 3 (exit status 1)"
+    ]  # fmt: skip
 
 
 def test_a_command_that_runs_may_end_after_another_has_failed(
@@ -107,7 +117,10 @@ def test_after_a_failure_commands_that_run_on_are_ended_in_time(
         b"good\nbad\n", "--workers", "2", "--drain", "0.1", "--", "sh", "-c", script, "sh"
     )
     assert ended.status == 1
-    assert ended.summary == {"failed": "1", "interrupted": "1"}
+    assert [*ended.summary.items()] == [("failed", "1"), ("interrupted", "1")]
+    assert [line.rpartition(" sh ")[2] for line in ended.commands] == [
+        "bad (exit status 1)", "good (the queue was stopped)"
+    ]  # fmt: skip
 
 
 def test_with_keep_going_every_line_is_tried(run_lines: RunLines, tmp_path: Path) -> None:
@@ -138,6 +151,13 @@ def test_elsewhere_each_phase_of_a_stop_is_a_line(marker: str) -> None:
     )  # fmt: skip
     said = [line.partition(" ")[0] for line in ended.err.splitlines()]
     assert said[:5] == ["no", "failed", "cancelling", "giving", "interrupted"]
+
+
+def test_the_summary_has_a_row_for_each_way_in_which_a_job_can_end() -> None:
+    """In the order of the statistics."""
+    names = [field.name for field in fields(QueueStatistics)]
+    ends = names[names.index("running") + 1 : names.index("workers")]
+    assert [*_run._KINDS] == ends
 
 
 # Strategies
@@ -304,7 +324,8 @@ def test_it_can_be_stopped_and_continued(tmp_path: Path) -> None:
 def test_a_signal_ends_a_run_that_waits_for_lines(tmp_path: Path, left_over: bool) -> None:
     """Whoever holds the other end of the pipe."""
     options = ["--left-over", tmp_path / "left"] if left_over else []
-    with start("run", *options, "--", "echo", stdin=subprocess.PIPE) as running:
+    impatient = changed("_lines", "_SILENCE = 0.1")
+    with start("run", *options, "--", "echo", command=impatient, stdin=subprocess.PIPE) as running:
         running.write(b"a\n")
         wait_until(lambda: running.out, "the first line")
         running.signal(INT)
@@ -318,7 +339,10 @@ def test_no_command_is_left_behind_when_the_terminal_goes_away(marker: str) -> N
     with start("run", "--", "sleep", lines=marker.encode()) as running:
         wait_until(lambda: sleepers(marker), "the command")
         running.signal(signal.SIGHUP)
-        assert running.ended().status in (128 + signal.SIGHUP, -signal.SIGHUP)
+        ended = running.ended()
+    assert ended.status == 128 + signal.SIGHUP
+    assert DRAINS in ended.err
+    assert "may finish" not in ended.err
 
 
 def test_the_quit_key_leaves_no_command_behind(marker: str) -> None:
@@ -328,6 +352,8 @@ def test_the_quit_key_leaves_no_command_behind(marker: str) -> None:
         running.signal(signal.SIGQUIT)
         ended = running.ended()
     assert ended.status == 128 + signal.SIGQUIT
+    assert DRAINS in ended.err
+    assert "may finish" not in ended.err
     assert not sleepers(marker)
 
 
@@ -341,20 +367,22 @@ def test_a_run_may_outlive_its_terminal(tmp_path: Path) -> None:
     assert (ended.status, ended.summary) == (0, {"done": "2"})
 
 
-def test_a_command_that_cannot_be_killed_is_named() -> None:
+def test_a_command_that_cannot_be_killed_is_named(tmp_path: Path) -> None:
     """A while after the stop is over, unless it has ended by then."""
-    program = """
-import sys, trio
-from gochan._command.run import _commands
+    program = f"""
+import os, sys, trio
+from gochan._command.run import _commands, _run
 from gochan.__main__ import main
 
 async def wait_for_the_disk(command, *_):
     with trio.CancelScope(shield=True):
         print("digging", file=sys.stderr, flush=True)
-        await trio.sleep(2.5 if command[-1] == "a" else 0.5)
+        while not os.path.exists("{tmp_path}/" + command[-1]):
+            await trio.sleep(0.01)
     return 0
 
 _commands.run_child = wait_for_the_disk
+_run._PATIENCE = 0.5
 main()
 """
     command = (sys.executable, "-c", program)
@@ -363,8 +391,11 @@ main()
         running.write(b"a\nb\n")
         running.expect("digging\ndigging")
         running.signal(TERM)
+        running.expect(GIVES_UP)
+        (tmp_path / "b").touch()
         running.expect("still running after ")
-        assert " s: true a, in wait_for_the_disk (<string>, line 9)" in running.err
+        assert " s: true a, in wait_for_the_disk (<string>, line 10)" in running.err
+        (tmp_path / "a").touch()
         ended = running.ended()
     assert ended.status == 143
     assert ended.err.count("still running after ") == 1
@@ -422,6 +453,7 @@ def test_the_run_ends_when_nobody_reads_the_output_any_more(tmp_path: Path, mark
         ended = running.ended()
     assert ended.status == 141
     assert ended.complaints == ["gochan: nobody reads the output any more"]
+    assert "may finish" not in ended.err
     assert "Traceback" not in ended.err
     over = left.read_bytes().splitlines(keepends=True)
     assert first == b"2\n"
@@ -487,8 +519,8 @@ def test_closed_standard_output_is_a_problem_and_no_other_file_is_written(
 def test_commands_that_are_cut_off_because_nobody_reads_are_not_heard_either(
     tmp_path: Path,
 ) -> None:
-    """It is said once that nobody reads."""
-    ready = tmp_path / "ready"
+    """It is said once that nobody reads, and none of their lines counts as done."""
+    ready, left = tmp_path / "ready", tmp_path / "left"
     script = f"""
 echo $1
 if [ $1 = 2 ]; then touch {ready}; sleep 100; fi
@@ -496,8 +528,11 @@ while [ ! -e {ready} ]; do sleep 0.01; done
 """
     read_end, write_end = os.pipe()
     os.close(read_end)
-    arguments = ["run", "--workers", "2", "--", "sh", "-c", script, "sh"]
+    arguments = ["run", "--workers", "2", "--left-over", left, "--", "sh", "-c", script, "sh"]
     ended = finish(*arguments, lines=numbers(2), stdout=write_end)
     os.close(write_end)
     assert ended.status == 141
     assert ended.complaints == ["gochan: nobody reads the output any more"]
+    assert ended.commands == []
+    assert ended.summary == {"failed": "2"}
+    assert left.read_bytes() == numbers(2)

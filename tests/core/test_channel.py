@@ -9,8 +9,10 @@ import math
 import random
 import signal
 import sys
+import threading
 import tracemalloc
 import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,7 +25,6 @@ from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
 from gochan import (
     Chan,
-    ChanBrokenError,
     ChanClosedError,
     EndOfChannel,
     Refused,
@@ -140,7 +141,7 @@ class Log(list[tuple[Any, Any]]):
     async def run(self, label: object, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         try:
             self.append((label, await function(*args)))
-        except (trio.EndOfChannel, trio.ClosedResourceError) as error:
+        except (trio.EndOfChannel, trio.ClosedResourceError, trio.BrokenResourceError) as error:
             self.append((label, type(error)))
 
 
@@ -1422,25 +1423,40 @@ async def test_whoever_is_told_of_a_drop_may_use_the_channel(new: New) -> None:
     channel.send_nowait(1)
     channel.receiver.close()
     assert trying(channel.receive_nowait) is ChanClosedError
-    assert trying(lambda: channel.send_nowait(2)) is ChanBrokenError
+    assert trying(lambda: channel.send_nowait(2)) is ChanClosedError  # as that was closed, too
 
 
 # What ``check`` notices: each invariant of a channel, broken by hand
 
 
+def shut(channel: Chan[Any]) -> None:
+    channel._state.closed = channel._state.ended = True
+
+
+@pytest.mark.parametrize("name", ["buffer", "mark"])
+def test_check_notices_a_buffer_beside_a_strategy(name: str) -> None:
+    """The strategy alone keeps what waits."""
+    channel = Chan[Any](strategy=Block(2))
+    channel.check()
+    setattr(channel._state, name, {"buffer": deque([1]), "mark": 1}[name])
+    with pytest.raises(AssertionError):
+        channel.check()
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda c: c._buffer.append(2),
-        lambda c: c._buffer.extend([2, 3]),
-        lambda c: setattr(c, "_mark", 3),
-        lambda c: setattr(c, "_closed", True),
-        lambda c: setattr(c, "_keeper", Chan(strategy=Block(2))._keeper),
+        lambda c: c._state.buffer.append(2),
+        lambda c: c._state.buffer.extend([2, 3]),
+        lambda c: setattr(c._state, "mark", 3),
+        lambda c: shut(c),
+        lambda c: setattr(c._state, "closed", True),
+        lambda c: setattr(c._state, "quick", deque([2])),
     ],
-    ids=["above the peak", "above the capacity", "mark too high", "closed", "beside a strategy"],
+    ids=["above the peak", "above the capacity", "mark too high", "closed", "no end", "not quick"],
 )
 def test_check_notices_a_wrong_buffer_or_mark(spoil: Callable[[Chan[Any]], object]) -> None:
-    """Invariants 4 and 5."""
+    """Invariants 4 to 6."""
     channel = Chan[Any](2)
     channel.send_nowait(1)
     channel.check()
@@ -1452,12 +1468,12 @@ def test_check_notices_a_wrong_buffer_or_mark(spoil: Callable[[Chan[Any]], objec
 @pytest.mark.parametrize(
     ("used", "wait", "spoil"),
     [
-        (0, lambda c: c.receive(), lambda c: c._buffer.append(1)),
-        (1, lambda c: c.send(1), lambda c: c._buffer.popleft()),
-        (0, lambda c: c.receive(), lambda c: setattr(c, "_closed", True)),
-        (1, lambda c: c.send(1), lambda c: setattr(c, "_closed", True)),
-        (0, lambda c: select(c.on_close()), lambda c: setattr(c, "_closed", True)),
-        (0, lambda c: c.receive(), lambda c: setattr(c, "_mark", 1)),
+        (0, lambda c: c.receive(), lambda c: c._state.buffer.append(1)),
+        (1, lambda c: c.send(1), lambda c: c._state.buffer.popleft()),
+        (0, lambda c: c.receive(), lambda c: shut(c)),
+        (1, lambda c: c.send(1), lambda c: shut(c)),
+        (0, lambda c: select(c.on_close()), lambda c: shut(c)),
+        (0, lambda c: c.receive(), lambda c: setattr(c._state, "mark", 1)),
     ],
     ids=[
         "receiver, buffered",
@@ -1491,7 +1507,7 @@ async def test_check_notices_a_sender_and_a_receiver_that_should_have_met() -> N
     async with trio.open_nursery() as nursery:
         await line_up(nursery, channel.receive)
         await line_up(nursery, other.send, 1)
-        channel._senders = other._senders
+        channel._state.senders = other._state.senders
         with pytest.raises(AssertionError):
             channel.check()
         nursery.cancel_scope.cancel()
@@ -1614,17 +1630,40 @@ async def test_a_select_refused_at_one_channel_stands_at_no_other(new: New) -> N
     theirs.close()
 
 
-async def test_a_thread_may_use_a_channel_at_which_nobody_waits() -> None:
-    """Only parking and waking are tied to a run."""
-    channel = Chan[int](3)
+@pytest.mark.parametrize("used", [False, True])
+@pytest.mark.parametrize("operation", ["send_nowait", "close", "drain"])
+async def test_a_thread_may_not_use_the_channel_of_a_run(
+    new: New, operation: str, used: bool
+) -> None:
+    """Not even where nobody would have to wait or be woken: it would go unnoticed."""
+    channel = new(3)
+    if used:
+        await channel.send(0)
+        assert await channel.receive() == 0
+        channel.send_nowait(0)
+    before = channel.statistics()
+    arguments = [1] if operation == "send_nowait" else []
+    with pytest.raises(RuntimeError, match=r"use trio\.from_thread\.run"):
+        await trio.to_thread.run_sync(getattr(channel, operation), *arguments)
+    assert channel.statistics() == before
+    channel.check()
 
-    def use() -> list[int]:
+
+def test_any_thread_may_use_a_channel_while_no_run_does(new: New) -> None:
+    """A channel that no run uses is a plain object."""
+    channel = new(3)
+    results: list[object] = []
+
+    def use() -> None:
         channel.send_nowait(1)
         channel.send_nowait(2)
-        assert channel.receive_nowait() == 1
-        return channel.drain()
+        results.append(channel.receive_nowait())
+        results.append(channel.drain())
 
-    assert await trio.to_thread.run_sync(use) == [2]
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert results == [1, [2]]
 
 
 async def test_another_run_may_use_what_is_buffered_while_nobody_waits(new: New) -> None:
@@ -1679,7 +1718,7 @@ def test_a_channel_may_be_used_in_one_run_and_then_in_another(new: New) -> None:
             await wait_all_tasks_blocked()
             await channel.send("buffered")
             await line_up(nursery, log.run, "send", channel.send, "waited")
-            log.append(("left over", await channel.receive()))
+            log.append(("left over", channel.receive_nowait()))
         return log
 
     for _ in range(3):
@@ -1796,9 +1835,10 @@ async def test_an_interrupt_finds_each_change_done_or_not_begun(
         previous = sys.getprofile()
         sys.setprofile(look)  # it is called at each call and return, of whatever function
         try:
-            result = change(channel)
-            if inspect.isawaitable(result):
-                await result
+            with yield_interval(60):  # or other tasks would be seen as they go on
+                result = change(channel)
+                if inspect.isawaitable(result):
+                    await result
         finally:
             sys.setprofile(previous)
         look()

@@ -91,7 +91,7 @@ async def fail(channel: Chan[Any], operation: str, value: object = "value") -> l
     ("error", "bases"),
     [
         (ChanClosedError, [trio.ClosedResourceError]),
-        (ChanBrokenError, [ChanClosedError, trio.ClosedResourceError, trio.BrokenResourceError]),
+        (ChanBrokenError, [trio.BrokenResourceError]),
         (EndOfChannel, [trio.EndOfChannel]),
         (Refused, [Exception]),
         (PluginError, [Exception]),

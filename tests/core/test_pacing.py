@@ -19,7 +19,8 @@ import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from gochan import Chan, WaitGroup, after, default, every, select
-from gochan._core import _pacing
+from gochan._core import _pacing, _state
+from gochan._core._trio_private import NOWHERE, runs_a_task, shows_cancellation
 from gochan.lowlevel import yield_interval
 from gochan.strategies import Block, DropOnFull, Strategy
 
@@ -700,18 +701,18 @@ async def test_an_interval_that_is_no_length_of_time_is_refused(
     ],
     ids=["no status", "another status", "an empty status", "a method"],
 )
-async def test_where_cancellation_is_hidden_every_call_is_a_full_checkpoint(
+async def test_where_cancellation_is_hidden_every_call_asks_trio(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, task: Any
 ) -> None:
     """Where trio does not show it, only trio's own checkpoint can tell: slower, never wrong."""
-    monkeypatch.setattr(_pacing, "current_task", lambda: task)
-    monkeypatch.setattr(_pacing, "_find_here", lambda: {"task": task})
+    monkeypatch.setattr(_pacing, "shows_cancellation", lambda _: shows_cancellation(task))
     with yield_interval(60):
         for make, call in [*SUCCEEDING.values(), *FAILING.values()]:
             thing = make()
             for _ in range(3):
-                with assert_checkpoints(), suppress(Exception):
+                with suppress(Exception):
                     await call(thing)
+                assert _pacing.current_pace().here is NOWHERE
             before = look(thing)
             with trio.CancelScope() as scope:
                 scope.cancel()
@@ -746,15 +747,17 @@ async def talk(items: int = 100) -> list[int]:
 async def test_the_running_task_can_be_found_the_public_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What stands in for a shortcut that trio does not document does the same."""
-    monkeypatch.setattr(_pacing, "_find_here", _pacing.PublicHere)
+    """Without a shortcut that trio does not document, everything works the same."""
+    monkeypatch.setattr(_pacing, "find_here", lambda: NOWHERE)
+    monkeypatch.setattr(_state, "find_here", lambda: NOWHERE)
     assert await talk() == [*range(100)]
-    assert _pacing.current_pace().here["task"] is trio.lowlevel.current_task()
+    assert _pacing.current_pace().here is NOWHERE
+    assert not NOWHERE
 
 
-def test_outside_any_run_nobody_runs() -> None:
-    """Also as far as trio's public interface tells."""
-    assert _pacing.PublicHere().get("task") is None
+def test_outside_any_run_there_is_no_pace() -> None:
+    """The error says what to do."""
+    assert not runs_a_task()
     with pytest.raises(RuntimeError, match=r"inside trio\.run"):
         _pacing.current_pace()
 

@@ -31,7 +31,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.strategies import Block
 
 from ..examples import examples
@@ -375,7 +375,7 @@ class Market:
                     label, value = 0, await channel.send(offered)
                 case _:
                     label, value = 0, await channel.receive()
-        except ChanClosedError as error:
+        except (ChanClosedError, ChanBrokenError) as error:
             if error.value not in (offered, None):
                 raise
         except (trio.WouldBlock, trio.EndOfChannel):

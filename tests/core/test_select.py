@@ -85,7 +85,7 @@ async def start_select(
         with scope or trio.CancelScope():
             try:
                 results.append(await select(*cases, **named))
-            except (ChanClosedError, EndOfChannel, Refused) as error:
+            except (ChanClosedError, ChanBrokenError, EndOfChannel, Refused) as error:
                 results.append(error)
 
     nursery.start_soon(run)
@@ -477,8 +477,16 @@ WRONG: dict[str, tuple[Any, str]] = {
     "sending end": (Chan().sender, "choose what to do there"),
     "number": (5, r"cases come from channel\.on_receive"),
     "truth": (False, r"cases come from channel\.on_receive"),
-    "function": (default, r"cases come from channel\.on_receive"),
+    "function": (print, r"cases come from channel\.on_receive"),
     "class": (Case, r"cases come from channel\.on_receive"),
+    "class of channels": (Chan, r"cases come from channel\.on_receive"),
+    "wait group": (WaitGroup(), r"choose what to do there: \.on_done\(\)$"),
+    "method not called": (Chan().on_receive, r"call it: on_receive\(\)$"),
+    "method of an end not called": (Chan().sender.on_send, r"call it: on_send\(value\)$"),
+    "function not called": (default, r"call it: default\(\)$"),
+    "list": ([never()], r"write select\(\*cases\)$"),
+    "empty tuple": ((), r"write select\(\*cases\)$"),
+    "dict": ({"a": never()}, r"write select\(\*\*cases\)$"),
 }
 
 

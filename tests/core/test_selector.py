@@ -34,9 +34,9 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core import Line
-from gochan._core._cases import ChannelCase
-from gochan._core._choosing import Case, chance
+from gochan._core import ChanState, Line
+from gochan._core._cases import Case, ChannelCase
+from gochan._core._choice import chance
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
 
 from ..examples import examples
@@ -103,7 +103,7 @@ class Broken(Strategy[Any]):
 
 def standers(channel: Chan[Any]) -> int:
     """Return how many stand in the lines of ``channel``, whether they wait or not."""
-    lines = (channel._receivers, channel._senders, channel._watchers)
+    lines = (channel._state.receivers, channel._state.senders, channel._state.watchers)
     return sum(map(OrderedDict.__len__, lines))
 
 
@@ -386,7 +386,7 @@ async def test_a_strategy_that_breaks_leaves_the_case(waiting: bool, verb: str) 
             strategy.items.append("put there")
         strategy.broken = True
         if waiting:
-            channel._ask_again()
+            channel._state.ask_again()
         else:
             await log.once(selector)
     assert [type(error) for error in log] == [OSError]
@@ -1379,10 +1379,10 @@ def test_a_channel_that_a_selector_has_left_is_like_any_other() -> None:
     """Its lines are of the plain kind again, which costs less to ask."""
     channel = Chan[int](1)
     with idle_selector(channel.on_receive(), channel.on_close()):
-        assert type(channel._receivers) is not Line
+        assert type(channel._state.receivers) is not Line
     channel.send_nowait(1)
     channel.close()
-    assert type(channel._receivers) is type(channel._watchers) is Line
+    assert type(channel._state.receivers) is type(channel._state.watchers) is Line
 
 
 def test_a_forgotten_selector_of_another_thread_is_left_to_it() -> None:
@@ -1441,19 +1441,19 @@ async def test_channels_that_come_and_go_leave_nothing_behind(autojump_clock: Mo
         with pytest.raises(trio.WouldBlock):
             selector.select_nowait()
         selector.check()
-        standing = selector._standing
+        places = selector._places
         sizes.append(
             (
                 len(selector),
-                len(standing._urn),
-                len(standing._urn._priorities),
-                len(standing._clocks),
-                len(standing._followers),
-                len(standing._deadlines._heap) < 20,
+                len(places._urn),
+                len(places._urn._priorities),
+                len(places._followed._followers),
+                len(places._followed._shared),
+                len(places._followed._deadlines._heap) < 20,
             )
         )
         assert standers(channel) == standers(slow) == 0
-    assert {*sizes} == {(2, 0, 0, 1, 1, True)}
+    assert {*sizes} == {(2, 0, 0, 1, 0, True)}
 
 
 def test_its_repr_says_how_many_cases() -> None:
@@ -1472,10 +1472,10 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        for name in ("_may_receive", "_may_send", "_join", "_line"):
-            self.watch(monkeypatch, Chan, name)
+        for name in ("may_take", "may_give", "join", "line_up"):
+            self.watch(monkeypatch, ChanState, name)
         for name in ("join", "lose_place", "withdraw"):
-            self.watch(monkeypatch, type(Selector[int, int]()._standing), name)
+            self.watch(monkeypatch, type(Selector[int, int]()._places), name)
 
     def watch(self, monkeypatch: pytest.MonkeyPatch, kind: type, name: str) -> None:
         original = getattr(kind, name)
@@ -1710,13 +1710,13 @@ class World:
             channel.check()
         for selector in self.selectors:
             selector.check()
-            standing = selector._standing
-            for member in [] if standing.away else standing._members.values():
+            places = selector._places
+            for member in [] if places.away else places.members:
                 assert isinstance(member.case, ChannelCase)
-                channel, role = member.case._channel, member.case.role
+                channel, role = member.case.end, member.case.role
                 receiving, sending = (
-                    [one for one in line if not one.away and one is not standing]
-                    for line in (channel._receivers, channel._senders)
+                    [one for one in line if not one.away and one is not places]
+                    for line in (channel._state.receivers, channel._state.senders)
                 )
                 if role == "send":
                     assert len(channel) >= channel.capacity
@@ -1730,7 +1730,7 @@ class World:
         return len(channel) > 0 and not self.holds_back(channel)
 
     def holds_back(self, channel: Chan[Any]) -> bool:
-        strategy = None if channel._keeper is None else channel._keeper.strategy
+        strategy = getattr(channel._state, "strategy", None)
         return isinstance(strategy, Slow) and trio.current_time() < strategy.next_at
 
     def check_account(self) -> None:

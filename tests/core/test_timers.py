@@ -15,7 +15,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import Case, Chan, Ticker, after, at, default, every, select, select_nowait
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 
 pytestmark = pytest.mark.usefixtures("both_modes", "fixed_seeds")
 

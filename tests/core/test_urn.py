@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan._core._selector._urn import OUT, Ball, Urn
 
 from ..examples import examples

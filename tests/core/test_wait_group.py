@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
 from gochan import Chan, WaitGroup, after, default, select, select_nowait
@@ -242,3 +244,98 @@ async def test_another_thread_cannot_wake_those_who_wait() -> None:
         assert (group.count, done) == (1, [])
         await trio.to_thread.run_sync(trio.from_thread.run_sync, group.done)
     assert done == [0]
+
+
+# Tasks that are counted
+
+
+async def test_a_started_task_is_counted_until_it_ends() -> None:
+    """From the call on, before the task has run at all."""
+    group, log = WaitGroup(), Chan[int](2)
+    async with open_guarded_nursery() as nursery:
+        for number in range(2):
+            group.start_soon(nursery, log.send, number)
+        assert group.count == 2
+        await group.wait()
+        assert sorted(log.drain()) == [0, 1]
+
+
+@pytest.mark.parametrize("cancelled_before", [True, False])
+async def test_a_cancelled_task_is_counted_down(cancelled_before: bool) -> None:
+    """Also if the nursery was cancelled before the task began."""
+    group = WaitGroup()
+    async with open_guarded_nursery() as nursery:
+        if cancelled_before:
+            nursery.cancel_scope.cancel()
+        group.start_soon(nursery, trio.sleep_forever)
+        if not cancelled_before:
+            await wait_all_tasks_blocked()
+            assert group.count == 1
+            nursery.cancel_scope.cancel()
+    assert group.count == 0
+
+
+async def test_a_task_that_raises_is_counted_down() -> None:
+    """The error goes where the nursery sends it."""
+
+    async def fail(reason: str) -> None:
+        raise ValueError(reason)
+
+    group = WaitGroup()
+    with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="no reason")):
+        async with trio.open_nursery() as nursery:
+            group.start_soon(nursery, fail, "no reason")
+    assert group.count == 0
+
+
+async def test_a_task_is_called_as_its_function_is() -> None:
+    """Or as one wishes."""
+    group, names = WaitGroup(), list[str]()
+
+    async def note_name() -> None:
+        names.append(trio.lowlevel.current_task().name)
+
+    async with open_guarded_nursery() as nursery:
+        group.start_soon(nursery, note_name)
+        await group.wait()
+        group.start_soon(nursery, note_name, name="other")
+    assert names[0].endswith("note_name")
+    assert names[1] == "other"
+
+
+async def test_what_cannot_be_started_is_not_counted() -> None:
+    """In a closed nursery, or because it is no function."""
+    group = WaitGroup()
+    async with trio.open_nursery() as nursery:
+        pass
+    with pytest.raises(RuntimeError, match="closed"):
+        group.start_soon(nursery, trio.sleep, 0)
+    assert group.count == 0
+    called: Any = group.wait()
+    number: Any = 1
+    for thing in (called, number):
+        with pytest.raises(TypeError, match=r"as in start_soon\(nursery, work, 1\), not"):
+            group.start_soon(nursery, thing)
+    assert inspect.getcoroutinestate(called) == inspect.CORO_CLOSED
+    assert group.count == 0
+
+
+async def test_a_function_that_is_not_async_is_named() -> None:
+    """By the error of the task."""
+    group, function = WaitGroup(), print
+    with pytest.RaisesGroup(pytest.RaisesExc(TypeError, match="print> is not async")):
+        async with trio.open_nursery() as nursery:
+            group.start_soon(nursery, function)  # type: ignore[arg-type]
+    assert group.count == 0
+
+
+async def test_an_interrupt_strikes_the_task_and_not_the_count() -> None:
+    """The code of the user can be interrupted as everywhere."""
+    group, protected = WaitGroup(), list[bool]()
+
+    async def look() -> None:
+        protected.append(trio.lowlevel.currently_ki_protected())
+
+    async with trio.open_nursery() as nursery:
+        group.start_soon(nursery, look)
+    assert protected == [False]

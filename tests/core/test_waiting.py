@@ -15,8 +15,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan import Chan, ChanClosedError, EndOfChannel, select
-from gochan._core import _choosing, _lines, _waiters
+from gochan import Chan, ChanBrokenError, ChanClosedError, EndOfChannel, select
+from gochan._core import _choice, _lines, _waiters
 from gochan.strategies import ADMIT, WAIT, Empty, Strategy, Verdict
 
 from ..lines import line_up
@@ -49,7 +49,7 @@ async def test_no_wait_sees_anything_of_an_earlier_one() -> None:
         with scope:
             try:
                 outcomes[channel] = await wait(channel)
-            except (EndOfChannel, ChanClosedError) as error:
+            except (EndOfChannel, ChanClosedError, ChanBrokenError) as error:
                 outcomes[channel] = (type(error), getattr(error, "value", None))
 
     for _ in range(30):
@@ -144,7 +144,7 @@ def test_nothing_of_a_finished_run_is_kept() -> None:
     assert result() is None
 
 
-@pytest.mark.parametrize("kind", [_waiters.Offer, _choosing.Choice])
+@pytest.mark.parametrize("kind", [_waiters.Offer, _choice.Choice])
 async def test_a_crowd_that_waited_leaves_little_behind(kind: type) -> None:
     """However many tasks wait at once, only a limited number of their waits is kept."""
     channel = Chan[int]()

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gochan import Chan
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 
 from ..core.test_properties import Market, Play, capacities, make_plain, make_with_block, programs
 from ..examples import examples

@@ -13,9 +13,8 @@ import pluggy
 import pytest
 
 from gochan import Chan, StrategySpec, hookimpl
-from gochan._plugins._hooks import Hooks
-from gochan._plugins._plugins import Plugins
-from gochan.strategies import Block, DropOnFull, PriorityCancel, Promise, _built_in
+from gochan._plugins import Hooks, Plugins, _built_in
+from gochan.strategies import Block, DropOnFull, PriorityCancel, Promise
 
 SPEC = StrategySpec("mine", Block, "for tests")
 
@@ -38,22 +37,40 @@ def offered(plugin: object, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return list(info.strategies)
 
 
-def test_gochan_strategies_is_the_only_hook() -> None:
+def test_the_hooks_are_gochan_strategies_and_gochan_commands() -> None:
     """A hook that nobody uses is a promise for nothing."""
     hooks = [name for name in vars(Hooks) if not name.startswith("_")]
-    assert hooks == ["gochan_strategies"]
-    assert inspect.getdoc(Hooks.gochan_strategies)
+    assert hooks == ["gochan_strategies", "gochan_commands"]
+    assert all(inspect.getdoc(getattr(Hooks, hook)) for hook in hooks)
 
 
-def test_gochan_strategies_takes_no_arguments() -> None:
+@pytest.mark.parametrize("hook", ["gochan_strategies", "gochan_commands"])
+def test_a_hook_takes_no_arguments(hook: str) -> None:
     """So that arguments can be added: plugins may take fewer than there are."""
-    assert list(inspect.signature(Hooks.gochan_strategies).parameters) == ["self"]
+    assert list(inspect.signature(getattr(Hooks, hook)).parameters) == ["self"]
+
+
+def test_gochan_commands_is_not_asked_where_strategies_are_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It needs click, which a program without a command line need not have."""
+
+    class Plugin:
+        @hookimpl
+        def gochan_commands(self) -> Iterable[Any]:
+            raise AssertionError
+
+    assert offered(Plugin(), monkeypatch) == []
 
 
 def test_gochan_strategies_offers_what_is_built_in() -> None:
     """Through the hook, like everybody else's: these names, these classes, these promises."""
+
+    class Plugin:
+        gochan_strategies = staticmethod(hookimpl(_built_in.gochan_strategies))
+
     with_built_in = manager()
-    with_built_in.register(_built_in)
+    with_built_in.register(Plugin())
     with_built_in.check_pending()
     (specs,) = with_built_in.hook.gochan_strategies()
     specs = {spec.name: spec for spec in specs}

@@ -19,8 +19,8 @@ import pytest
 
 import gochan
 from gochan import Chan, NameConflictError, PluginError, PluginWarning, UnknownStrategyError
-from gochan._plugins._plugins import PluginInfo, Plugins, installed_plugins
-from gochan.strategies import Block, Strategy
+from gochan._plugins import PluginInfo, Plugins, installed_plugins
+from gochan.strategies import Block, DropOnFull, Strategy
 
 Plug: TypeAlias = Callable[..., None]
 FAKES = Path(__file__).parent / "fake_plugins"
@@ -133,7 +133,8 @@ BROKEN = {
     "leads_nowhere": r"its entry point 'gochan_leads_nowhere!' is not of the form module",
     "leads_to_hook": r"implements no hook.* lead to the module with the hook, not to the hook",
     "leads_to_class": r"'self'; <class '.*Plugin'> is a class, make an instance of it",
-    "misspelt_hook": r"unknown hook 'gochan_strategy' .*hooks of this gochan: gochan_strategies",
+    "misspelt_hook": r"unknown hook 'gochan_strategy' .*hooks of this gochan: "
+    r"gochan_commands, gochan_strategies",
     "wrong_arguments": r"gochan_strategies\(registry.*Argument\(s\) {'registry'} .*hookspec",
     "hook_raises": r"LookupError: the moon is in the wrong place",
     "hook_exits": r"SystemExit: 3",
@@ -171,10 +172,10 @@ def test_a_broken_plugin_is_listed_with_its_problem(plug: Plug, folder: str, cau
 
 @every_broken
 def test_a_broken_plugin_is_loud_but_not_fatal(plug: Plug, folder: str, cause: str) -> None:
-    """Asking for any strategy warns of it, and still gives what was asked for."""
+    """Asking for a strategy of any plugin warns of it, and still gives what was asked for."""
     plug(folder, "good")
     with pytest.warns(PluginWarning) as caught:
-        assert isinstance(gochan.strategy("block", capacity=1), Block)
+        assert gochan.strategy("newest-first", capacity=1).capacity == 1
     (warning,) = caught
     name = folder.replace("_", "-")
     text = str(warning.message)
@@ -182,10 +183,21 @@ def test_a_broken_plugin_is_loud_but_not_fatal(plug: Plug, folder: str, cause: s
         f"gochan plugin '{name}' (gochan-{name} 0.3) is broken and was skipped: "
     )
     assert re.search(cause, text)
-    assert text.endswith(f"Mend, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS={name}.")
+    assert text.endswith(f"Fix, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS={name}.")
     assert warning.filename == __file__
     with pytest.warns(PluginWarning):
-        assert gochan.strategy("newest-first", capacity=1).capacity == 1
+        gochan.strategy("newest-first(1)")
+
+
+@every_broken
+def test_a_built_in_name_loads_no_plugin(plug: Plug, folder: str, cause: str) -> None:
+    """So it cannot be broken by one, and nobody is warned, alone and in a chain."""
+    plug(folder)
+    assert isinstance(gochan.strategy("block", capacity=1), Block)
+    assert isinstance(installed_plugins().strategy_for_jobs("drop-on-full(3)", None), DropOnFull)
+    with pytest.raises(TypeError, match="Block decides the order"):
+        gochan.strategy("block(3) | priority-cancel(4)")
+    assert not was_imported(f"gochan_{folder}")
 
 
 @every_broken
@@ -228,7 +240,7 @@ def test_each_broken_plugin_has_its_own_warning(plug: Plug) -> None:
     """And none of those that are well has one."""
     plug("good", *BROKEN)
     with pytest.warns(PluginWarning) as caught:
-        gochan.strategy("block", capacity=1)
+        gochan.strategy("newest-first", capacity=1)
     blamed = [str(warning.message).split("'")[1] for warning in caught]
     assert blamed == sorted(folder.replace("_", "-") for folder in BROKEN)
 
@@ -236,7 +248,7 @@ def test_each_broken_plugin_has_its_own_warning(plug: Plug) -> None:
 def test_nothing_wrong_means_no_warning(plug: Plug) -> None:
     """Where warnings are errors, as here, a program with good plugins runs."""
     plug("good", "clash")
-    assert isinstance(gochan.strategy("block", capacity=1), Block)
+    assert gochan.strategy("newest-first", capacity=1).capacity == 1
 
 
 @pytest.mark.parametrize(
@@ -347,8 +359,18 @@ def test_an_error_about_a_long_name_is_short() -> None:
     [
         ({}, "strategy 'block': missing a required argument: 'capacity'; its options: capacity"),
         (
+            {"cap": 3},
+            "strategy 'block': it has no option 'cap'; did you mean 'capacity'? Its options: "
+            "capacity",
+        ),
+        (
+            {"capcity": 3},
+            "strategy 'block': it has no option 'capcity'; did you mean 'capacity'? Its options: "
+            "capacity",
+        ),
+        (
             {"capacity": 1, "size": 2},
-            "strategy 'block': got an unexpected keyword argument 'size'; its options: capacity",
+            "strategy 'block': it has no option 'size'; its options: capacity",
         ),
     ],
 )
@@ -362,7 +384,9 @@ def test_wrong_options_are_named(options: dict[str, Any], text: str) -> None:
 def test_the_options_of_a_plugin_are_named_too(plug: Plug) -> None:
     """All of them, also those that may be left out."""
     plug("good")
-    with pytest.raises(TypeError, match=r"'newest-first': .*'speed'; its options: capacity, name$"):
+    with pytest.raises(
+        TypeError, match=r"'newest-first': it has no option 'speed'; its options: capacity, name$"
+    ):
         gochan.strategy("newest-first", capacity=1, speed=2)
 
 
@@ -484,7 +508,7 @@ def test_loading_can_be_traced(plug: Plug) -> None:
     """Each step with the time it took, and a traceback where it failed."""
     plug("good", "hook_raises", "clash", "import_error")
     lines: list[str] = []
-    Plugins(block=["clash-one"], trace=lines.append)
+    Plugins(block=["clash-one"], trace=lines.append).load()
     text = re.sub(r"[0-9.]+ ms", "N ms", "\n".join(lines))
     assert "'built-in' (trio-gochan " in lines[0]
     newest = "'newest-first' (gochan-newest-first 1.2)"
@@ -611,8 +635,8 @@ def run_python(program: str, *folders: str) -> str:
     return result.stdout
 
 
-def test_importing_gochan_looks_for_no_plugin() -> None:
-    """Nor does a strategy that is passed as an object: only a name is looked up, and only once."""
+def test_only_a_name_that_is_not_built_in_looks_for_plugins() -> None:
+    """Once; neither does the import, nor a strategy that is passed as an object."""
     program = """
 import importlib.metadata
 searches = []
@@ -626,11 +650,35 @@ import sys, gochan, gochan.strategies
 channel = gochan.Chan(strategy=gochan.strategies.DropOnFull(1))
 channel.send_nowait(1)
 print(searches, "gochan_newest_first" in sys.modules)
+gochan.strategy("block", capacity=1)
+print(searches, "gochan_newest_first" in sys.modules)
 for _ in range(2):
-    gochan.strategy("block", capacity=1)
+    gochan.strategy("newest-first", capacity=1)
 print(searches, "gochan_newest_first" in sys.modules)
 """
-    assert run_python(program, "good").splitlines() == ["[] False", "[{'group': 'gochan'}] True"]
+    assert run_python(program, "good").splitlines() == [
+        "[] False",
+        "[] False",
+        "[{'group': 'gochan'}] True",
+    ]
+
+
+def test_built_in_names_need_nothing_that_plugins_need() -> None:
+    """A queue of the default strategy imports neither pluggy nor what reads metadata."""
+    program = """
+import sys, trio, gochan
+
+async def main():
+    async with gochan.open_job_queue(trio.sleep) as queue:
+        await queue.submit(0)
+
+trio.run(main)
+gochan.strategy("drop-on-full(3)")
+print({"pluggy", "importlib.metadata", "difflib"} & {*sys.modules})
+gochan.strategy("newest-first(3)")
+print({"pluggy", "importlib.metadata"} <= {*sys.modules})
+"""
+    assert run_python(program, "good").splitlines() == ["set()", "True"]
 
 
 def test_a_broken_plugin_does_not_matter_to_who_asks_for_none() -> None:

@@ -228,11 +228,12 @@ def test_an_installed_plugin_is_listed(third_party: Path) -> None:
         "version": "0.1.0",
         "status": "active",
         "strategies": ["drop-newest"],
+        "commands": [],
         "problem": "",
     }
     text = run(third_party / "gochan", "plugins", "drop-newest").stdout
     assert text.startswith("drop-newest(capacity)\n")
-    assert "give up for it the one that came before." in text
+    assert "while it is full, drop the one that came before for it." in text
 
 
 def test_the_command_line_takes_an_installed_strategy(third_party: Path) -> None:
@@ -277,7 +278,7 @@ def test_broken_distributions_beside_a_good_one_harm_nobody(
             told = [line for line in ended.stderr.splitlines() if f"({name} 0.3)" in line]
             (warning,) = {line.partition("PluginWarning: ")[2] for line in told}
             assert " is broken and was skipped: " in warning
-            assert "Mend, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS=" in warning
+            assert "Fix, update or uninstall it, or set GOCHAN_BLOCK_PLUGINS=" in warning
         rows = json.loads(run(third_party / "gochan", "plugins", "--json", status=1).stdout)
         problems = {row["distribution"]: row["problem"] for row in rows if row["problem"]}
         assert sorted(problems) == sorted(names)

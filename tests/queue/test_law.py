@@ -36,7 +36,7 @@ from gochan import (
     open_job_queue,
     strategy,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.strategies import Empty, Filter, Refuse, Strategy, Verdict
 
 from ..examples import examples

@@ -27,7 +27,7 @@ from gochan import (
     open_job_queue,
     strategy,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.lowlevel import yield_interval
 from gochan.strategies import (
     ADMIT,

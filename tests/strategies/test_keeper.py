@@ -1407,7 +1407,9 @@ async def test_a_verdict_that_is_none_is_an_error(verdict: Any) -> None:
         lambda: select(channel.on_send(1)),
         lambda: select(channel.on_send(1), default()),
     ):
-        with pytest.raises(TypeError, match=r"Vague\.offer must return ADMIT, WAIT or Refuse") as e:
+        with pytest.raises(
+            TypeError, match=r"Vague\.offer \(.*\) answered .*; it must be ADMIT, WAIT or Refuse"
+        ) as e:
             await send()
         assert repr(verdict) in str(e.value)
     assert (len(channel), channel.statistics().tasks_waiting_send) == (0, 0)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 import gochan.testing
+from gochan._plugins._built_in import gochan_strategies
 from gochan.strategies import (
     ADMIT,
     Block,
@@ -29,7 +30,6 @@ from gochan.strategies import (
     Strategy,
     Verdict,
 )
-from gochan.strategies._built_in import gochan_strategies
 from gochan.testing import StrategyMachine, StrategyTests, check_strategy
 from gochan.testing._history import histories
 from gochan.testing._items import PLAIN, Item, Touched, any_item, traits

@@ -152,9 +152,55 @@ async def a_select_by_name(numbers: Chan[int]) -> None:
             assert_type(number, int)
         case 1, word:
             assert_type(word, str)
-    many = [numbers.on_receive() for _ in range(9)]
-    assert_type(await select(*many), tuple[int | str, Any])
     await select(numbers)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+async def a_select_of_any_number(numbers: Chan[int], words: Chan[str]) -> None:
+    many = [numbers.on_receive() for _ in range(9)]
+    assert_type(await select(*many), tuple[int, int])
+    assert_type(select_nowait(*many), tuple[int, int])
+    assert_type(await select(numbers.on_receive(), *many), tuple[int, int])
+    named = {"a": words.on_receive()}
+    assert_type(await select(**named), tuple[str, str])
+    assert_type(await select(words.on_receive(), b=words.on_receive()), tuple[int | str, str])
+    a, b = numbers.on_receive(), words.on_receive()
+    # Of different types mypy knows no more than that they are objects.
+    _, value = await select(a, a, a, a, a, a, a, a, b)
+    value.nothing()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def a_select_receives_until_the_end(numbers: Chan[int]) -> None:
+    assert_type(
+        numbers.on_receive_ok(), Case[tuple[int, Literal[True]] | tuple[None, Literal[False]]]
+    )
+    match await select(numbers.on_receive_ok(), numbers.receiver.on_receive_ok()):
+        case 0, (number, True):
+            assert_type(number, int)
+        case 1, (nothing, False):
+            assert_type(nothing, None)
+        case _:
+            pass
+    _, received = await select(numbers.on_receive_ok())
+    if received[1] is True:
+        assert_type(received, tuple[int, Literal[True]])
+    else:
+        assert_type(received, tuple[None, Literal[False]])
+
+
+async def a_select_among_merged_channels(numbers: Chan[int], words: Chan[str]) -> None:
+    merged = merge(numbers, numbers.receiver)
+    assert_type(merged.on_receive(), Case[int])
+    assert_type(merged.on_close(), Case[None])
+    assert_type(
+        await select(merged.on_receive(), words.on_receive()),
+        tuple[Literal[0], int] | tuple[Literal[1], str],
+    )
+
+
+async def wait_groups(group: WaitGroup, nursery: trio.Nursery, numbers: Chan[int]) -> None:
+    group.start_soon(nursery, numbers.send, 1)
+    group.start_soon(nursery, numbers.receive, name="one")
+    group.start_soon(nursery, numbers.send, "1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def selectors(numbers: Chan[int], words: Chan[str], group: WaitGroup) -> None:

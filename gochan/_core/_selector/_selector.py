@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._choosing import Case
+from .._cases import Case, Default
 from .._errors import EndOfChannel
+from .._misuse import not_a_case
 from .._pacing import current_pace, enter
-from .._select import Default, not_a_case
-from ._standing import Standing, clear_abandoned
+from .._words import title_of
+from ._abandoned import clear_abandoned
+from ._places import Places
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,13 +66,13 @@ class Selector(Generic[L, T]):
         TypeError: ``name`` is not a string.
     """
 
-    __slots__ = ("__weakref__", "_name", "_standing")
+    __slots__ = ("__weakref__", "_name", "_places")
 
     def __init__(self, *, name: str | None = None) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
         self._name = name
-        self._standing: Standing[L, T] = Standing(self._title)
+        self._places: Places[L, T] = Places(self._title)
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Selector does not support subclassing; hold one instead")
@@ -91,14 +93,14 @@ class Selector(Generic[L, T]):
             trio.ClosedResourceError: the selector is closed.
         """
         if not isinstance(case, Case):
-            raise not_a_case(label, case, [case])
+            raise not_a_case(label, case)
         if isinstance(case, Default):
             raise TypeError(
                 f"case {label!r} is a default, but a selector waits; to go on at once if "
                 f"nothing is ready, use select_nowait"
             )
         clear_abandoned()
-        self._standing.add(case._from_now(), label)
+        self._places.add(case._from_now(), label)
 
     @enable_ki_protection
     def remove(self, label: L) -> bool:
@@ -112,14 +114,14 @@ class Selector(Generic[L, T]):
         Raises:
             RuntimeError: called in another thread than that of the task that waits.
         """
-        return self._standing.remove(label)
+        return self._places.remove(label)
 
     def __contains__(self, label: object) -> bool:
-        return label in self._standing.labels
+        return label in self._places.members.by_label
 
     def __len__(self) -> int:
         """Return how many cases there are."""
-        return len(self._standing.labels)
+        return len(self._places.members.by_label)
 
     # Selecting
 
@@ -157,8 +159,8 @@ class Selector(Generic[L, T]):
         Raises:
             trio.WouldBlock: nothing can happen now.
         """
-        self._standing.take_turn()
-        event = self._standing.decide()
+        self._places.take_turn()
+        event = self._places.decide()
         if event is not None:
             return event
         if len(self):
@@ -181,15 +183,15 @@ class Selector(Generic[L, T]):
         task = pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
             pace, task = await enter()
-        standing = self._standing
+        places = self._places
         try:
-            standing.take_turn()
-            event = standing.decide()
-            while event is None and standing.labels:
-                event = await standing.wait(task, pace)
+            places.take_turn()
+            event = places.decide()
+            while event is None and places.members:
+                event = await places.wait(task, pace)
                 if event is None:
-                    standing.check_open()
-                    event = standing.decide()
+                    places.check_open()
+                    event = places.decide()
         except Exception:
             await pace.pass_turn_if_due()
             raise
@@ -208,7 +210,7 @@ class Selector(Generic[L, T]):
         Raises:
             RuntimeError: called in another thread than that of the task that waits.
         """
-        self._standing.close()
+        self._places.close()
 
     def __enter__(self) -> Selector[L, T]:
         return self
@@ -222,19 +224,19 @@ class Selector(Generic[L, T]):
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_standing"):
-            self._standing.abandon()
+        if hasattr(self, "_places"):
+            self._places.abandon()
 
     def __repr__(self) -> str:
         return f"<gochan.Selector {self._name or hex(id(self))}: {len(self)} cases>"
 
     @property
     def _title(self) -> str:
-        return f"selector {id(self):#x}" if self._name is None else f"selector {self._name!r}"
+        return title_of("selector", self, self._name)
 
     def _end(self) -> EndOfChannel:
         return EndOfChannel(f"no case is left in {self._title}")
 
     def check(self) -> None:
         """Assert what must be true at all times. For tests."""
-        self._standing.check()
+        self._places.check()

@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Final, Generic, TypeVar, final
 
-from .._choosing import chance
+from .._choice import chance
 
 OUT: Final = -1
 

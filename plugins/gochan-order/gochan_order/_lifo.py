@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar, final
 
-from gochan.strategies import ADMIT, Empty, Strategy, Verdict, check_capacity
+from gochan.strategies import ADMIT, Strategy, Verdict, check_capacity, remove_item
 
 T = TypeVar("T")
 
@@ -32,19 +32,16 @@ class Lifo(Strategy[T]):
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, always."""
-        if len(self.items) >= self.capacity:
-            self.drop(self.items.popleft(), "oldest")
-        self.items.append(item)
+        items = self.items
+        if len(items) >= self.capacity:
+            self.drop(items.popleft(), "oldest")
+        items.append(item)
         return ADMIT
 
     def take(self, now: float) -> T:
-        if not self.items:
-            raise Empty
-        return self.items.pop()
+        items = self.items
+        return items.pop() if items else super().take(now)  # which raises Empty
 
     def remove(self, item: T) -> bool:
-        for index, waiting in enumerate(self.items):
-            if waiting is item:
-                del self.items[index]
-                return True
-        return False
+        removed, self.items = remove_item(self.items, item)
+        return removed

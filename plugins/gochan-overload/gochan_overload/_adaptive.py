@@ -77,6 +77,7 @@ class Adaptive(Filter[T]):
         if target is not None:
             self._target = check_seconds("target", target, more_than=0, finite=True)
         self._limit: float = start
+        self._whole_limit = start
         self._in_work = 0
         self._usual = 0.0  # seconds that jobs run, over many windows
         self._windows = 0
@@ -86,10 +87,10 @@ class Adaptive(Filter[T]):
     @property
     def limit(self) -> int:
         """How many jobs may be in work now."""
-        return int(self._limit)
+        return self._whole_limit
 
     def take(self, now: float) -> T:
-        if self._in_work >= self.limit:
+        if self._in_work >= self._whole_limit:
             raise Empty
         item = self.inner.take(now)
         self._in_work += 1
@@ -122,6 +123,7 @@ class Adaptive(Filter[T]):
         else:
             limit = self._limit + (self._busiest * 2 >= self._limit)
         self._limit = min(max(limit, self._least), self._most)
+        self._whole_limit = int(self._limit)
         self._begin_window()
 
     def _by_gradient(self, lately: float) -> float:

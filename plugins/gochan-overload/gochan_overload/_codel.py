@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import TypeVar, final
 
 from gochan.strategies import (
@@ -14,6 +15,7 @@ from gochan.strategies import (
     check_bool,
     check_capacity,
     check_seconds,
+    remove_item,
 )
 
 T = TypeVar("T")
@@ -48,54 +50,59 @@ class CoDel(Strategy[T]):
         self._long = check_seconds("patience", patience, more_than=0, finite=True) / 2
         self._short = self._long / 5
         self._lifo = check_bool("lifo", lifo)
+        # The items, and until when each may wait.
+        self._line: deque[tuple[float, T]] = deque()
         self._last_empty = 0.0  # when the queue was, as far as it shows when an item comes
-        self._until: deque[float] = deque()  # how long each of the items may wait
-
-    def _shed(self, now: float) -> None:
-        """Give up the oldest items, as far as they have waited too long."""
-        while self._until and self._until[0] < now:
-            self._until.popleft()
-            self.drop(self.items.popleft(), "waited")
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, always."""
-        if not self.items:
+        line = self._line
+        allowed = self._long
+        if not line:
             self._last_empty = now
-        elif self._until[0] < now:
-            self._shed(now)
-        if len(self.items) >= self.capacity:
-            self._until.popleft()
-            self.drop(self.items.popleft(), "oldest")
-        self.items.append(item)
-        overloaded = now - self._last_empty > self._long
-        self._until.append(now + (self._short if overloaded else self._long))
+        else:
+            if line[0][0] < now:
+                self._shed(now)
+            if len(line) >= self.capacity:
+                self.drop(line.popleft()[1], "oldest")
+            if now - self._last_empty > allowed:
+                allowed = self._short
+        line.append((now + allowed, item))
         return ADMIT
 
     def take(self, now: float) -> T:
-        if self._until and self._until[0] < now:
+        line = self._line
+        if line and line[0][0] < now:
             self._shed(now)
         newest_first = self._lifo and now - self._last_empty > self._long
-        while self.items:
-            if newest_first:
-                item, until = self.items.pop(), self._until.pop()
-            else:
-                item, until = self.items.popleft(), self._until.popleft()
+        while line:
+            until, item = line.pop() if newest_first else line.popleft()
             if until >= now:
                 return item
             self.drop(item, "waited")
+        if type(line) is not deque:
+            self._line = deque()  # an indexed line, see remove_item, is slower
         raise Empty
+
+    def _shed(self, now: float) -> None:
+        """Give up the oldest items, as far as they have waited too long."""
+        line = self._line
+        while line and line[0][0] < now:
+            self.drop(line.popleft()[1], "waited")
 
     def next_change(self, now: float) -> None:
         """Return ``None``: time alone lets nothing in or out, but the time does matter."""
 
     def remove(self, item: T) -> bool:
-        for index, waiting in enumerate(self.items):
-            if waiting is item:
-                del self.items[index], self._until[index]
-                return True
-        return False
+        removed, self._line = remove_item(self._line, item, itemgetter(1))
+        return removed
+
+    def spare(self) -> T | None:
+        return self._line[0][1] if self._line else None
 
     def take_all(self, now: float) -> Iterator[T]:
-        while self.items:
-            self._until.popleft()
-            yield self.items.popleft()
+        while self._line:
+            yield self._line.popleft()[1]
+
+    def __len__(self) -> int:
+        return len(self._line)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
-from typing import Literal, TypeVar, final
+from typing import Literal, TypeAlias, TypeVar, final
 
 from gochan.strategies import ADMIT, Filter, Key, Verdict, by, check_seconds
 
 T = TypeVar("T")
+
+# When an item came, and its deadline.
+_Times: TypeAlias = tuple[float, float]
 
 
 @final
@@ -56,8 +60,9 @@ class Deadline(Filter[T]):
                 "slack", slack, less_than=self._seconds, finite=True, otherwise='"moving"'
             )
         # When each item came, and its deadline. By identity, since items may be equal, or of
-        # no hash; several times if the same item waits several times.
-        self._waiting: dict[int, list[tuple[float, float]]] = {}
+        # no hash. What the same object has, when it waits several times, is in a line.
+        self._waiting: dict[int, _Times] = {}
+        self._more: dict[int, deque[_Times]] = {}
 
     @property
     def slack(self) -> float:
@@ -65,21 +70,26 @@ class Deadline(Filter[T]):
         return self._slack
 
     def offer(self, item: T, now: float) -> Verdict:
-        deadline = now + self._patience(item)
-        before = len(self.dropped)
+        patience = self._seconds
+        times = now, now + (self._patience(item) if patience is None else patience)
+        dropped = self.dropped
+        before = len(dropped)
         verdict = self.inner.offer(item, now)
-        if verdict is ADMIT:
-            self._waiting.setdefault(id(item), []).append((now, deadline))
-        self._forget_dropped(before)
+        if verdict is ADMIT and self._waiting.setdefault(id(item), times) is not times:
+            self._more.setdefault(id(item), deque()).append(times)
+        if len(dropped) > before:
+            self._forget_dropped(before)
         return verdict
 
     def take(self, now: float) -> T:
+        dropped = self.dropped
         while True:
-            before = len(self.dropped)
+            before = len(dropped)
             try:
                 item = self.inner.take(now)
             finally:
-                self._forget_dropped(before)
+                if len(dropped) > before:
+                    self._forget_dropped(before)
             came, deadline = self._forget(item)
             if came == now or now + self._slack <= deadline:
                 return item
@@ -121,10 +131,9 @@ class Deadline(Filter[T]):
             self._forget(item)
             yield item
         self._waiting.clear()  # what was dropped on the way
+        self._more.clear()
 
     def _patience(self, item: T) -> float:
-        if self._seconds is not None:
-            return self._seconds
         try:
             return check_seconds("patience", self._find(item), more_than=0)
         except (TypeError, ValueError) as error:  # the item is put into words only now
@@ -132,12 +141,15 @@ class Deadline(Filter[T]):
 
     def _forget(self, item: T) -> tuple[float, float]:
         """Forget an item that waits no more; return when it came, and its deadline."""
-        times = self._waiting.get(id(item))
+        times = self._waiting.pop(id(item), None)
         if times is None:  # what is behind made it of others
             return -math.inf, math.inf
-        if len(times) == 1:
-            del self._waiting[id(item)]
-        return times.pop(0)
+        more = self._more.get(id(item)) if self._more else None
+        if more is not None:
+            self._waiting[id(item)] = more.popleft()
+            if not more:
+                del self._more[id(item)]
+        return times
 
     def _forget_dropped(self, before: int) -> None:
         """Forget what has been given up since there were so many of them."""
@@ -146,5 +158,6 @@ class Deadline(Filter[T]):
 
     def check(self) -> None:
         super().check()
-        assert all(self._waiting.values())
-        assert sum(map(len, self._waiting.values())) == len(self)
+        assert all(self._more.values())
+        assert self._more.keys() <= self._waiting.keys()
+        assert len(self._waiting) + sum(map(len, self._more.values())) == len(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final, TypeVar, final
 
@@ -60,29 +61,43 @@ class Rate(Filter[T]):
         self._burst = check_number("burst", burst, least=1, finite=True)
         self._key = None if key is None else by(key)
         self._wait = check_bool("wait", wait)
-        # By key, the one seen longest ago first: since when, and how many items have come. The
+        # Since when so many items have come, in all or by key, the one seen longest ago first. The
         # next is expected after so many intervals: a count, or else roundings would add up.
-        self._come: dict[Hashable, tuple[float, int]] = {}
-        self._next = -math.inf  # when whoever waits may be let in
+        self._all = -math.inf, 0
+        self._come: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
+        self._next = -math.inf  # the earliest moment at which a waiting sender may be let in
 
     def offer(self, item: T, now: float) -> Verdict:
-        key = None if self._key is None else _hashable(self._key(item))
-        since, count = self._come.pop(key, (now, 0))
-        if self._expected(since, count) <= now:
-            since, count = now, 0
+        if self._key is None:
+            since, count = self._all
         else:
-            self._come[key] = since, count  # once more, as the last
-        earliest = self._expected(since, count + 1 - self._burst)
+            key = self._key(item)
+            since, count = self._seen(key)
+        if since + count / self._limit <= now:  # the bucket is full again
+            since, count = now, 0
+        earliest = since + (count + 1 - self._burst) / self._limit
         if now < earliest:
-            if not self._wait:
-                return Refuse("rate", _seconds_until(earliest, now))
-            self._next = earliest
-            return WAIT
+            return self._turn_away(earliest, now)
         verdict = self.inner.offer(item, now)
         if verdict is ADMIT:
-            self._come[key] = since, count + 1
-            self._forget(now)
+            if self._key is None:
+                self._all = since, count + 1
+            else:
+                self._come[key] = since, count + 1
+                self._come.move_to_end(key)
+                self._forget(now)
         return verdict
+
+    def _seen(self, key: Hashable) -> tuple[float, int]:
+        """Return since when so many items of a key have come; it is the one seen last."""
+        try:
+            come = self._come.get(key)
+        except TypeError as error:
+            raise TypeError(f"a rate per key needs keys that are hashable: {error}") from None
+        if come is None:
+            return -math.inf, 0
+        self._come.move_to_end(key)
+        return come
 
     def next_change(self, now: float) -> float | None:
         change = super().next_change(now)
@@ -90,25 +105,22 @@ class Rate(Filter[T]):
             return change
         return self._next if change is None else min(change, self._next)
 
-    def _expected(self, since: float, count: float) -> float:
-        """Return when the next item comes that keeps to the rate exactly."""
-        return since + count / self._limit
+    def _turn_away(self, earliest: float, now: float) -> Verdict:
+        """Return the verdict for an item that comes before its time."""
+        if not self._wait:
+            return Refuse("rate", _seconds_until(earliest, now))
+        # A select may wait with items of several keys; the first of them counts.
+        if not now < self._next < earliest:
+            self._next = earliest
+        return WAIT
 
     def _forget(self, now: float) -> None:
         """Forget the keys seen longest ago that may send freely, or are too many."""
         while self._come:
-            key, come = next(iter(self._come.items()))
-            if self._expected(*come) > now and len(self._come) <= MOST_KEYS:
+            key, (since, count) = next(iter(self._come.items()))
+            if since + count / self._limit > now and len(self._come) <= MOST_KEYS:
                 break
             del self._come[key]
-
-
-def _hashable(key: object) -> Hashable:
-    try:
-        hash(key)
-    except TypeError as error:
-        raise TypeError(f"a rate per key needs keys that are hashable: {error}") from None
-    return key
 
 
 def _seconds_until(moment: float, now: float) -> float:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 import gochan
-from gochan import Chan, Refused, open_job_queue
+from gochan import Chan, Refused, open_job_queue, select
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Refuse, Strategy
 
 
@@ -268,7 +268,24 @@ def test_with_keys_the_line_waits_for_its_first(autojump_clock: MockClock) -> No
     assert strategy.offer("a", 0.5) is WAIT
     assert strategy.next_change(0.5) == 1.0
     assert strategy.offer("b", 0.5) is WAIT  # "a" has left, and "b" was behind it
-    assert strategy.next_change(0.5) == 1.5
+    assert strategy.next_change(0.5) == 1.0  # since "a" may be in the same select
+    assert strategy.offer("b", 1.0) is WAIT
+    assert strategy.next_change(1.0) == 1.5
+
+
+async def test_a_select_over_several_keys_is_woken_for_the_first(
+    autojump_clock: MockClock,
+) -> None:
+    """Whichever of its cases that is."""
+    for order in ("ab", "ba"):
+        channel = Chan[str](strategy=Rate(1, key=lambda item: item, wait=True))
+        began = trio.current_time()
+        channel.send_nowait("a")
+        await trio.sleep(0.5)
+        channel.send_nowait("b")
+        sent, _ = await select(*(channel.on_send(key) for key in order))
+        assert order[sent] == "a"
+        assert trio.current_time() == began + 1.0
 
 
 @pytest.mark.parametrize(

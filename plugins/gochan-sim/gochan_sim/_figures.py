@@ -1,11 +1,11 @@
-"""Figures: what a simulated load has come to, in numbers and over time."""
+"""The figures of a simulated run, in numbers and over time."""
 
 # Theory of operation
 # -------------------
-# All of it follows from the moments at which each job came, left the queue, and ended. The
-# figures of several loads of the same kind are averaged: one load is chance.
+# All figures follow from the moments at which each job arrived, left the queue, and ended.
+# Those of several loads of the same kind are averaged, because one random load proves little.
 #
-# "Bad" is the period in which there is too much to do. Only scenarios have one.
+# "Bad" is the period in which there is too much work. Only scenarios have one.
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from ._simulation import Fate, SimulatedJob
 @final
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one strategy made of a load. Times are in seconds; counts are means over loads."""
+    """The figures of one strategy. Times are in seconds; counts are means over loads."""
 
     jobs: float
     answered: float
     """How many were done in time."""
     goodput: float
-    """In percent. With a bad period: of the jobs that came in it, how many were done in time,
-    compared with how many of them the workers could do in that time. Otherwise: of all."""
+    """How many jobs were done in time, in percent: with a bad period, of its jobs, compared with
+    how many the workers could do in that time; otherwise, of all."""
     p50: float | None
-    """Half of the jobs done in time were so at most this long after they came."""
+    """Half of the jobs done in time took at most this long from their arrival."""
     p99: float | None
     """The same for 99 of 100."""
     refused: dict[str, float]
-    """How many, by the reason."""
+    """How many were refused, by reason."""
     dropped: dict[str, float]
-    """How many, by the reason."""
+    """How many were dropped, by reason."""
     handed_back: float
-    """How many waited when the queue closed, and were not worked on for that."""
+    """How many waited when the queue closed, and were handed back."""
     left: float
     """How many the strategy never gave out, or never let in."""
     wasted: float
-    """How many were worked on, but done too late."""
+    """How many were done too late."""
     recovery: float | None
-    """From the end of the bad period until nothing waited any more; ``inf`` for never."""
+    """From the end of the bad period until no job waited any more; ``inf`` for never."""
 
 
 def measure(load: Load, jobs: Sequence[SimulatedJob], workers: int) -> Figures:
@@ -89,7 +89,7 @@ def _reasons(jobs: Iterable[SimulatedJob], fate: Fate) -> dict[str, float]:
 
 
 def _recovery(jobs: Iterable[SimulatedJob], end: float) -> float:
-    """Return how long after ``end`` a job that had come before, or joined those, still waited."""
+    """Return how long after ``end`` the jobs still waited that arrived before, or joined those."""
     reach = end
     for job in jobs:
         if job.arrival > reach:
@@ -116,7 +116,7 @@ def average(figures: Sequence[Figures]) -> Figures:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of those that there are."""
+    """Return the mean of the known values."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
 
@@ -135,15 +135,15 @@ class Course:
     """What happened over time, from the first arrival to the last."""
 
     moments: tuple[float, ...]
-    """The ends of equally long spans of time."""
+    """The ends of spans of equal length."""
     waiting: tuple[float, ...]
-    """How many jobs waited at each of these moments, with those whose callers stood in line."""
+    """How many jobs waited at each of these moments, those of callers in line included."""
     answered: tuple[float, ...]
-    """How many jobs were done in time in each span, per second."""
+    """How many jobs per second were done in time, in each span."""
 
 
 def follow(load: Load, jobs: Sequence[SimulatedJob], spans: int) -> Course:
-    """Return the course of one load, cut into so many spans."""
+    """Return the course of one load, cut into this many spans."""
     first, last = load.arrivals[0].arrival, load.arrivals[-1].arrival
     length = (last - first) / spans or 1.0
     moments = tuple(first + length * number for number in range(1, spans + 1))

@@ -1,11 +1,11 @@
-"""Loads: jobs that come at certain moments, made up by chance or recorded."""
+"""Loads: timed arrivals of jobs, random or recorded."""
 
 # Theory of operation
 # -------------------
-# A load is a list of jobs that is the same for every strategy: when each comes, how long a
-# worker needs for it, how long its caller wants the answer. A scenario makes one out of a
-# seed; a record is read from lines of JSON. What is wrong with a record is said of its
-# line, and then there is no load.
+# A load is a list of jobs that is the same for every strategy: when each arrives, how long a
+# worker needs for it, how long its caller waits for the answer. A scenario makes one from a
+# seed; a recording is read from lines of JSON. An error in a recording names the line, and
+# then there is no load.
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Arrival:
     """One job of a load. Times are in seconds.
 
     Attributes:
-        arrival: when it comes.
+        arrival: when it arrives.
         service: how long a worker needs for it.
-        patience: how long after its arrival somebody still wants the answer.
+        patience: how long after its arrival its caller still wants the answer.
         key: for strategies that group jobs.
-        priority: for strategies that look at it; the higher goes first.
-        payload: for strategies that look there.
+        priority: for strategies that look at it; a higher one goes first.
+        payload: for strategies that look into it.
     """
 
     arrival: float
@@ -43,48 +43,48 @@ class Arrival:
 @final
 @dataclass(frozen=True, slots=True)
 class BadPeriod:
-    """The time in which there is too much to do, from ``start`` until before ``end``."""
+    """The time in which there is too much work: from ``start``, included, to ``end``, excluded."""
 
     start: float
     end: float
     service: float
-    """What a worker needs for a job, in the mean."""
+    """The mean time that a worker needs for a job."""
     slowdown: float = 1.0
-    """How many times longer than usual it takes if it starts then."""
+    """How many times longer a job takes that starts then."""
 
     def __contains__(self, moment: float) -> bool:
         return self.start <= moment < self.end
 
     def possible(self, workers: int) -> float:
-        """Return how many jobs so many workers can do in that time."""
+        """Return how many jobs this many workers can do in that time."""
         return workers * (self.end - self.start) / (self.service * self.slowdown)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Jobs, in the order in which they come."""
+    """Jobs, in the order of arrival."""
 
     arrivals: tuple[Arrival, ...]
     bad: BadPeriod | None = None
 
 
-# Made up
+# Random
 
 
 Phase: TypeAlias = tuple[float, float]
-"""Seconds, and how many jobs come per second."""
+"""Seconds, and how many jobs arrive per second."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A kind of load: arrivals and services by chance, each independent of all others.
+    """A kind of load: random arrivals and services, each independent of all others.
 
     Attributes:
-        name: how it is called on the command line.
+        name: its name on the command line.
         summary: what happens in it.
-        phases: how many jobs come, and for how long; gaps are exponential.
+        phases: how many jobs arrive, and for how long; gaps are exponential.
         bad: which part is the bad one, and the mean service; services are exponential.
         patience: of every caller, in seconds.
         keys: how many keys there are. The second is half as frequent as the first, the third
@@ -99,7 +99,7 @@ class Scenario:
     keys: int = 8
 
     def load(self, seed: int) -> Load:
-        """Return one load of this kind, for each seed always the same."""
+        """Return one load of this kind, always the same for a seed."""
         chance, key_chance = Random(seed), Random(f"keys {seed}")
         keys = [f"key-{number}" for number in range(1, self.keys + 1)]
         weights = [*accumulate(1 / number for number in range(1, self.keys + 1))]
@@ -135,23 +135,22 @@ SCENARIOS: Final = (
 
 
 class LoadError(ValueError):
-    """A record cannot be read; says which line of which file, and why."""
+    """A recording cannot be read; the text says which line of which file, and why."""
 
 
 def read_load(lines: Iterable[bytes], name: str, *, patience: float = math.inf) -> Load:
-    """Read a recorded load, one JSON object per line; empty lines are passed over.
+    """Read a recorded load, one JSON object per line; empty lines are skipped.
 
-    The fields are those of `Arrival`; ``arrival`` and ``service`` must be there. Jobs can stand
-    in any order, such as that in which they ended; those that came at the same moment
-    keep theirs.
+    The fields are those of `Arrival`; ``arrival`` and ``service`` are required. The lines can
+    be in any order, such as that in which jobs ended; jobs of the same moment keep theirs.
 
     Args:
-        lines: what to read.
-        name: of the file, for errors.
-        patience: of callers whose job does not say it.
+        lines: the recording.
+        name: the name of the file, for errors.
+        patience: the patience of callers whose line does not say it.
 
     Raises:
-        LoadError: a line is wrong, or there is none.
+        LoadError: a line is wrong, or there is no job.
     """
     arrivals = []
     for number, line in enumerate(lines, 1):
@@ -166,7 +165,7 @@ def read_load(lines: Iterable[bytes], name: str, *, patience: float = math.inf) 
 
 
 def _read(line: bytes, patience: float) -> Arrival:
-    """Return the job that a line stands for."""
+    """Return the job that a line describes."""
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
@@ -196,7 +195,7 @@ _EXAMPLE: Final = '{"arrival": 0.25, "service": 0.1}'
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a mapping, unless a name stands there twice."""
+    """Make a mapping; a name that is given twice is an error."""
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:

@@ -2,9 +2,8 @@
 
 # Theory of operation
 # -------------------
-# The library that draws is big, and needed for nothing else, so it is imported here and
-# now. What it draws has no background, and its colours stand out from white as well as from
-# black, so that a page may be either.
+# matplotlib is big, and nothing else needs it, so it is imported when something is drawn. The
+# picture has no background, and its colours can be seen on white and on black.
 
 from __future__ import annotations
 
@@ -37,23 +36,23 @@ _SETTINGS: Final[dict[Any, Any]] = {
 
 
 def check_picture(path: str) -> None:
-    """Raise unless a picture can be drawn, and probably written there.
+    """Raise an error unless a picture can be drawn, and probably written there.
 
     Raises:
-        ValueError: it is not to be an SVG file.
-        ModuleNotFoundError: the library that draws is not installed.
+        ValueError: the name is not that of an SVG file.
+        ModuleNotFoundError: matplotlib is not installed.
         OSError: there is no such folder.
     """
     if not path.lower().endswith(".svg"):
         raise ValueError(f"{path}: the picture is an SVG file, so its name must end in .svg")
     if importlib.util.find_spec("matplotlib") is None:
-        raise ModuleNotFoundError("needs matplotlib; pip install 'trio-gochan[sim]'")
+        raise ModuleNotFoundError("needs matplotlib; pip install matplotlib")
     os.stat(os.path.dirname(path) or ".")
 
 
 def draw(tried: Sequence[tuple[Series, Sequence[Result]]]) -> bytes:
     """Return an SVG picture: a column for each series, a line for each strategy."""
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of caches that it makes
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports caches that it makes
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""``gochan sim``: let the same loads come upon several strategies, and compare."""
+"""Replaying the same loads against several strategies, and comparing what they make of them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from ._simulation import BrokenStrategy, simulate
 Make: TypeAlias = Callable[[str], Strategy[Any]]
 """Makes a new strategy, or a chain, from what the user writes."""
 
-# What is compared if nobody says, and the distribution that offers it: the same for a caller's
-# patience of 1 s, 4 workers, and jobs of 0.1 s. 200 is too much for that, 20 is about right.
+# What is compared by default, and the distribution that offers it. All suit 4 workers, jobs of
+# 0.1 s, and callers with a patience of 1 s, for which 200 is too much, and 20 about right.
 USUAL: Final[Mapping[str, str]] = {
     "block(inf)": "trio-gochan",
     "drop-on-full(200)": "trio-gochan",
@@ -39,7 +39,7 @@ USUAL: Final[Mapping[str, str]] = {
     "codel(1.0, capacity=200)": "gochan-overload",
 }
 
-# Into how many spans the courses for a plot are cut.
+# The number of spans that the courses for a plot are cut into.
 _SPANS: Final = 60
 
 
@@ -56,7 +56,7 @@ class Series:
 @final
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one strategy made of a series."""
+    """The figures of one strategy for a series."""
 
     strategy: str
     figures: Figures
@@ -64,7 +64,7 @@ class Result:
 
 
 def invented(scenario: Scenario, seeds: int, workers: int) -> Series:
-    """Return loads of a scenario, one for each seed."""
+    """Return random loads of a scenario, one for each seed."""
     means = f"; means of {seeds} seeds" if seeds > 1 else ""
     summary = (
         f"{scenario.summary}\n"
@@ -92,7 +92,7 @@ def _workers(workers: int) -> str:
 
 
 def usual_strategies(make: Make) -> tuple[list[str], str]:
-    """Return what is compared if nobody says, as far as it can be made; and what is missing."""
+    """Return what is compared by default, as far as it can be made, and a note on the rest."""
     found, missing = [], []
     for text in USUAL:
         try:
@@ -103,18 +103,18 @@ def usual_strategies(make: Make) -> tuple[list[str], str]:
             found.append(text)
     if not missing:
         return found, ""
-    distributions = " ".join(dict.fromkeys(USUAL[text] for text in missing))
+    distributions = ", ".join(dict.fromkeys(USUAL[text] for text in missing))
     return found, (
-        f"left out, as no plugin offers it: {'; '.join(missing)}; pip install {distributions}, "
-        f"or see 'gochan plugins'"
+        f"left out, because no plugin offers them: {'; '.join(missing)}; they are in "
+        f"{distributions}; see 'gochan plugins'"
     )
 
 
 def compare(series: Series, strategies: Iterable[str], make: Make, workers: int) -> list[Result]:
-    """Let each strategy deal with each of the loads.
+    """Replay each of the loads against each strategy.
 
     Raises:
-        BrokenStrategy: one has raised, or makes no sense; says which.
+        BrokenStrategy: one has raised, or its answers make no sense; says which.
     """
     return [_try(series, text, make, workers) for text in strategies]
 
@@ -135,7 +135,7 @@ def _try(series: Series, text: str, make: Make, workers: int) -> Result:
 
 
 def as_table(series: Series, results: Sequence[Result], width: int) -> str:
-    """Return a table, a row for each strategy, under a line that says what it is about."""
+    """Return a table with a row for each strategy, under a title."""
     figures = [result.figures for result in results]
     columns: dict[str, list[str]] = {
         "GOODPUT": [f"{one.goodput:.0f} %" for one in figures],
@@ -169,7 +169,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _by_reason(figures: Figures) -> str:
-    """Return how many jobs were not worked on, and why."""
+    """Return how many jobs were never started, and why."""
     counts = Counter(figures.refused) + Counter(figures.dropped)
     counts.update({"handed back": figures.handed_back, "never given out": figures.left})
     return ", ".join(f"{count:.0f} {reason}" for reason, count in counts.items() if count)

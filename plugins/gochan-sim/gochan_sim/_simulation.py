@@ -3,24 +3,27 @@
 # Theory of operation
 # -------------------
 # Strategies are told the time, so one cannot tell whether a queue asks it or this file.
-# Three kinds of events follow each other: a job comes, a worker is ready with one, and the
-# moment arrives that the strategy has named as its next change. After each, callers in
-# line and free workers are settled with the strategy as ``_keeper`` does it: the first
-# in line is offered again, free workers take, until neither can go on. At the same moment
-# workers are ready first, then jobs come, so a job finds the worker that becomes free.
+# Three kinds of events follow each other: a job arrives, a worker ends one, and the moment
+# comes that the strategy has named as its next change. After each event, callers in line and
+# free workers are settled with the strategy as a queue does it: the first in line is offered
+# again, free workers take, until neither can go on. At the same moment work ends first,
+# then jobs arrive, so a job finds the worker that becomes free.
+#
+# The loop of a real channel cannot be used for this: it wakes tasks, which need a scheduler.
+# A test replays random loads on real queues instead, and compares every job.
 #
 # The caller of a job is only a number, its patience: it neither leaves the line nor cancels
-# the job when it has gone, as a queue is not told either. The work is then done in vain.
+# the job when it has gone, because a queue is not told either. The work is then done in vain.
 #
-# After the last caller has been let in, or turned away, the queue closes, as the block of
+# After the last caller has been let in or turned away, the queue closes, as the block of
 # ``open_job_queue`` does when the last submit in it has returned.
 #
 # Invariants (``Simulation.check`` asserts them)
 # ----------------------------------------------
 # 1. A job is in one place: in line, with the strategy, with a worker, or ended.
-# 2. Jobs come, start and end at moments that never go back.
-# 3. Whenever no event is being dealt with: no worker is free for what the strategy would
-#    give, and it would not let in the first in line, as far as it has been asked.
+# 2. Jobs arrive, start and end at moments that never go back.
+# 3. Between events, no worker is free for an item that the strategy would give, and the
+#    strategy would not let in the first in line, as far as it has been asked.
 
 from __future__ import annotations
 
@@ -39,10 +42,10 @@ Fate: TypeAlias = Literal[
     "to come", "in line", "waiting", "running", "done", "refused", "dropped", "handed_back"
 ]
 
-# A strategy whose next change is not in the future is asked again after this time at least.
+# A strategy that names a moment of the past is asked again after this time at least.
 _SOON: Final = 1e-3
 
-# How often in a row it may be asked in vain, because it says that time changes its answers.
+# How often in a row a strategy may name a moment at which nothing changes.
 MOST_LOOKS: Final = 1_000_000
 
 
@@ -52,13 +55,13 @@ class BrokenStrategy(Exception):
 
 @final
 class SimulatedJob:
-    """One job: what a strategy may look at, as in a queue, and what became of it.
+    """One job: what a strategy may look at, as in a queue, and how it ended.
 
     Attributes:
-        id: counts up from 1, in the order in which jobs come.
+        id: counts up from 1, in the order of arrival.
         fate: where it is, or how it ended.
         reason: why it was refused or dropped.
-        left: when it began to run, or else ended; ``inf`` as long as it waits.
+        left: when it began to run, or else ended; ``inf`` while it waits.
         ended: when it ended; ``inf`` until then.
     """
 
@@ -101,12 +104,12 @@ class SimulatedJob:
 
 
 def simulate(load: Load, strategy: Strategy[SimulatedJob], workers: int) -> list[SimulatedJob]:
-    """Let a load come upon a strategy and workers; return all jobs, as they came.
+    """Replay a load against a strategy and workers; return all jobs, in the order of arrival.
 
-    A job whose fate is ``in line`` or ``waiting`` in the end was never given out.
+    A job that ends as ``in line`` or ``waiting`` was never given out.
 
     Raises:
-        BrokenStrategy: the strategy has raised, or answers in a way that makes no sense.
+        BrokenStrategy: the strategy has raised, or its answers make no sense.
     """
     simulation = Simulation(load, strategy, workers)
     try:
@@ -126,7 +129,7 @@ class Simulation:
         self.jobs = [SimulatedJob(*numbered) for numbered in enumerate(load.arrivals, 1)]
         self._bad = load.bad
         self._strategy = strategy
-        self._dropped = strategy._dropped  # stays the same list
+        self._reported = 0  # how many of its drops have been dealt with
         self._timed = overrides(strategy, "next_change")
         self._line: deque[SimulatedJob] = deque()
         self._workers = self._free = workers
@@ -152,7 +155,7 @@ class Simulation:
     # Events
 
     def _step(self, until: float) -> bool:
-        """Deal with what happens next; return whether that is not later than ``until``."""
+        """Deal with the next event, if there is one until then; return whether there was."""
         end = self._running[0][0] if self._running else math.inf
         if self._change < min(end, until):
             self._look(self._change)
@@ -180,7 +183,7 @@ class Simulation:
         _, _, job = heappop(self._running)
         job.fate = "done"
         job.ended = now
-        # The handler has returned, so it is ``ok``, also if nobody wants the answer any more.
+        # The handler has returned, so it is ``ok``, even if nobody wants the answer any more.
         waited, ran = job.left - job.arrival, now - job.left
         self._strategy.finished(job, now, waited=waited, ran=ran, ok=True)
         self._free += 1
@@ -209,7 +212,7 @@ class Simulation:
         """Let callers in line, workers and strategy meet, until neither can do more.
 
         Returns:
-            Whether the strategy has given anything up, and so may answer otherwise now.
+            Whether the strategy has dropped anything, and so may answer differently now.
         """
         gave_up = False
         while True:
@@ -246,7 +249,7 @@ class Simulation:
         return True
 
     def _meet(self, job: SimulatedJob) -> bool:
-        """Hand a job to a free worker past a strategy that can hold nothing."""
+        """Hand a job to a free worker if the strategy can hold nothing."""
         if self._strategy.capacity or not self._free:
             return False
         self._start(job)
@@ -254,7 +257,7 @@ class Simulation:
 
     def _offer(self, job: SimulatedJob) -> bool:
         """Return whether the strategy has taken a job in, or turned it away."""
-        # Before it is asked, as it may give up what it takes in at once.
+        # Before it is asked, because it may drop at once what it takes in.
         job.fate = "waiting"
         verdict = self._strategy.offer(job, self._now)
         if verdict is ADMIT:
@@ -268,7 +271,7 @@ class Simulation:
         return True
 
     def _serve(self) -> bool:
-        """Let a free worker begin what goes next, if anything does."""
+        """Let a free worker start the next job, if the strategy gives one."""
         try:
             job = self._strategy.take(self._now)
         except Empty:
@@ -288,16 +291,15 @@ class Simulation:
         heappush(self._running, (self._now + seconds, next(self._starts), job))
 
     def _report(self) -> bool:
-        """Take down what the strategy has given up; return whether there was anything."""
-        if not self._dropped:
-            return False
-        for job, reason in self._dropped:
+        """Deal with what the strategy has dropped; return whether there was anything."""
+        drops = self._strategy.dropped[self._reported :]
+        self._reported += len(drops)
+        for job, reason in drops:
             self._leave(job, "dropped", reason)
-        self._dropped.clear()
-        return True
+        return bool(drops)
 
     def _leave(self, job: SimulatedJob, fate: Fate, reason: str) -> None:
-        """End a job that the strategy says it had."""
+        """End a job that the strategy gives up."""
         if not isinstance(job, SimulatedJob) or job.fate != "waiting":
             raise BrokenStrategy(f"it gave up {job!r}, which does not wait")
         self._end(job, fate, reason)
@@ -308,7 +310,7 @@ class Simulation:
         job.left = job.ended = self._now
 
     def _due(self) -> float:
-        """Return when the strategy must be asked again, ``inf`` if it need not."""
+        """Return when the strategy must be asked again; ``inf`` for never."""
         change = self._strategy.next_change(self._now)
         if change is None:
             return math.inf

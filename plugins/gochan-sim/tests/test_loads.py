@@ -12,7 +12,7 @@ from gochan_sim._loads import SCENARIOS, Arrival, LoadError, read_load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from .calls import examples
 
 OVERLOAD, SLOW_WORKERS = SCENARIOS
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)

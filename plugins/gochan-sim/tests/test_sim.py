@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,20 @@ from gochan_sim._sim import (
     usual_strategies,
 )
 
-from gochan._command import _command_line
-from gochan._plugins._plugins import Plugins, installed_plugins
-from tests import processes
-from tests.processes import Ended, finish
+from gochan.lowlevel import strategy_for_jobs
 
-gochan = processes.gochan
+from . import calls
+from .calls import Ended, finish
+
+gochan = calls.gochan
 
 Call = Callable[..., Ended]
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "how-to" / "simulate-a-load.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "simulate-a-load.md"
 
 
 def make(text: str) -> Any:
-    return installed_plugins().strategy_for_jobs(text, None)
+    return strategy_for_jobs(text)
 
 
 def complaint(ended: Ended) -> str:
@@ -297,6 +297,12 @@ def test_a_load_is_read_from_standard_input() -> None:
     assert (row["load"], row["jobs"], row["answered"]) == ("standard input", 2, 1)
 
 
+def test_standard_input_that_is_closed_is_told() -> None:
+    """In one line, with what helps."""
+    line = complaint(finish("sim", "--load", "-", shell='exec "$@" <&-'))
+    assert line == "gochan: standard input is closed; name a file with --load"
+
+
 def test_the_patience_of_a_recorded_load_can_be_said(gochan: Call, tmp_path: Path) -> None:
     """For the jobs that do not say it."""
     path = tmp_path / "load"
@@ -386,49 +392,67 @@ def gochan_strategies():
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Install a plugin whose strategies are broken."""
+def plugin(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Install a plugin whose strategies are broken; return what the environment needs."""
 
-    def install(unable: str = "KeyError(1)") -> None:
+    def install(unable: str = "KeyError(1)") -> dict[str, str]:
         (tmp_path / "a_broken_plugin.py").write_text(PLUGIN.format(unable=unable))
-        monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.delitem(sys.modules, "a_broken_plugin", raising=False)
-        plugins = Plugins([EntryPoint("a-broken-plugin", "a_broken_plugin", "gochan")])
-        monkeypatch.setattr(_command_line, "installed_plugins", lambda: plugins)
+        information = tmp_path / "gochan_broken-0.3.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text("Name: gochan-broken\nVersion: 0.3\n")
+        entry = "[gochan]\na-broken-plugin = a_broken_plugin\n"
+        (information / "entry_points.txt").write_text(entry)
+        path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+        return {"PYTHONPATH": path}
 
     return install
 
 
-def test_a_strategy_that_raises_is_named(gochan: Call, plugin: Any, tmp_path: Path) -> None:
+def test_a_strategy_that_raises_is_named(plugin: Any, tmp_path: Path) -> None:
     """In one line, and nothing of the others is printed."""
-    plugin()
     picture = tmp_path / "x.svg"
     arguments = ["--strategy", "block(1)", "--strategy", "broken(3)", "--plot", picture]
-    line = complaint(gochan("sim", "--seeds", "1", *arguments))
+    line = complaint(finish("sim", "--seeds", "1", *arguments, variables=plugin()))
     assert line == "gochan: strategy 'broken(3)' is broken: ValueError('two\\nlines')"
     assert not picture.exists()
 
 
 @pytest.mark.parametrize("error", ["KeyError(1)", "SystemExit(3)"])
-def test_a_strategy_that_cannot_be_made_is_named(gochan: Call, plugin: Any, error: str) -> None:
+def test_a_strategy_that_cannot_be_made_is_named(plugin: Any, error: str) -> None:
     """Whatever its factory raises."""
-    plugin(error)
-    line = complaint(gochan("sim", "--strategy", "unable(3)"))
+    line = complaint(finish("sim", "--strategy", "unable(3)", variables=plugin(error)))
     assert "--strategy" in line
     assert "strategy 'unable' of plugin 'a-broken-plugin'" in line
     assert f"cannot be made: {error.replace('(', ': ').strip(')')}" in line
 
 
-def test_what_is_not_installed_is_left_out_with_a_note(gochan: Call, plugin: Any) -> None:
-    """Which says where it is from; and the rest is compared."""
-    plugin()
-    ended = gochan("sim", "--seeds", "1", "--json")
+def test_what_is_not_installed_is_left_out_with_a_note() -> None:
+    """Which names the distributions; the rest is compared."""
+    blocked = {"GOCHAN_BLOCK_PLUGINS": "drop-oldest,order,overload"}
+    ended = finish("sim", "--seeds", "1", "--json", variables=blocked)
     assert ended.status == 0
     strategies = {row["strategy"] for row in json.loads(ended.out)}
     assert strategies == {"block(inf)", "drop-on-full(200)", "drop-on-full(20)"}
     (line,) = ended.err.splitlines()
-    assert line.startswith("gochan: left out, as no plugin offers it: drop-oldest(200); ")
-    assert "pip install gochan-drop-oldest gochan-order gochan-overload" in line
+    assert line.startswith("gochan: left out, because no plugin offers them: drop-oldest(200); ")
+    assert line.endswith(
+        "they are in gochan-drop-oldest, gochan-order, gochan-overload; see 'gochan plugins'"
+    )
+
+
+def test_a_broken_plugin_beside_it_is_told_once(tmp_path: Path, plugin: Any) -> None:
+    """In one line; everything else is as usual, also where all warnings are shown."""
+    variables = plugin()
+    (tmp_path / "a_broken_plugin.py").write_text("import nonexistent_module")
+    arguments = ["--seeds", "1", "--scenario", "overload", "--json"]
+    strategies = ["--strategy", "drop-oldest(3)", "--strategy", "block"]
+    ended = finish(
+        "sim", *arguments, *strategies, variables={**variables, "PYTHONWARNINGS": "always"}
+    )
+    assert ended.status == 0
+    assert [row["strategy"] for row in json.loads(ended.out)] == ["drop-oldest(3)", "block"]
+    (line,) = ended.err.splitlines()
+    assert line.startswith("gochan: gochan plugin 'a-broken-plugin' (gochan-broken 0.3) is broken")
 
 
 def test_nothing_is_said_when_all_is_there() -> None:
@@ -485,19 +509,20 @@ main()
     ended = finish(*arguments, command=command)
     assert (ended.status, ended.err) == (0, "")
     line = complaint(finish(*arguments, "--plot", "x.svg", command=command))
-    assert line.endswith("needs matplotlib; pip install 'trio-gochan[sim]'")
+    assert line.endswith("needs matplotlib; pip install matplotlib")
 
 
 def test_the_library_is_not_imported_for_a_table() -> None:
     """It is big."""
     program = """
-import sys
-from gochan._command._command_line import command_line
-status = command_line(["sim", "--seeds", "1", "--strategy", "block(1)", "--json"])
-print(status, "matplotlib" in sys.modules, file=sys.stderr)
+import atexit, sys
+from gochan.__main__ import main
+atexit.register(lambda: print("matplotlib" in sys.modules, file=sys.stderr))
+main()
 """
-    ended = finish(command=(sys.executable, "-c", program))
-    assert (ended.status, ended.err) == (0, "0 False\n")
+    arguments = ["sim", "--seeds", "1", "--strategy", "block(1)", "--json"]
+    ended = finish(*arguments, command=(sys.executable, "-c", program))
+    assert (ended.status, ended.err) == (0, "False\n")
 
 
 def test_whoever_stops_reading_ends_it_quietly() -> None:

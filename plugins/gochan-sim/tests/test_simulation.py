@@ -35,7 +35,8 @@ from gochan.strategies import (
     Verdict,
     by,
 )
-from tests.examples import examples
+
+from .calls import examples
 
 # Strategies of each kind that there may be
 

@@ -31,12 +31,12 @@ from typing import Any, Final, final
 from weakref import WeakKeyDictionary
 
 import trio
+from gochan._core._choosing import Case
+from gochan._core._waiting import Waiter
 from trio.lowlevel import Task
 
 from gochan._core._channel import Chan
-from gochan._core._choosing import Case
 from gochan._core._errors import ChanClosedError, Refused
-from gochan._core._waiting import Waiter
 from gochan._queue._jobs import Job, Kind
 from gochan._queue._queue import JobQueue
 

@@ -26,16 +26,16 @@ from threading import Lock, get_ident
 from types import FrameType, TracebackType
 from typing import Any, Final, final
 
+from gochan._core._choosing import Choice
+from gochan._core._selector._standing import Standing
+from gochan._core._waiting import BulkOffer, Waiter
 from trio.lowlevel import enable_ki_protection
 
 from gochan._core import _select
 from gochan._core._batches import Batches
 from gochan._core._channel import Chan
-from gochan._core._choosing import Choice
 from gochan._core._selector._selector import Selector
-from gochan._core._selector._standing import Standing
 from gochan._core._wait_group import WaitGroup
-from gochan._core._waiting import BulkOffer, Waiter
 from gochan._queue._jobs import Job
 from gochan._queue._queue import JobQueue
 

@@ -42,7 +42,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 from gochan.lowlevel import yield_interval
 from gochan.strategies import ADMIT, WAIT, DropOnFull, Strategy, Verdict
 

@@ -1,21 +1,17 @@
-"""The built-in strategies, offered through the same hook as everybody else's."""
+"""The built-in strategies, offered as a plugin would offer them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .._plugins._hooks import hookimpl
-from ._block import Block
-from ._drop_on_full import DropOnFull
-from ._priority_cancel import PriorityCancel
-from ._strategy import Promise, StrategySpec
+from ..strategies import Block, DropOnFull, PriorityCancel, Promise, StrategySpec
 
 _PROMISES = frozenset({Promise.FIFO, Promise.BOUNDED, Promise.NO_STARVATION, Promise.LOSSLESS})
 
 
-@hookimpl
+# It has no marker: the name of a built-in strategy needs no plugin, and so no pluggy either.
 def gochan_strategies() -> Iterable[StrategySpec]:
-    """Offer what gochan brings along."""
+    """Offer the strategies that need no plugin."""
     yield StrategySpec("block", Block, "when full, the sender waits", _PROMISES)
     yield StrategySpec(
         "drop-on-full",

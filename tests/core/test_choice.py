@@ -22,6 +22,7 @@ from trio.testing import wait_all_tasks_blocked
 from gochan import (
     Case,
     Chan,
+    ChanBrokenError,
     ChanClosedError,
     EndOfChannel,
     WaitGroup,
@@ -31,7 +32,7 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core._choosing import chance
+from gochan._core._choice import chance
 
 pytestmark = pytest.mark.usefixtures("both_modes", "fixed_seeds")
 
@@ -218,7 +219,7 @@ async def outcomes_after_a_wait(
     async def wait(channel: Chan[str]) -> None:
         try:
             index, _ = await select(*make(channel))
-        except (ChanClosedError, EndOfChannel) as error:
+        except (ChanClosedError, ChanBrokenError, EndOfChannel) as error:
             index = error.case
         counts[index] += 1
 
