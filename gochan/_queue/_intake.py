@@ -6,9 +6,9 @@ This is the only file of the room that reaches into a channel.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, TypeVar, cast, final
 
-from .._core import Chan
+from .._core import Chan, EndOfChannel, first
 from ..strategies import Strategy
 
 T = TypeVar("T")
@@ -26,7 +26,8 @@ class Intake(Generic[T]):
     ) -> None:
         self.strategy = strategy
         self.channel = Chan[T](strategy=strategy, on_drop=on_drop, name="jobs")
-        self.state: Any = self.channel._state  # that of a channel with a strategy
+        # That of a channel with a strategy.
+        self.state = cast("Any", self.channel._state)
         self.state.on_admit = on_admit
 
     @property
@@ -47,6 +48,13 @@ class Intake(Generic[T]):
     def ask_again(self) -> None:
         """Let the waiting tasks know that the strategy may have changed its mind."""
         self.state.ask_again()
+
+    def send_worker_away(self) -> bool:
+        """Wake the worker that has waited longest, without a job; return whether one waited."""
+        if not self.state.receivers:
+            return False
+        first(self.state.receivers).finish(error=EndOfChannel("this worker is to leave"))
+        return True
 
     @property
     def waiting_workers(self) -> int:

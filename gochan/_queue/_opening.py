@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, final
 
 import trio
 
-from .._plugins._plugins import installed_plugins
+from .._plugins import installed_plugins
 from ..strategies import Strategy, check_bool, check_count, check_seconds
 from ._handlers import check_handler, check_hook
 from ._jobs import Job
@@ -92,7 +92,16 @@ def open_job_queue(
     chosen = _choose_strategy(strategy, capacity)
 
     def make() -> JobQueue[P, R]:
-        return JobQueue(handler, chosen, failures, grace, on_start, on_end, results)
+        return JobQueue(
+            handler,
+            chosen,
+            failures,
+            grace,
+            on_start,
+            on_end,
+            keep_results=results,
+            strategy_is_ours=isinstance(strategy, str),
+        )
 
     return _Opening(make, workers)
 

@@ -46,10 +46,18 @@ class JobQueue(Generic[P, R]):
         grace: float,
         on_start: Callable[[Job[P, R]], object] | None,
         on_end: Callable[[Job[P, R]], object] | None,
-        results: bool,
+        *,
+        keep_results: bool,
+        strategy_is_ours: bool,
     ) -> None:
         self._lives = Lifecycle[P, R](
-            name_of(handler), strategy, grace, on_start, on_end, keep_results=results
+            name_of(handler),
+            strategy,
+            grace,
+            on_start,
+            on_end,
+            keep_results=keep_results,
+            strategy_is_ours=strategy_is_ours,
         )
         self._ledger = self._lives.ledger
         self._intake = self._lives.intake
@@ -57,7 +65,7 @@ class JobQueue(Generic[P, R]):
         self._workers = Workers(handler, self._lives, failures)
         self._state: ChanState[Job[P, R]] = self._intake.state
         self._thread = get_ident()
-        self._now = trio.lowlevel.current_clock().current_time
+        self._now = self._lives.now
         self._opened = self._now()
         self._stop: Stop | None = None
         self._reported = trio.Event()
@@ -213,9 +221,7 @@ class JobQueue(Generic[P, R]):
         Raises:
             RuntimeError: jobs have ended before, and were not kept.
         """
-        results = self._lives.results.follow(self._ledger.count_ended())
-        self._lives.note_idleness()
-        return results
+        return self._lives.follow_results()
 
     @enable_ki_protection
     def map(
@@ -344,7 +350,7 @@ class JobQueue(Generic[P, R]):
     def _begin_stop(self, drain: float, grace: float, finish: Finish) -> None:
         stop = Stop(drain, grace, finish, self._lives.cleanups, self._tell_phase)
         self._stop = stop
-        self._lives.on_ended = stop.ended.append
+        self._lives.listeners.append(stop.ended.append)
         if finish == "running":
             self._lives.halt()
         self._lives.close()
