@@ -45,8 +45,8 @@ GIVEN = set(
         r"\w+",
         """
         Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job
-        JobQueue MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop
-        StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer Wait
+        JobQueue MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan
+        SignalStop StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer Wait
         """,
     )
 )

@@ -6,9 +6,9 @@ This is the only file of the room that reaches into a channel.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, TypeVar, cast, final
 
-from .._core import Chan
+from .._core import Chan, EndOfChannel, first
 from ..strategies import Strategy
 
 T = TypeVar("T")
@@ -26,9 +26,9 @@ class Intake(Generic[T]):
     ) -> None:
         self.strategy = strategy
         self.channel = Chan[T](strategy=strategy, on_drop=on_drop, name="jobs")
-        state: Any = self.channel._state  # one with a strategy
-        state.on_admit = on_admit
-        self._state = state
+        # That of a channel with a strategy.
+        self.state = cast("Any", self.channel._state)
+        self.state.on_admit = on_admit
 
     @property
     def closed(self) -> bool:
@@ -38,18 +38,25 @@ class Intake(Generic[T]):
     def close(self) -> list[T]:
         """Accept no more jobs; return those that the strategy hands back."""
         self.channel.close()
-        handed_back: list[T] = self._state.take_handed_back()
+        handed_back: list[T] = self.state.take_handed_back()
         return handed_back
 
     def discard(self, job: T) -> None:
         """Take a waiting job out, if the strategy can find it."""
-        self._state.discard(job)
+        self.state.discard(job)
 
     def ask_again(self) -> None:
         """Let the waiting tasks know that the strategy may have changed its mind."""
-        self._state.ask_again()
+        self.state.ask_again()
+
+    def send_worker_away(self) -> bool:
+        """Wake the worker that has waited longest, without a job; return whether one waited."""
+        if not self.state.receivers:
+            return False
+        first(self.state.receivers).finish(error=EndOfChannel("this worker is to leave"))
+        return True
 
     @property
     def waiting_workers(self) -> int:
         """How many workers wait for a job."""
-        return len(self._state.receivers)
+        return len(self.state.receivers)

@@ -7,11 +7,14 @@
 # itself only remembers why it is to end early. The first cause stays: a cancel has no
 # effect on a job that a stop has already interrupted.
 #
+# The outcome is made when somebody first looks at it; until then the job keeps its kind and
+# its content: the value of a job that is done, the error of one that failed, or the reason.
+#
 # Progress reports are kept for displays, and have no other effect.
 #
 # Invariants (``Job.check`` asserts them)
 # ---------------------------------------
-# 1. A job has an outcome if and only if it has ended.
+# 1. A job has a kind of outcome if and only if it has ended.
 # 2. A job has a cancel scope if and only if it is running.
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ import trio
 
 from ..strategies import check_number
 from ._errors import error_of
-from ._outcomes import ENDED_EARLY, Cause, Done, Failed, Kind, Outcome
+from ._outcomes import OUTCOMES, Cause, Done, Kind, Outcome
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -87,7 +90,10 @@ class Job(Generic[P, R]):
     __slots__ = (
         "__weakref__",
         "_cause",
+        "_content",
         "_context",
+        "_ended",
+        "_kind",
         "_name",
         "_outcome",
         "_owner",
@@ -122,8 +128,8 @@ class Job(Generic[P, R]):
         self._submitted = now
         self._started: float | None = None
         self._scope: trio.CancelScope | None = None
-        self._cause: Cause | None = None
-        self._reason = ""
+        self._cause: Cause | None = None  # and then there is a reason
+        self._kind: Kind | None = None  # and then there are a content and a time of its end
         self._outcome: Outcome[R] | None = None
         # In which its handler runs, copied where it was submitted; gone when it has ended.
         self._context: Context | None = copy_context()
@@ -151,13 +157,18 @@ class Job(Generic[P, R]):
     @property
     def state(self) -> State:
         """``waiting``, ``running`` or ``ended``."""
-        if self._outcome is not None:
+        if self._kind is not None:
             return "ended"
         return "waiting" if self._scope is None else "running"
 
     @property
     def outcome(self) -> Outcome[R] | None:
         """How the job ended; ``None`` until it has."""
+        if self._outcome is None and self._kind is not None:
+            started = self._ended if self._started is None else self._started
+            self._outcome = OUTCOMES[self._kind](
+                self._content, waited=started - self._submitted, ran=self._ended - started
+            )
         return self._outcome
 
     @property
@@ -167,6 +178,8 @@ class Job(Generic[P, R]):
         ``None`` until then, and if it ends by itself. A handler that is cancelled can look
         here, with `current_job`, to tell a timeout from a cancel from a stop.
         """
+        if self._kind is not None:
+            return None if self._kind == "done" or self._kind == "failed" else self._kind
         if self._cause is not None or self._scope is None:
             return self._cause
         if self._scope.cancel_called:
@@ -181,15 +194,15 @@ class Job(Generic[P, R]):
 
         After its end, the same as ``outcome.reason``.
         """
-        if self._outcome is not None:
-            return self._outcome.reason
+        if self.outcome is not None:
+            return self.outcome.reason
         return "" if self.cause is None else self._why()[1]
 
     @property
     def age(self) -> float:
         """Seconds since its start; 0 before that, and after its end how long it ran."""
-        if self._outcome is not None:
-            return self._outcome.ran
+        if self.outcome is not None:
+            return self.outcome.ran
         return 0.0 if self._started is None else trio.current_time() - self._started
 
     def progress(self, done: float, total: float | None = None) -> None:
@@ -244,7 +257,7 @@ class Job(Generic[P, R]):
         Raises:
             RuntimeError: called from another thread or run, for a job that has not ended.
         """
-        if self._outcome is None:
+        if self._kind is None:
             self._owner.cancel_job(self, reason)
 
     async def wait(self) -> Outcome[R]:
@@ -259,8 +272,9 @@ class Job(Generic[P, R]):
         finally:
             if self._watchers is not None:
                 del self._watchers[ended.set]
-        assert self._outcome is not None
-        return self._outcome
+        outcome = self.outcome
+        assert outcome is not None
+        return outcome
 
     async def result(self) -> R:
         """Wait until the job has ended, and return what its handler returned.
@@ -288,7 +302,7 @@ class Job(Generic[P, R]):
 
     def _watch(self, watcher: Callable[[], object]) -> None:
         """Have ``watcher`` called when the job has ended, which may be now."""
-        if self._outcome is not None:
+        if self._kind is not None:
             watcher()
         elif self._watchers is None:
             self._watchers = {watcher: None}
@@ -301,8 +315,7 @@ class Job(Generic[P, R]):
         self._scope = scope
         if self.timeout is not None:
             scope.deadline = now + self.timeout
-        context = self._context
-        assert context is not None
+        context: Context = self._context  # type: ignore[assignment]  # it has not ended
         context.run(CURRENT.set, self)
         return context
 
@@ -321,43 +334,25 @@ class Job(Generic[P, R]):
             return "timed_out", f"it ran longer than {self.timeout} s"
         return "cancelled", "the queue was cancelled"
 
-    def _end(
-        self,
-        now: float,
-        kind: Kind,
-        reason: str,
-        value: R | None,
-        error: BaseException | None,
-    ) -> Outcome[R]:
-        """End, and tell those who watch it."""
-        started = now if self._started is None else self._started
-        waited, ran = started - self._submitted, now - started
-        outcome: Outcome[R]
-        if kind == "done":
-            outcome = Done(value, waited, ran)  # type: ignore[arg-type]  # it is an R then
-            self._cause = None
-        elif kind == "failed":
-            assert error is not None
-            outcome = Failed(error, waited, ran)
-            self._cause = None
-        else:
-            outcome = ENDED_EARLY[kind](reason, waited, ran)
-            self._cause = kind
-        self._outcome = outcome
+    def _end(self, now: float, kind: Kind, content: object) -> float:
+        """End, and tell those who watch it; return how many seconds it ran."""
+        self._kind = kind
+        self._content = content
+        self._ended = now
         self._scope = self._context = None
         if self._watchers is not None:
             watchers, self._watchers = self._watchers, None
             for watcher in watchers:
                 watcher()
-        return outcome
+        return 0.0 if self._started is None else now - self._started
 
     def __repr__(self) -> str:
-        how = self.state if self._outcome is None else self._outcome.kind
+        how = self._kind or self.state
         return f"<gochan.Job {self.id}: {how}>"
 
     def check(self) -> None:
         """Assert the invariants at the top of this file. For tests."""
-        assert (self.state == "ended") == (self._outcome is not None)
+        assert (self.state == "ended") == (self.outcome is not None)
         assert (self.state == "running") == (self._scope is not None)
 
 

@@ -17,6 +17,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar, final
 
 from trio.lowlevel import ParkingLot, Task
@@ -24,14 +26,16 @@ from trio.lowlevel import ParkingLot, Task
 from ._outcomes import KINDS, Kind
 
 
-class HasState(Protocol):
+class Entry(Protocol):
     """A job, as far as the ledger looks at it."""
+
+    id: int
 
     @property
     def state(self) -> str: ...
 
 
-J = TypeVar("J", bound=HasState)
+J = TypeVar("J", bound=Entry)
 
 
 @final
@@ -46,21 +50,20 @@ class Ledger(Generic[J]):
         self.entering = 0  # how many submits are under way
         self.worked = 0  # how many jobs have run to an end, and how long in all
         self.worked_seconds = 0.0
+        self.watched = 0  # how many tasks wait for one of the following
         self._idle = ParkingLot()  # tasks that wait until nothing waits or runs
         self._at_rest = ParkingLot()  # tasks that wait until nothing runs
 
     # Moving jobs
 
-    def admit(self, job: J) -> int:
-        """Enter a job as waiting, and return its number."""
-        self.submitted += 1
+    def admit(self, job: J) -> None:
+        """Enter a job as waiting, and number it."""
+        self.submitted = job.id = self.submitted + 1
         self.waiting[job] = None
-        return self.submitted
 
-    def refuse(self) -> int:
-        """Count a job that is about to be closed without ever waiting; return its number."""
-        self.submitted += 1
-        return self.submitted
+    def refuse(self, job: J) -> None:
+        """Number a job that is about to be closed without ever waiting."""
+        self.submitted = job.id = self.submitted + 1
 
     def start(self, job: J, task: Task) -> None:
         """Move a job from waiting to running, in the hands of ``task``."""
@@ -70,10 +73,9 @@ class Ledger(Generic[J]):
     def close(self, job: J, kind: Kind, ran: float) -> bool:
         """Close a job that has ended; return whether it was running, for ``ran`` seconds."""
         self.ended[kind] += 1
-        if job not in self.running:
+        if self.running.pop(job, None) is None:
             self.waiting.pop(job, None)
             return False
-        del self.running[job]
         self.worked += 1
         self.worked_seconds += ran
         return True
@@ -88,20 +90,29 @@ class Ledger(Generic[J]):
     def wake(self) -> None:
         """Wake the tasks that wait for what is true now."""
         if not self.running:
-            if self._at_rest:
-                self._at_rest.unpark_all()
-            if self._idle and self.idle:
+            self._at_rest.unpark_all()
+            if self.idle:
                 self._idle.unpark_all()
 
     async def wait_idle(self) -> None:
         """Wait until nothing runs, waits, or is about to be submitted."""
-        while not self.idle:
-            await self._idle.park()
+        with self._watching():
+            while not self.idle:
+                await self._idle.park()
 
     async def wait_at_rest(self) -> None:
         """Wait until nothing runs."""
-        while self.running:
-            await self._at_rest.park()
+        with self._watching():
+            while self.running:
+                await self._at_rest.park()
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        self.watched += 1
+        try:
+            yield
+        finally:
+            self.watched -= 1
 
     # Looking
 

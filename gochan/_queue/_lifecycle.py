@@ -19,7 +19,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import Context
 from threading import get_ident
 from typing import Any, Generic, TypeVar, final
@@ -28,7 +28,7 @@ from weakref import WeakSet
 import trio
 from trio.lowlevel import Task, enable_ki_protection
 
-from .._core import OUTSIDE, Chan, Refused
+from .._core import OUTSIDE, Refused
 from ..strategies import Strategy
 from ._intake import Intake
 from ._jobs import Job
@@ -77,16 +77,26 @@ class Lifecycle(Generic[P, R]):
         on_end: Hook | None,
         *,
         keep_results: bool,
+        strategy_is_ours: bool,
     ) -> None:
         self.handler_name = handler_name
         self.ledger = Ledger[Job[P, R]]()
-        self.intake = Intake[Job[P, R]](strategy, self.admit, self._drop)
+        self.intake = Intake[Job[P, R]](strategy, self.ledger.admit, self._drop)
         self.results = Results[Job[P, R]](keep=keep_results)
-        self.user_code = UserCode(strategy, on_start, on_end, self._break_off)
+        self.user_code = UserCode(
+            strategy, on_start, on_end, self._break_off, strategy_is_ours=strategy_is_ours
+        )
         self.cleanups = Cleanups(grace)
-        self.halted = Chan[None]()  # closed when no further job is to start
+        self.halting = False  # whether no further job is to start
+        self.now = trio.lowlevel.current_clock().current_time
         self.body = trio.CancelScope()  # around the block of open_job_queue
-        self.on_ended: Callable[[Job[P, R]], object] | None = None  # of the stop under way
+        # What is called with each job that has ended: the results, and the stop under way.
+        self.listeners: list[Callable[[Job[P, R]], object]] = []
+        if keep_results:
+            self.listeners.append(self.results.add)
+        self._state = self.intake.state
+        self._tells_hook = on_end is not None
+        self._tells_strategy = self.user_code.listens
         self._strategy = strategy
         self._untold: deque[Job[P, R]] = deque()  # whose end the hook has not been told
         self._telling = False
@@ -119,45 +129,50 @@ class Lifecycle(Generic[P, R]):
 
     # A life
 
-    def admit(self, job: Job[P, R]) -> None:
-        """Enter a job that the strategy has admitted, or that a worker is about to get."""
-        job.id = self.ledger.admit(job)
-
     def refuse(self, job: Job[P, R], error: Refused) -> Refused:
         """End a job that the strategy has refused; return what its submitter gets."""
-        job.id = self.ledger.refuse()
+        self.ledger.refuse(job)
         self.end(job, "refused", error.reason)
         return Refused(error.reason, error.retry_after, job.payload)
 
     def start(self, job: Job[P, R], task: Task, scope: trio.CancelScope) -> Context:
         """Move a job to the running ones, in ``scope``; return the context of its handler."""
         self.ledger.start(job, task)
-        return job._start(scope, trio.current_time())
+        return job._start(scope, self.now())
 
-    def end(
-        self,
-        job: Job[P, R],
-        kind: Kind,
-        reason: str = "",
-        *,
-        value: R | None = None,
-        error: BaseException | None = None,
-    ) -> None:
-        """Give a job its outcome, once, and tell everybody who wants to know."""
-        now = trio.current_time()
-        outcome = job._end(now, kind, reason, value, error)
-        ran = self.ledger.close(job, kind, outcome.ran)
-        if self.on_ended is not None:
-            self.on_ended(job)
-        if self.results.wanted:
-            self.results.add(job)
-        if not self.ledger.running:
+    def end(self, job: Job[P, R], kind: Kind, content: object) -> None:
+        """Give a job its outcome, once, and tell everybody who wants to know.
+
+        Args:
+            job: admitted or refused.
+            kind: how it ends.
+            content: the value of a job that is done, the error of one that failed, the reason
+                for all others.
+        """
+        now = self.now()
+        ran = job._end(now, kind, content)
+        ledger = self.ledger
+        was_running = ledger.close(job, kind, ran)
+        for listener in self.listeners:
+            listener(job)
+        if not ledger.running and (ledger.watched or self._state.closed):
             self.note_idleness()
         # From here on the books are right, so the user's code may be called.
-        if self.user_code.on_end is not None:
-            self._tell_hook(job, now, ran=ran)
-        elif ran or kind == "cancelled":
-            self._tell_strategy_of_end(job, now, ran=ran)
+        if self._tells_hook:
+            self._tell_hook(job, now, ran=was_running)
+        elif was_running:
+            if self._tells_strategy:
+                self.tell_strategy(job, now)
+        elif kind == "cancelled":
+            self.user_code.ask(self.intake.discard, job)
+
+    def follow_results(self) -> AsyncIterator[Job[P, R]]:
+        """Return a new iterator over the results."""
+        results = self.results.follow(self.ledger.count_ended())
+        if self.results.add not in self.listeners:
+            self.listeners.append(self.results.add)
+        self.note_idleness()
+        return results
 
     def _tell_hook(self, job: Job[P, R], now: float, *, ran: bool) -> None:
         """Tell strategy and hook of an end.
@@ -177,12 +192,12 @@ class Lifecycle(Generic[P, R]):
     def _tell_strategy_of_end(self, job: Job[P, R], now: float, *, ran: bool) -> None:
         if ran:
             self.tell_strategy(job, now)
-        elif job._cause == "cancelled":
+        elif job._kind == "cancelled":
             self.user_code.ask(self.intake.discard, job)
 
     def tell_strategy(self, job: Job[P, R], now: float) -> None:
         """Tell the strategy that a job which it gave out has ended."""
-        outcome = job._outcome
+        outcome = job.outcome
         assert outcome is not None
         try:
             self._strategy.finished(
@@ -206,7 +221,7 @@ class Lifecycle(Generic[P, R]):
     def take_back(self, jobs: Iterable[Job[P, R]], reason: str, kind: Kind = "handed_back") -> None:
         """End jobs that will not run, except those that were cancelled where they waited."""
         for job in list(jobs):
-            if job._outcome is None:
+            if job._kind is None:
                 self.end(job, kind, reason)
 
     def _drop(self, job: Job[P, R], reason: str) -> None:
@@ -243,7 +258,7 @@ class Lifecycle(Generic[P, R]):
 
     def halt(self) -> None:
         """Let no further job start."""
-        self.halted.close()
+        self.halting = True
 
     def release(self, reason: str) -> None:
         """Hand back every job that waits, also those in a worker's hand."""

@@ -92,7 +92,16 @@ def open_job_queue(
     chosen = _choose_strategy(strategy, capacity)
 
     def make() -> JobQueue[P, R]:
-        return JobQueue(handler, chosen, failures, grace, on_start, on_end, results)
+        return JobQueue(
+            handler,
+            chosen,
+            failures,
+            grace,
+            on_start,
+            on_end,
+            keep_results=results,
+            strategy_is_ours=isinstance(strategy, str),
+        )
 
     return _Opening(make, workers)
 

@@ -6,8 +6,8 @@
 # ``.kind``. Each has all the attributes, so a program that only prints ``outcome.reason``
 # need not care which one it has; where an attribute means nothing, it is a constant.
 #
-# A queue makes one for each job, so they are plain classes: a frozen dataclass takes five
-# times as long. They are read-only all the same, since the slots are private.
+# They are plain classes, since a frozen dataclass takes five times as long to make. They are
+# read-only all the same, since the slots are private.
 
 from __future__ import annotations
 
@@ -176,8 +176,8 @@ Outcome: TypeAlias = (
 )
 """How a job ended."""
 
-_EARLY: Final[tuple[type[EndedEarly], ...]] = (
-    TimedOut, Cancelled, Interrupted, Rejected, Dropped, HandedBack
+_CLASSES: Final[tuple[Any, ...]] = (
+    Done, Failed, TimedOut, Cancelled, Interrupted, Rejected, Dropped, HandedBack
 )  # fmt: skip
-ENDED_EARLY: Final[dict[Kind, Any]] = {kind.kind: kind for kind in _EARLY}  # type: ignore[attr-defined]
-KINDS: Final[tuple[Kind, ...]] = ("done", "failed", *ENDED_EARLY)
+OUTCOMES: Final[dict[Kind, Any]] = {kind.kind: kind for kind in _CLASSES}
+KINDS: Final[tuple[Kind, ...]] = tuple(OUTCOMES)

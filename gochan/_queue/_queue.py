@@ -9,18 +9,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import suppress
+from functools import partial
+from threading import get_ident
+from time import perf_counter
 from typing import Generic, Literal, TypeVar, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._core import ChanClosedError, Refused, check_priority
-from ..strategies import Strategy, check_count, check_seconds
+from .._core import ChanClosedError, ChanState, Refused, check_priority
+from ..strategies import Strategy, check_bool, check_count, check_seconds
 from ._handlers import name_of
 from ._jobs import Job
 from ._lifecycle import Lifecycle
+from ._map import Map
 from ._statistics import QueueStatistics
 from ._stop import Finish, Phase, Stop, check_plan
 from ._stop_report import StopReport
@@ -42,16 +46,27 @@ class JobQueue(Generic[P, R]):
         grace: float,
         on_start: Callable[[Job[P, R]], object] | None,
         on_end: Callable[[Job[P, R]], object] | None,
-        results: bool,
+        *,
+        keep_results: bool,
+        strategy_is_ours: bool,
     ) -> None:
         self._lives = Lifecycle[P, R](
-            name_of(handler), strategy, grace, on_start, on_end, keep_results=results
+            name_of(handler),
+            strategy,
+            grace,
+            on_start,
+            on_end,
+            keep_results=keep_results,
+            strategy_is_ours=strategy_is_ours,
         )
         self._ledger = self._lives.ledger
         self._intake = self._lives.intake
         self._user_code = self._lives.user_code
         self._workers = Workers(handler, self._lives, failures)
-        self._opened = trio.current_time()
+        self._state: ChanState[Job[P, R]] = self._intake.state
+        self._thread = get_ident()
+        self._now = self._lives.now
+        self._opened = self._now()
         self._stop: Stop | None = None
         self._reported = trio.Event()
         self._phase_watchers: list[Callable[[], object]] = []
@@ -85,17 +100,19 @@ class JobQueue(Generic[P, R]):
         Both of the first two have the payload in their attribute ``value``.
         """
         job = self._make(payload, timeout, priority, key)
-        self._ledger.entering += 1
+        state = self._state
+        task = state.pace.here.get("task")
+        if task is None or task._cancel_status.effectively_cancelled:
+            await state.enter()
         try:
-            await self._intake.channel.send(job)
-        except (Refused, ChanClosedError) as error:
-            raise self._turned_away(job, error) from None
+            admitted = state.give(job)
         except Exception as error:
-            self._user_code.blame_strategy(error)
-            raise
-        finally:
-            self._ledger.entering -= 1
-            self._lives.note_idleness()
+            await state.pace.pass_turn_if_due()
+            raise self._turned_away(job, error) from None
+        if not admitted:
+            await self._wait_for_room(job)
+        elif perf_counter() >= state.pace.due:
+            await state.pace.pass_turn()
         return job
 
     @enable_ki_protection
@@ -113,15 +130,8 @@ class JobQueue(Generic[P, R]):
             trio.WouldBlock: the job would have to wait for room; it was not submitted.
         """
         job = self._make(payload, timeout, priority, key)
-        try:
-            self._intake.channel.send_nowait(job)
-        except trio.WouldBlock:
-            raise
-        except (Refused, ChanClosedError) as error:
-            raise self._turned_away(job, error) from None
-        except Exception as error:
-            self._user_code.blame_strategy(error)
-            raise
+        if not self._give(job):
+            raise trio.WouldBlock
         return job
 
     def try_submit(
@@ -143,20 +153,43 @@ class JobQueue(Generic[P, R]):
             return False
         return True
 
-    def _make(self, payload: P, timeout: float | None, priority: int, key: Hashable) -> Job[P, R]:
-        self._lives.check_run()
-        if timeout is not None:
-            check_seconds("timeout", timeout, more_than=0, otherwise="None")
-        check_priority(priority)
-        return Job(self._lives, payload, timeout, priority, key, trio.current_time())
+    def _make(
+        self, payload: P, timeout: float | None = None, priority: int = 0, key: Hashable = None
+    ) -> Job[P, R]:
+        """Make a job; it is not submitted yet."""
+        if get_ident() != self._thread:
+            self._lives.check_run()
+        if timeout is not None or type(priority) is not int:
+            _check_options(timeout, priority)
+        return Job(self._lives, payload, timeout, priority, key, self._now())
 
-    def _turned_away(
-        self, job: Job[P, R], error: Refused | ChanClosedError
-    ) -> Refused | ChanClosedError:
-        """Return what the submitter gets of a job that was not let in."""
+    def _give(self, job: Job[P, R]) -> bool:
+        """Submit a job if there is room for it now, and return whether there was."""
+        try:
+            return self._state.give(job)
+        except Exception as error:
+            raise self._turned_away(job, error) from None
+
+    async def _wait_for_room(self, job: Job[P, R]) -> None:
+        """Submit a job for which there was no room."""
+        self._ledger.entering += 1
+        try:
+            task = trio.lowlevel.current_task()
+            await self._state.wait(task, "send", job, self._intake.channel)
+        except Exception as error:
+            raise self._turned_away(job, error) from None
+        finally:
+            self._ledger.entering -= 1
+            self._lives.note_idleness()
+
+    def _turned_away(self, job: Job[P, R], error: Exception) -> Exception:
+        """Return what the submitter of a job gets that was not let in because of ``error``."""
         if isinstance(error, Refused):
             return self._lives.refuse(job, error)
-        return ChanClosedError(f"{self!r} accepts no more jobs", job.payload)
+        if isinstance(error, ChanClosedError):
+            return ChanClosedError(f"{self!r} accepts no more jobs", job.payload)
+        self._user_code.blame_strategy(error)
+        return error
 
     @property
     def closed(self) -> bool:
@@ -188,9 +221,55 @@ class JobQueue(Generic[P, R]):
         Raises:
             RuntimeError: jobs have ended before, and were not kept.
         """
-        results = self._lives.results.follow(self._ledger.count_ended())
-        self._lives.note_idleness()
-        return results
+        return self._lives.follow_results()
+
+    @enable_ki_protection
+    def map(
+        self,
+        payloads: Iterable[P],
+        *,
+        ordered: bool = False,
+        timeout: float | None = None,
+        priority: int = 0,
+        key: Hashable = None,
+    ) -> trio.abc.ReceiveChannel[R]:
+        """Submit a job for each payload, and yield the results.
+
+        ::
+
+            async for page in queue.map(urls):
+                print(len(page))
+
+        Payloads are read and submitted as results are taken, so that at most twice as many
+        jobs as there are workers are under way, or have ended without being yielded. If the
+        loop is left early, or its wait is cancelled, the jobs that are left are cancelled.
+
+        Args:
+            payloads: any iterable, also an endless one.
+            ordered: whether to yield the results in the order of the payloads; otherwise as
+                the jobs end.
+            timeout: of each job; see `submit`.
+            priority: of each job; see `submit`.
+            key: of each job; see `submit`.
+
+        Raises:
+            TypeError, ValueError: an argument is of the wrong type, or out of range.
+
+        While it is iterated, it raises one of the following, and cancels the jobs that are left:
+
+        Raises:
+            JobError: a job did not end as done; see `Job.result`.
+            ChanClosedError: the queue was closed before all payloads were submitted.
+        """
+        _check_options(timeout, priority)
+        return Map(
+            iter(payloads),
+            ordered=check_bool("ordered", ordered),
+            make=partial(self._make, timeout=timeout, priority=priority, key=key),
+            give=self._give,
+            wait_for_room=self._wait_for_room,
+            window=lambda: 2 * self._workers.count,
+        )
 
     # Stopping
 
@@ -271,7 +350,7 @@ class JobQueue(Generic[P, R]):
     def _begin_stop(self, drain: float, grace: float, finish: Finish) -> None:
         stop = Stop(drain, grace, finish, self._lives.cleanups, self._tell_phase)
         self._stop = stop
-        self._lives.on_ended = stop.ended.append
+        self._lives.listeners.append(stop.ended.append)
         if finish == "running":
             self._lives.halt()
         self._lives.close()
@@ -367,3 +446,10 @@ class JobQueue(Generic[P, R]):
             f"<gochan.JobQueue: {self.phase}, {len(self._ledger.waiting)} waiting, "
             f"{len(self._ledger.running)} running on {self._workers.count} workers>"
         )
+
+
+def _check_options(timeout: float | None, priority: int) -> None:
+    """Raise unless a job can have these options."""
+    if timeout is not None:
+        check_seconds("timeout", timeout, more_than=0, otherwise="None")
+    check_priority(priority)

@@ -25,15 +25,11 @@ class Results(Generic[T]):
 
     Args:
         keep: whether to keep all of them for iterators to come.
-
-    Attributes:
-        wanted: whether ended jobs have to be added; otherwise it is enough to count them.
     """
 
     def __init__(self, *, keep: bool) -> None:
         self._kept: list[T] | None = [] if keep else None
         self._streams: WeakSet[Chan[T]] = WeakSet()
-        self.wanted = keep
 
     def follow(self, ended: int) -> AsyncIterator[T]:
         """Return a new iterator over all results, of which there have been ``ended``.
@@ -51,7 +47,6 @@ class Results(Generic[T]):
         for job in self._kept or ():
             stream.send_nowait(job)
         self._streams.add(stream)
-        self.wanted = True
         return stream.receiver
 
     def add(self, job: T) -> None:

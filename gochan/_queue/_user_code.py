@@ -28,6 +28,7 @@ class UserCode:
     Attributes:
         error: what the block of the queue has to raise at its end.
         learns: whether the answers of the strategy may change because a job has ended.
+        listens: whether it makes any difference that the strategy is told of that.
     """
 
     def __init__(
@@ -36,9 +37,13 @@ class UserCode:
         on_start: Hook | None,
         on_end: Hook | None,
         on_break: Callable[[str], object],
+        *,
+        strategy_is_ours: bool,
     ) -> None:
         self.error: BaseException | None = None
         self.learns = any(overrides(strategy, question) for question in _QUESTIONS)
+        # Of others only the user can ask for the estimate that follows from it.
+        self.listens = self.learns or not strategy_is_ours
         self.on_start = on_start
         self.on_end = on_end
         self._strategy = strategy

@@ -2,9 +2,13 @@
 
 # Theory of operation
 # -------------------
-# Each worker selects between the jobs and, in higher tiers, the word to halt and the word
-# to leave. So after a halt no further job starts, in any schedule. A job that a worker
-# already had in its hand is looked at once more before it starts.
+# A worker takes a job, runs it, and takes the next one at once, until it is time to let other
+# tasks run. Before it takes a job, and again before the job starts, it looks whether it may:
+# so after a halt no further job starts, in any schedule. Idle workers wait in line for jobs.
+#
+# All jobs of a worker run in one cancel scope, since making one costs as much as all the
+# rest. It is used up, and replaced, when it was cancelled or given a deadline, or when a
+# handler has raised.
 #
 # A job that fails never breaks its worker. What the user has to hear of, the first failure
 # or something worse than an Exception, is kept, and the queue is ended.
@@ -12,15 +16,15 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Generic, Literal, TypeVar, final
+from time import perf_counter
+from typing import Any, Generic, Literal, TypeVar, final
 
 import trio
 from trio.lowlevel import Task, disable_ki_protection, enable_ki_protection
 
-from .._core import Chan, EndOfChannel, brief, select
+from .._core import NOTHING, EndOfChannel, brief
 from ._errors import error_of
 from ._handlers import is_async, not_async
 from ._jobs import Job
@@ -49,55 +53,74 @@ class Workers(Generic[P, R]):
         self._lives = lives
         self._user_code = lives.user_code
         self._failures = failures
-        self._leave = Chan[None](math.inf)  # each value sends one worker away
+        self._surplus = 0  # how many busy workers are to leave
+        self._intake = lives.intake
+        self._state = lives.intake.state
 
     def resize(self, count: int) -> None:
         """Change how many workers there are; those that leave finish their jobs first."""
         for _ in range(self.count, count):
-            try:
-                self._leave.receive_nowait()  # one that was to leave can stay
-            except trio.WouldBlock:
-                # If even the last worker has gone, nothing is left to be done.
-                with suppress(RuntimeError):
-                    name = f"worker of {self._lives.handler_name}"
-                    self.nursery.start_soon(self._work, name=name)
+            if self._surplus:
+                self._surplus -= 1  # one that was to leave can stay
+                continue
+            # If even the last worker has gone, nothing is left to be done.
+            with suppress(RuntimeError):
+                self.nursery.start_soon(self._work, name=f"worker of {self._lives.handler_name}")
         for _ in range(count, self.count):
-            self._leave.send_nowait(None)
+            if not self._intake.send_worker_away():
+                self._surplus += 1
         self.count = count
 
     @enable_ki_protection
     async def _work(self) -> None:
-        task = trio.lowlevel.current_task()
+        task = await self._state.enter()
         while await self._work_in_one_scope(task):
             pass
 
     async def _work_in_one_scope(self, task: Task) -> bool:
         """Run jobs until the cancel scope around them is used up; return whether to go on."""
-        lives = self._lives
+        lives, state, on_start = self._lives, self._state, self._user_code.on_start
         job: Job[P, R] | None = None
-        value: R | None = None
+        value: Any = None
         scope = trio.CancelScope()
         try:
             with scope:
                 status = getattr(task, "_cancel_status", None)
                 while True:
-                    job = await self._next()
-                    if job is None:
+                    if status is None or status.effectively_cancelled:
+                        await trio.lowlevel.checkpoint_if_cancelled()
+                    if perf_counter() >= state.pace.due:
+                        await state.pace.pass_turn()
+                    taken = self._take()
+                    if taken is NOTHING:
+                        taken = await self._wait_for_job(task)
+                    if taken is None:
                         return False
-                    if not self._begin(job, task, scope):
-                        if scope.cancel_called:
-                            return True
+                    job, taken = taken, None
+                    cancelled = status is not None and status.effectively_cancelled
+                    if job._kind is not None or lives.halting or cancelled:
+                        self._put_aside(job)
                         job = None
                         continue
-                    value = await self._run(job)
+                    context = lives.start(job, task, scope)
+                    if on_start is not None and not self._call_on_start(job):
+                        job = None
+                        return True
+                    coroutine = self._handle(job.payload)
+                    try:
+                        message = context.run(coroutine.send, None)
+                    except StopIteration as done:
+                        value = done.value
+                    else:
+                        value = await Steps(context.run, coroutine, message)
                     if job._cause is not None or job.timeout is not None:
                         break
                     if getattr(task, "_cancel_status", None) is not status:
                         break  # the handler has left a scope of its own open
                     ended, job = job, None
-                    lives.end(ended, "done", value=value)
-                    del ended
+                    lives.end(ended, "done", value)
                     value = None
+                    del ended, context, coroutine
         except BaseException as error:
             if job is None or not self._end_raised(job, error):
                 raise
@@ -106,61 +129,48 @@ class Workers(Generic[P, R]):
             if scope.cancelled_caught:
                 lives.end(job, *job._why())
             else:
-                lives.end(job, "done", value=value)
+                lives.end(job, "done", value)
         return True
 
-    async def _next(self) -> Job[P, R] | None:
-        """Wait for a job, and return it; ``None`` if this worker has to leave."""
+    def _take(self) -> Any:
+        """Return a job, `NOTHING` if there is none now, or ``None`` if this worker has to leave."""
+        if self._lives.halting:
+            return None
+        if self._surplus:
+            self._surplus -= 1
+            return None
         try:
-            match await select(
-                self._lives.halted.on_close(priority=2),
-                self._leave.on_receive(priority=1),
-                self._lives.intake.channel.on_receive(),
-            ):
-                case 2, job:
-                    return job
+            return self._state.take()
         except EndOfChannel:
-            pass
+            return None
         except Exception as error:
             self._user_code.blame_strategy(error)
-        return None
+            return None
 
-    def _begin(self, job: Job[P, R], task: Task, scope: trio.CancelScope) -> bool:
-        """Let a job begin to run, and return whether its handler is to be called."""
-        lives = self._lives
-        if lives.halted.closed:
-            lives.take_back([job], "the queue was stopped")
-        elif self._cancelled:
-            lives.take_back([job], "the queue was cancelled")
-        if job._outcome is not None:
-            lives.tell_strategy(job, trio.current_time())
-            return False
-        lives.start(job, task, scope)
-        if self._user_code.on_start is not None:
-            self._user_code.call_on_start(job)
-            if job._cause is not None:  # it was cancelled there
-                lives.end(job, *job._why())
-                return False
-        return True
-
-    @property
-    def _cancelled(self) -> bool:
-        """Whether the workers are cancelled from outside, as far as trio shows it."""
-        status = getattr(self.nursery.cancel_scope, "_cancel_status", None)
-        return bool(getattr(status, "effectively_cancelled", False))
-
-    async def _run(self, job: Job[P, R]) -> R:
-        """Call the handler in the context of its job."""
-        context = job._context
-        assert context is not None
-        coroutine = self._handle(job.payload)
+    async def _wait_for_job(self, task: Task) -> Job[P, R] | None:
+        """Wait for a job, and return it; ``None`` if this worker has to leave."""
         try:
-            message = context.run(coroutine.send, None)
-        except StopIteration as done:
-            result: R = done.value
-            return result
-        value: R = await Steps(context.run, coroutine, message)
-        return value
+            job: Job[P, R] = await self._state.wait(task, "receive", None, self._intake.channel)
+        except EndOfChannel:
+            return None
+        except Exception as error:
+            self._user_code.blame_strategy(error)
+            return None
+        return job
+
+    def _put_aside(self, job: Job[P, R]) -> None:
+        """End a job that was taken and may not start, unless it was cancelled meanwhile."""
+        why = "the queue was stopped" if self._lives.halting else "the queue was cancelled"
+        self._lives.take_back([job], why)
+        self._lives.tell_strategy(job, self._lives.now())
+
+    def _call_on_start(self, job: Job[P, R]) -> bool:
+        """Call the hook; return whether the handler is to be called, too."""
+        self._user_code.call_on_start(job)
+        if job._cause is None:
+            return True
+        self._lives.end(job, *job._why())  # it was cancelled there
+        return False
 
     @disable_ki_protection
     async def _handle(self, payload: P) -> R:
@@ -180,7 +190,7 @@ class Workers(Generic[P, R]):
         if failure is None:
             self._lives.end(job, *job._why())
             return False
-        self._lives.end(job, "failed", error=failure)
+        self._lives.end(job, "failed", failure)
         if not isinstance(failure, Exception):
             self._user_code.break_(failure, f"job {job.id} raised {failure!r}")
         elif self._failures == "raise" and self._user_code.error is None:

@@ -968,7 +968,7 @@ async def test_a_handler_can_say_how_far_it_has_come(autojump_clock: MockClock) 
         await trio.sleep(1)
 
     async with open_audited() as queue:
-        job = await queue.submit(work)
+        job = queue.submit_nowait(work)
         assert job.progressed is None
         seen = []
         for _ in range(4):

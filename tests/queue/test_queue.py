@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from collections import deque
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import trio
@@ -1529,6 +1530,91 @@ async def test_interrupts_strike_handlers_but_not_the_books(autojump_clock: Mock
     assert protected == [("handler", False), ("books", True)]
 
 
+def books(queue: JobQueue[Any, Any]) -> tuple[object, ...]:
+    """All of a queue that an operation can change."""
+    audited, stop = queue.audit(), queue._stop
+    return (
+        *[getattr(audited, name) for name in ("submitted", "waiting", "running", *KINDS)],
+        (queue.closed, queue.phase, audited.workers, queue._workers._surplus),
+        len(queue._workers.nursery.child_tasks),
+        len(queue._lives.results._streams),
+        len(queue._lives.listeners),
+        None if stop is None else (stop.drain_end, stop.hard_end, stop.grace),
+        stop is not None and stop._scope.cancel_called,
+        [job.cause for job in queue.running()],
+        queue._lives.halting,
+    )
+
+
+Change: TypeAlias = Callable[[JobQueue[Any, Any]], Any]
+
+# What changes a queue that has two busy workers and three waiting jobs.
+CHANGES: dict[str, tuple[Change, ...]] = {
+    "submit": (lambda queue: queue.submit(sleep()),),
+    "submit_nowait": (lambda queue: queue.submit_nowait(sleep()),),
+    "try_submit": (lambda queue: queue.try_submit(sleep()),),
+    "a refused submit": (
+        lambda queue: queue.try_submit(sleep(), key="fills it up"),
+        lambda queue: queue.try_submit(sleep()),
+    ),
+    "close": (lambda queue: queue.close(),),
+    "results": (lambda queue: queue.results(),),
+    "resize to more": (lambda queue: queue.resize(4),),
+    "resize to fewer": (lambda queue: queue.resize(1),),
+    "stop_soon": (lambda queue: queue.stop_soon(drain=9),),
+    "stop_soon, queued": (lambda queue: queue.stop_soon(drain=9, finish="queued"),),
+    "stop_soon, sooner": (
+        lambda queue: queue.stop_soon(drain=9, finish="queued"),
+        lambda queue: queue.stop_soon(drain=5, grace=2),
+    ),
+    "hasten": (
+        lambda queue: queue.stop_soon(drain=9),
+        lambda queue: queue.hasten(),
+    ),
+    "cancel what runs": (lambda queue: queue.running()[0].cancel(),),
+    "cancel what waits": (lambda queue: next(iter(queue._ledger.waiting)).cancel(),),
+}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+async def test_an_interrupt_finds_each_change_done_or_not_begun(
+    changes: tuple[Change, ...], autojump_clock: MockClock
+) -> None:
+    """At whatever step Control-C may strike, the call has happened entirely, or not at all."""
+    seen = []
+
+    def look(*_: object) -> None:
+        if not trio.lowlevel.currently_ki_protected():
+            sys.setprofile(None)
+            now = books(queue)
+            if now not in seen:
+                seen.append(now)
+            sys.setprofile(look)
+
+    *before, change = changes
+    with pytest.raises(KeyError):
+        async with open_job_queue(
+            sleep_for_ever, workers=2, strategy="drop-on-full", capacity=4
+        ) as queue:
+            for number in range(5):
+                await queue.submit(number)
+                await wait_all_tasks_blocked()
+            for each in before:
+                each(queue)
+            seen.append(books(queue))
+            sys.setprofile(look)  # it is called at each call and return, of whatever function
+            try:
+                with yield_interval(60):  # or other tasks would be seen as they go on
+                    result = change(queue)
+                    if inspect.isawaitable(result) and not isinstance(result, Job):
+                        await result
+            finally:
+                sys.setprofile(None)
+            assert books(queue) in seen
+            assert len(seen) == 2
+            raise KeyError
+
+
 async def test_a_strategy_that_breaks_at_the_end_is_heard_beside_the_block(
     autojump_clock: MockClock,
 ) -> None:
@@ -1956,6 +2042,54 @@ async def test_a_strategy_that_breaks_ends_the_queue_by_its_name(
     note = "raised by the strategy of a job queue, broken.<locals>.Broken; no further job starts"
     assert notes == [[note]] * len(notes)
     assert len(notes) > 2 or (method == "close" and after)
+
+
+@pytest.mark.parametrize("how", ["submit", "submit_nowait", "try_submit"])
+async def test_a_strategy_that_raises_at_a_submit_ends_the_queue(
+    how: str, autojump_clock: MockClock
+) -> None:
+    """Although the submitter has caught the error: the block is cancelled, and raises it."""
+    with pytest.raises(ZeroDivisionError) as caught:
+        async with open_audited(strategy=broken("offer", 0)) as queue:
+            with pytest.raises(ZeroDivisionError) as told:
+                result = getattr(queue, how)(sleep())
+                if how == "submit":
+                    await result
+            assert queue.closed
+            await trio.sleep_forever()
+    assert caught.value is told.value
+    assert caught.value.__notes__[0].startswith("raised by the strategy of a job queue, ")
+
+
+@pytest.mark.parametrize("end", ["leave", "close", "stop", "raise", "cancel"])
+async def test_a_strategy_is_closed_once(end: str, autojump_clock: MockClock) -> None:
+    """However the queue ends, and however often."""
+
+    class Counting(Strategy[Any]):
+        closes = 0
+
+        def close(self) -> list[Any]:
+            self.closes += 1
+            return super().close()
+
+    counting = Counting(9)
+    with trio.CancelScope() as scope, suppress(KeyError):
+        async with open_audited(strategy=counting) as queue:
+            for _ in range(3):
+                await queue.submit(sleep(1))
+            if end == "close":
+                queue.close()
+                queue.close()
+            if end == "stop":
+                await queue.stop()
+                await queue.stop()
+            if end == "raise":
+                raise KeyError
+            if end == "cancel":
+                scope.cancel()
+                await trio.sleep_forever()
+    queue.close()
+    assert counting.closes == 1
 
 
 async def test_a_strategy_that_breaks_while_the_workers_come_up_is_heard(

@@ -164,6 +164,38 @@ async def test_a_second_call_may_release_what_the_first_would_finish(
     assert kinds(*jobs) == ["done", "done", "handed_back"]
 
 
+async def test_a_call_while_jobs_are_being_cancelled_brings_the_end_forward(
+    autojump_clock: MockClock,
+) -> None:
+    """The wait for jobs that ignore it ends at the new deadline, not at the old one."""
+    async with open_audited() as queue:
+        await queue.submit(insist(100))
+        await wait_all_tasks_blocked()
+        queue.stop_soon(drain=0, grace=10)
+        await trio.sleep(1)
+        assert (queue.phase, queue.seconds_left) == ("cancel", 9)
+        report = await queue.stop(drain=0, grace=1)
+        assert trio.current_time() == 2
+        assert (len(report.stuck), report.seconds["cancel"]) == (1, 2)
+
+
+async def test_a_call_that_finishes_what_runs_hastens_one_that_finishes_what_is_queued(
+    autojump_clock: MockClock,
+) -> None:
+    """What waits is handed back at once, and the stop is over when the running job is."""
+    async with open_audited(sleep_for) as queue:
+        jobs = [await queue.submit(2) for _ in range(3)]
+        await trio.sleep(0.5)
+        queue.stop_soon(finish="queued")
+        await trio.sleep(0.5)
+        assert kinds(*jobs) == ["running", "waiting", "waiting"]
+        queue.stop_soon()
+        assert kinds(*jobs) == ["running", "handed_back", "handed_back"]
+        await queue.stop()
+        assert trio.current_time() == 2
+    assert kinds(*jobs) == ["done", "handed_back", "handed_back"]
+
+
 async def test_a_stop_goes_on_if_the_call_is_cancelled(autojump_clock: MockClock) -> None:
     """Whoever asks later gets the report."""
     async with open_audited(workers=1) as queue:
@@ -569,6 +601,30 @@ async def test_cleaning_up_is_shielded_but_not_for_ever(autojump_clock: MockCloc
         await too_long.wait()
         assert trio.current_time() - begin == 5
     assert kinds(in_time, too_long) == ["cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"), [({}, 5), ({"grace": 0.5}, 0.5), ({"grace": 20}, 20)]
+)
+async def test_cleaning_up_outside_a_stop_lasts_as_long_as_the_grace_of_the_queue(
+    options: dict[str, Any], seconds: float, autojump_clock: MockClock
+) -> None:
+    """By default five seconds."""
+    async with open_audited(**options) as queue:
+        job = await queue.submit(cleaner(100))
+        await wait_all_tasks_blocked()
+        job.cancel()
+        await job.wait()
+        assert trio.current_time() == seconds
+
+
+async def test_a_stop_has_a_drain_and_a_grace_by_default(autojump_clock: MockClock) -> None:
+    """Twenty seconds and five."""
+    async with open_audited() as queue:
+        await queue.submit(insist(100))
+        await wait_all_tasks_blocked()
+        report = await queue.stop()
+        assert (report.seconds["drain"], report.seconds["cancel"]) == (20, 5)
 
 
 async def test_in_a_stop_cleaning_up_lasts_until_the_hard_deadline(
