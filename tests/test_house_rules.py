@@ -246,13 +246,14 @@ def test_what_few_programs_need_is_imported_when_it_is_used() -> None:
     """
     program = """
 import sys, gochan
-late = {"pluggy", "importlib.metadata", "difflib", "pytest", "hypothesis", "click", "rich",
-    "gochan.debug", "gochan.testing", "gochan._command", "gochan._plugins._plugins"}
+rooms = {"_queue", "_command", "_plugins._plugins", "debug", "testing"}
+late = {"pluggy", "importlib.metadata", "difflib", "pytest", "hypothesis", "click", "rich"}
+late |= {f"gochan.{room}" for room in rooms}
 print(sorted(late & {*sys.modules}))
 assert {"debug", "hookimpl", "testing", "Chan"} <= {*dir(gochan)}
 print(gochan.debug.report.__name__, gochan.testing.check_strategy.__name__)
 print(type(gochan.hookimpl).__name__, gochan.hookimpl is gochan.hookimpl)
-print(hasattr(gochan, "nonsense"))
+print(hasattr(gochan, "nonsense"), gochan.JobQueue.__module__)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -261,7 +262,7 @@ print(hasattr(gochan, "nonsense"))
         "[]",
         "report check_strategy",
         "HookimplMarker True",
-        "False",
+        "False gochan",
     ]
 
 
