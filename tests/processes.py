@@ -292,7 +292,11 @@ class Terminal:
 
     def expect(self, pattern: str) -> None:
         """Wait until something is shown that matches."""
-        wait_until(lambda: re.search(pattern, "\n".join(self.screen)), f"{pattern!r} on the screen")
+        try:
+            wait_until(lambda: re.search(pattern, "\n".join(self.screen)), repr(pattern))
+        except AssertionError as error:
+            error.add_note("\n".join(["on the screen:", *self.screen]))
+            raise
 
     @property
     def cursor_shown(self) -> bool:
