@@ -247,7 +247,8 @@ def test_a_line_whose_output_cannot_be_written_is_not_done(tmp_path: Path) -> No
     ended = finish(*arguments, lines=b"a\nb\n", shell='exec "$@" >/dev/full')
     assert ended.status == 1
     assert left.read_bytes() == b"a\nb\n"
-    assert "No space left" in ended.err
+    assert ended.summary == {"failed": "1", "handed back": "1"}
+    assert "its output cannot be written: No space left on device" in ended.err
 
 
 # Time limits
