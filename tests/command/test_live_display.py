@@ -62,7 +62,7 @@ def open_live(terminal: Terminal) -> Iterator[LiveDisplay]:
 
 
 def test_the_live_view_shows_what_runs_and_how_far_it_is(terminal: Terminal) -> None:
-    """It is drawn anew in the same place, and hides the cursor."""
+    """It is redrawn in the same place, and hides the cursor."""
     with open_live(terminal) as live:
         live.update(
             counts(3, waiting=1, running=2), 3, [Shown("sleep 1", 0.55), Shown("sleep 2", 12)]
@@ -166,7 +166,7 @@ def test_after_the_end_only_the_lines_and_the_summary_are_left(terminal: Termina
         assert terminal.cursor_shown
 
 
-def test_a_terminal_that_takes_nothing_holds_nobody_up(
+def test_a_terminal_that_takes_nothing_does_not_block_the_run(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after Ctrl-S: what is said is lost, and the run goes on."""
@@ -197,7 +197,7 @@ def test_a_terminal_that_takes_nothing_holds_nobody_up(
 
 @pytest.mark.parametrize("columns", ["0", "²", "x"])
 def test_a_terminal_of_strange_width_shows_the_output(columns: str) -> None:
-    """What the environment says of it is not to be relied upon."""
+    """What the environment says about the width may be wrong."""
     with closing(Terminal()) as terminal:
         with start(
             "run",
