@@ -69,7 +69,7 @@ def test_lines_that_were_never_read_are_left_over_too(run_lines: RunLines, tmp_p
 
 
 def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
-    """Nobody waits for the end of something that has none; the summary says so."""
+    """We do not wait for the end of something that may have none; the summary says so."""
     left = tmp_path / "left"
     arguments = ["run", *ONE, "--left-over", left, "--", "false"]
     impatient = changed("_lines", "_SILENCE = 0.3")
@@ -84,7 +84,7 @@ def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
 
 
 def test_of_a_slow_pipe_everything_is_left_over(tmp_path: Path) -> None:
-    """As long as something comes."""
+    """As long as lines keep arriving."""
     left = tmp_path / "left"
     writer = "for i in 1 2 3 4; do echo $i; sleep 0.3; done"
     ended = finish("run", *ONE, "--left-over", left, "--", "false", shell=f'({writer}) | "$@"')
@@ -112,7 +112,7 @@ def test_a_pipe_that_goes_on_and_on_is_given_up(tmp_path: Path) -> None:
 
 
 def test_the_left_over_file_may_be_the_input(gochan: Gochan, tmp_path: Path) -> None:
-    """Then a run that was ended early is taken up by the same command line."""
+    """Then the same command line continues a run that was ended early."""
     path = tmp_path / "todo"
     path.write_bytes(numbers(8))
     arguments = ["run", *ONE, "--input", path, "--left-over", path, "--", "sh", "-c"]
@@ -131,7 +131,7 @@ def test_without_failures_the_left_over_file_is_empty(run_lines: RunLines, tmp_p
 
 
 def test_what_is_left_over_may_go_to_a_device(run_lines: RunLines) -> None:
-    """Which cannot be replaced at the end, as files are."""
+    """A device cannot be replaced at the end, as a file is."""
     ended = run_lines(b"a\n", "--left-over", "/dev/null", "--", "false")
     assert (ended.status, ended.complaints) == (1, [])
 
