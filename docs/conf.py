@@ -21,6 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "match_keyword",
     "public_names",
+    "whole_programs",
 ]
 
 # How it looks
