@@ -21,6 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "match_keyword",
     "public_names",
+    "side_by_side",
     "whole_programs",
 ]
 
