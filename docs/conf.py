@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "match_keyword",
+    "name_tables",
     "public_names",
     "side_by_side",
     "whole_programs",
