@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tomllib
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
 
 project = "gochan"
+version = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 author = "the gochan contributors"
 copyright = "the gochan contributors"  # noqa: A001  # as Sphinx has it
-exclude_patterns = ["_build", "_extensions", "examples", "inventories"]
+exclude_patterns = ["_build", "_extensions", "_templates", "examples", "inventories"]
+templates_path = ["_templates"]
 
 extensions = [
     "invariants",
@@ -29,12 +34,22 @@ extensions = [
 # How it looks
 
 html_theme = "furo"
-html_title = "gochan"
+html_title = f"gochan {version}"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_favicon = "_static/mark.svg"
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "version.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_theme_options = {
     "light_logo": "gochan-light.svg",
     "dark_logo": "gochan-dark.svg",
@@ -50,6 +65,17 @@ html_theme_options = {
         "color-brand-visited": "#b3a8ee",
     },
 }
+
+# Where the repository is, such as https://forge.example/gochan; unset, the site has no link to it.
+repository = os.environ.get("GOCHAN_REPOSITORY", "")
+html_context = {"repository": repository}
+if repository:
+    html_theme_options |= {
+        "source_repository": repository,
+        "source_branch": "main",
+        "source_directory": "docs/",
+    }
+
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 copybutton_prompt_text = r"\$ "
