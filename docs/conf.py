@@ -67,14 +67,7 @@ html_theme_options = {
 }
 
 # Where the repository is, such as https://forge.example/gochan; unset, the site has no link to it.
-repository = os.environ.get("GOCHAN_REPOSITORY", "")
-html_context = {"repository": repository}
-if repository:
-    html_theme_options |= {
-        "source_repository": repository,
-        "source_branch": "main",
-        "source_directory": "docs/",
-    }
+html_context = {"repository": os.environ.get("GOCHAN_REPOSITORY", "")}
 
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
