@@ -100,6 +100,9 @@ class Choice(Chooser):
             line[self] = here
             self._lines.append(line)
 
+    def move(self, old: Line, new: Line) -> None:
+        self._lines = [new if line is old else line for line in self._lines]
+
     def follow(self, clock: Clock, index: int) -> None:
         self._clocks[index] = clock
 

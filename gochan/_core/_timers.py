@@ -22,7 +22,7 @@ from trio.lowlevel import enable_ki_protection
 from ._cases import Case, check_priority
 from ._channel import Chan
 from ._chooser import Chooser
-from ._lines import NOTHING, Line, Nothing, Waiter, first
+from ._lines import NOTHING, CallingLine, Line, Nothing, Waiter, first
 from ._pacing import OUTSIDE
 from ._select import select
 
@@ -169,7 +169,7 @@ class Ticker:
             raise ValueError(f"seconds must be long enough for the clock, not {period!r}")
         self._period = period
         self._count = 1  # of the tick that comes next, or is pending
-        self._line: Line = Line()
+        self._line: Line = CallingLine()
         self._stopped = Chan[None]()
 
     def __init_subclass__(cls) -> NoReturn:

@@ -11,7 +11,7 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from ._cases import Case, check_priority
 from ._chooser import Chooser
-from ._lines import Line, first
+from ._lines import CallingLine, Line, first
 from ._select import select
 
 Ts = TypeVarTuple("Ts")
@@ -37,7 +37,7 @@ class WaitGroup:
 
     def __init__(self) -> None:
         self._count = 0
-        self._line: Line = Line()
+        self._line: Line = CallingLine()
 
     @property
     def count(self) -> int:
