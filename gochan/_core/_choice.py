@@ -6,7 +6,7 @@
 # case is as likely as any other.
 #
 # A select that waits stands once in each line, however many of its cases want something
-# there; the task that serves it from that line draws the case there and then. So a channel
+# there; the task that serves it from that line draws the case at that moment. So a channel
 # listed twice counts twice, and an event that makes several cases ready, such as a close,
 # is followed by one fair draw among them.
 

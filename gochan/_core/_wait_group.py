@@ -1,4 +1,4 @@
-"""A wait group: wait until as many things are done as were begun."""
+"""A wait group: wait until everything that was started is done."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Ts = TypeVarTuple("Ts")
 
 @final
 class WaitGroup:
-    """Counts what is under way, and lets tasks wait until nothing is; Go's ``sync.WaitGroup``.
+    """Counts things under way, and lets tasks wait until there are none; Go's ``sync.WaitGroup``.
 
     ::
 
@@ -41,7 +41,7 @@ class WaitGroup:
 
     @property
     def count(self) -> int:
-        """How many things are under way."""
+        """The number of things under way."""
         return self._count
 
     @enable_ki_protection
