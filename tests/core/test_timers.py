@@ -741,7 +741,7 @@ async def test_two_tasks_may_wait_for_two_tickers_crosswise(autojump_clock: Mock
 @pytest.mark.parametrize("make", [after, at, every])
 def test_a_number_too_large_for_a_clock_is_rejected(make: Callable[[int], object]) -> None:
     """The error says what is the matter, and not that an ``int`` is too large for a ``float``."""
-    with pytest.raises(ValueError, match="must be .*within the range of a float, not 1"):
+    with pytest.raises(ValueError, match="within the range of a float, not "):
         make(10**400)
 
 
