@@ -283,21 +283,20 @@ class KeptState(ChanState[T]):
 
     def settle(self) -> None:
         """Let waiting tasks and strategy meet, until neither can do more for the other."""
-        senders, receivers = self.senders, self.receivers
         going_on = True
         while going_on:
             going_on = False
             dropped = len(self.strategy._dropped)
-            while senders and self._admit_first():
+            while self.senders and self._admit_first():
                 going_on = True
-            while receivers and self._serve_first():
+            while self.receivers and self._serve_first():
                 going_on = True
-            if senders and len(self.strategy._dropped) > dropped:
+            if self.senders and len(self.strategy._dropped) > dropped:
                 going_on = True  # there is room again
         self._unasked = False
         self.peak = max(self.peak, self.held())
         if self.closed and not self.held():
-            self.finish(receivers)
+            self.finish(self.receivers)
         if self.timed:
             self._set_alarms()  # it may change its mind at another moment than before
 
