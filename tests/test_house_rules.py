@@ -314,7 +314,10 @@ ACROSS = {
         "matching",  # selects that meet selects
         "properties",  # random programs, beside a model
     },
-    "strategies": {"strategies"},  # the built-in ones
+    "strategies": {
+        "strategies",  # the built-in ones
+        "trouble",  # those that go wrong
+    },
     "plugins": {
         "plugin_chains",  # strategies of several plugins in one chain
         "third_party",  # plugins of others, installed for real

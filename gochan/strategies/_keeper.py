@@ -57,7 +57,7 @@ from .._core import (
     first,
     state_behind,
 )
-from ._guard import checked_change, checked_item, checked_list, checked_rest, checked_verdict
+from ._guard import checked_change, checked_item, checked_list, checked_removal, checked_rest, checked_verdict
 from ._questions import overrides, plain_order
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
 
@@ -304,17 +304,17 @@ class KeptState(ChanState[T]):
 
     def ask_again(self) -> None:
         """Do what time allows by now, or what the strategy has learnt since it was asked."""
-        if self._trouble is not None:
-            trouble, self._trouble = self._trouble, None
-            raise trouble
+        trouble, self._trouble = self._trouble, None
         if self.senders or self.receivers:
+            if trouble is not None:
+                raise trouble
             self._look_at_clock()
         self.settle()
         self._report()
 
     def discard(self, item: T) -> None:
         """Take one waiting item out, if the strategy can find it."""
-        if self.strategy.remove(item):
+        if checked_removal(self.strategy, self.strategy.remove(item)):
             self.ask_again()
 
     def _look_at_clock(self) -> None:
