@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from ._estimate import Estimate
+from ._guard import checked_change
 from ._strategy import ADMIT, DEFAULT_CAPACITY, WAIT, Strategy, Verdict
 
 T = TypeVar("T")
@@ -151,7 +152,8 @@ class Filter(Strategy[T], Generic[T]):
         return self.inner.take(now)
 
     def next_change(self, now: float) -> float | None:
-        changes = [part.next_change(now) for part in self.parts()]
+        # A NaN would get lost among the others, so each is looked at.
+        changes = [checked_change(part, now, part.next_change(now)) for part in self.parts()]
         return min((change for change in changes if change is not None), default=None)
 
     def finished(self, item: T, now: float, *, waited: float, ran: float, ok: bool) -> None:
