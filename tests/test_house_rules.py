@@ -316,7 +316,9 @@ ACROSS = {
     },
     "strategies": {
         "strategies",  # the built-in ones
-        "trouble",  # those that go wrong
+        "removal",  # what it costs, in all of them
+        "trouble",  # strategies and listeners that fail
+        "wrong_answers",  # what users of channels and queues see of them
     },
     "plugins": {
         "plugin_chains",  # strategies of several plugins in one chain
