@@ -107,8 +107,9 @@ class JobQueue(Generic[P, R]):
         try:
             admitted = state.give(job)
         except Exception as error:
+            told = self._turned_away(job, error)  # before other tasks run
             await state.pace.pass_turn_if_due()
-            raise self._turned_away(job, error) from None
+            raise told from None
         if not admitted:
             await self._wait_for_room(job)
         elif perf_counter() >= state.pace.due:
