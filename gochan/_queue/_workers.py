@@ -113,6 +113,7 @@ class Workers(Generic[P, R]):
                         value = done.value
                     else:
                         value = await Steps(context.run, coroutine, message)
+                        del message
                     if job._cause is not None or job.timeout is not None:
                         break
                     if getattr(task, "_cancel_status", None) is not status:
