@@ -63,7 +63,7 @@ class Done(Ending, Generic[R]):
     __slots__ = ("_value",)
     __match_args__ = ("value",)
 
-    kind: Final = "done"
+    kind: Literal["done"] = "done"
     error: Final = None
     reason: Final = ""
     _shown = ("value", "waited", "ran")
@@ -86,7 +86,7 @@ class Failed(Ending):
     __slots__ = ("_error",)
     __match_args__ = ("error",)
 
-    kind: Final = "failed"
+    kind: Literal["failed"] = "failed"
     value: Final = None
     reason: Final = ""
     _shown = ("error", "waited", "ran")
@@ -128,7 +128,7 @@ class TimedOut(EndedEarly):
     """The job ran longer than its ``timeout``."""
 
     __slots__ = ()
-    kind: Final = "timed_out"
+    kind: Literal["timed_out"] = "timed_out"
 
 
 @final
@@ -136,7 +136,7 @@ class Cancelled(EndedEarly):
     """`Job.cancel` was called, or the queue was cancelled, or left by an error."""
 
     __slots__ = ()
-    kind: Final = "cancelled"
+    kind: Literal["cancelled"] = "cancelled"
 
 
 @final
@@ -144,7 +144,7 @@ class Interrupted(EndedEarly):
     """A stop cancelled the job because its time was up."""
 
     __slots__ = ()
-    kind: Final = "interrupted"
+    kind: Literal["interrupted"] = "interrupted"
 
 
 @final
@@ -152,7 +152,7 @@ class Rejected(EndedEarly):
     """The strategy turned the job away; its submitter got `Refused`. The kind is ``refused``."""
 
     __slots__ = ()
-    kind: Final = "refused"
+    kind: Literal["refused"] = "refused"
 
 
 @final
@@ -160,7 +160,7 @@ class Dropped(EndedEarly):
     """The strategy gave the job up while it waited."""
 
     __slots__ = ()
-    kind: Final = "dropped"
+    kind: Literal["dropped"] = "dropped"
 
 
 @final
@@ -168,7 +168,7 @@ class HandedBack(EndedEarly):
     """The job never ran, because the queue ended first."""
 
     __slots__ = ()
-    kind: Final = "handed_back"
+    kind: Literal["handed_back"] = "handed_back"
 
 
 Outcome: TypeAlias = (

@@ -101,18 +101,21 @@ class JobQueue(Generic[P, R]):
         """
         job = self._make(payload, timeout, priority, key)
         state = self._state
-        task = state.pace.here.get("task")
+        pace = state.pace
+        task = pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
             await state.enter()
+            pace = state.pace
         try:
             admitted = state.give(job)
         except Exception as error:
-            await state.pace.pass_turn_if_due()
-            raise self._turned_away(job, error) from None
+            told = self._turned_away(job, error)  # before other tasks run
+            await pace.pass_turn_if_due()
+            raise told from None
         if not admitted:
             await self._wait_for_room(job)
-        elif perf_counter() >= state.pace.due:
-            await state.pace.pass_turn()
+        elif perf_counter() >= pace.due:
+            await pace.pass_turn()
         return job
 
     @enable_ki_protection

@@ -91,13 +91,13 @@ class Workers(Generic[P, R]):
                         await trio.lowlevel.checkpoint_if_cancelled()
                     if perf_counter() >= state.pace.due:
                         await state.pace.pass_turn()
-                    taken = self._take()
+                    taken, cancelled = self._take(), False
                     if taken is NOTHING:
                         taken = await self._wait_for_job(task)
+                        cancelled = status is not None and status.effectively_cancelled
                     if taken is None:
                         return False
                     job, taken = taken, None
-                    cancelled = status is not None and status.effectively_cancelled
                     if job._kind is not None or lives.halting or cancelled:
                         self._put_aside(job)
                         job = None
@@ -113,9 +113,10 @@ class Workers(Generic[P, R]):
                         value = done.value
                     else:
                         value = await Steps(context.run, coroutine, message)
+                        del message
                     if job._cause is not None or job.timeout is not None:
                         break
-                    if getattr(task, "_cancel_status", None) is not status:
+                    if status is not None and task._cancel_status is not status:
                         break  # the handler has left a scope of its own open
                     ended, job = job, None
                     lives.end(ended, "done", value)

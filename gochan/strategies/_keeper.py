@@ -57,7 +57,14 @@ from .._core import (
     first,
     state_behind,
 )
-from ._guard import checked_change, checked_item, checked_list, checked_removal, checked_rest, checked_verdict
+from ._guard import (
+    checked_change,
+    checked_item,
+    checked_list,
+    checked_removal,
+    checked_rest,
+    checked_verdict,
+)
 from ._questions import overrides, plain_order
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
 

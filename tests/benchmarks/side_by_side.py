@@ -23,9 +23,11 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Semaphore
 from time import perf_counter, process_time
 
 import aiochan
@@ -99,7 +101,10 @@ GOALS = [
         at_most_us=0.5,
     ),
     Goal("select of one, default", "select of one, default", "receive, nothing", at_most_us=0.5),
-    Goal("empty job, against a loop by hand", "gochan jobs", "trio workers", at_most=3),
+    Goal("empty job, against a loop over trio's channel", "gochan jobs", "trio jobs", at_most=1),
+    Goal("empty job, against a loop over Chan", "gochan jobs", "Chan jobs", at_most=6),
+    Goal("empty job, against ThreadPoolExecutor", "gochan jobs", "thread jobs", at_most=1),
+    Goal("empty job, against TaskGroup and Semaphore", "gochan jobs", "asyncio jobs", at_most=1),
     Goal("select in 1,000 tasks, against 100", "1,000 tasks", "100 tasks", at_most=1.5),
     Goal("selector of 1,000, against one of 2", "selector 1,000", "selector 2", at_most=2),
     Goal("selector of 1,000, against select of 2", "selector 1,000", "gochan select"),
@@ -376,17 +381,67 @@ async def do_nothing(_: int) -> None:
     pass
 
 
+# Measured in processor time, that of the threads included: what matters is how much of it is left.
+
+
 async def gochan_jobs(items: int) -> Seconds:
     async with open_job_queue(do_nothing, workers=4, capacity=100) as queue:
-        start = perf_counter()
+        start = process_time()
         for item in range(items):
             await queue.submit(item)
         await queue.join()
-        seconds = perf_counter() - start
+        seconds = process_time() - start
     return seconds / items
 
 
-async def trio_workers(items: int) -> Seconds:
+async def chan_jobs(items: int) -> Seconds:
+    channel = Chan[int](100)
+
+    async def work() -> None:
+        async for item in channel:
+            await do_nothing(item)
+
+    start = process_time()
+    async with trio.open_nursery() as nursery:
+        for _ in range(4):
+            nursery.start_soon(work)
+        with channel:
+            for item in range(items):
+                await channel.send(item)
+    return (process_time() - start) / items
+
+
+def thread_jobs(items: int) -> Seconds:
+    def work(_: int) -> None:
+        room.release()
+
+    room = Semaphore(100)
+    with ThreadPoolExecutor(4) as executor:
+        start = process_time()
+        for item in range(items):
+            room.acquire()
+            executor.submit(work, item)
+        executor.shutdown()
+        return (process_time() - start) / items
+
+
+async def asyncio_jobs(items: int) -> Seconds:
+    running, room = asyncio.Semaphore(4), asyncio.Semaphore(104)
+
+    async def work(item: int) -> None:
+        async with running:
+            await do_nothing(item)
+        room.release()
+
+    start = process_time()
+    async with asyncio.TaskGroup() as group:
+        for item in range(items):
+            await room.acquire()
+            group.create_task(work(item))
+    return (process_time() - start) / items
+
+
+async def trio_jobs(items: int) -> Seconds:
     sender, receiver = trio.open_memory_channel[int](100)
 
     async def work(items: trio.MemoryReceiveChannel[int]) -> None:
@@ -394,13 +449,13 @@ async def trio_workers(items: int) -> Seconds:
             async for item in items:
                 await do_nothing(item)
 
-    start = perf_counter()
+    start = process_time()
     async with trio.open_nursery() as nursery, receiver, sender:
         for _ in range(4):
             nursery.start_soon(work, receiver.clone())
         for item in range(items):
             await sender.send(item)
-    return (perf_counter() - start) / items
+    return (process_time() - start) / items
 
 
 # Two producers, and a selector over both channels and many silent ones
@@ -481,7 +536,10 @@ WORK: dict[str, Work] = {
     "select of one, default": on_trio(idle_select_of_one, 20_000),
     "receive, nothing": on_trio(idle_receive, 20_000),
     "gochan jobs": on_trio(gochan_jobs, 5_000),
-    "trio workers": on_trio(trio_workers, 5_000),
+    "trio jobs": on_trio(trio_jobs, 5_000),
+    "Chan jobs": on_trio(chan_jobs, 20_000),
+    "thread jobs": partial(thread_jobs, 5_000),
+    "asyncio jobs": on_asyncio(asyncio_jobs, 5_000),
     "100 tasks": on_trio(gochan_crowd, 100, 30_000),
     "1,000 tasks": on_trio(gochan_crowd, 1_000, 30_000),
     "selector 2": on_trio(gochan_selector, 2, 10_000),

@@ -95,7 +95,7 @@ async def test_the_first_job_that_ends_badly_ends_the_loop(autojump_clock: MockC
     async with open_audited(workers=2, failures="collect") as queue:
         with pytest.raises(JobFailed, match="no") as caught:
             async for result in queue.map(works):
-                got.append(result)
+                got.append(result)  # noqa: PERF401
         assert trio.current_time() == 2
         await queue.join()
         assert trio.current_time() == 2
@@ -159,6 +159,7 @@ async def test_a_job_that_is_refused_while_it_waits_in_line_is_an_error(
     autojump_clock: MockClock,
 ) -> None:
     """As if it had been refused at once."""
+
     class Fastidious(Strategy[Any]):
         def offer(self, item: Any, now: float) -> Verdict:
             if len(self.items) < self.capacity and item.key == "bad":

@@ -13,22 +13,34 @@ import gochan
 import gochan.debug
 from gochan import (
     Batches,
+    Cancelled,
     Case,
     Chan,
     ChanClosedError,
     ChanStatistics,
+    Done,
+    Dropped,
+    Failed,
+    HandedBack,
+    Interrupted,
     Job,
+    JobCancelled,
+    JobError,
+    JobFailed,
     JobQueue,
+    JobTimedOut,
     MergedChan,
     Outcome,
     Progress,
     ReceiveChan,
     Refused,
+    Rejected,
     Selector,
     SendChan,
     SignalStop,
     StopReport,
     StuckJob,
+    TimedOut,
     Unsent,
     WaitGroup,
     after,
@@ -262,6 +274,11 @@ async def queues() -> None:
         outcome = await job.wait()
         assert_type(outcome, Outcome[int])
         assert_type(outcome.value, int | None)
+        assert_type(outcome.waited, float)
+        assert_type(await job.result(), int)
+        assert_type(job.reason, str)
+        async for length_of in queue.map(["text"], ordered=True):
+            assert_type(length_of, int)
         assert_type(queue.try_submit("text"), bool)
         results = queue.results()
         assert_type(results, AsyncIterator[Job[str, int]])
@@ -280,6 +297,30 @@ async def queues() -> None:
         assert_type(job.progressed, Progress | None)
         job.progress("1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await queue.submit(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def an_outcome_narrows(outcome: Outcome[int]) -> None:
+    match outcome:
+        case Done(value):
+            assert_type(value, int)
+        case Failed(error):
+            assert_type(error, BaseException)
+        case other:
+            assert_type(other, TimedOut | Cancelled | Interrupted | Rejected | Dropped | HandedBack)
+            assert_type(other.reason, str)
+    if outcome.kind == "done":
+        assert_type(outcome, Done[int])
+        assert_type(outcome.value, int)
+    elif outcome.kind == "failed":
+        assert_type(outcome.error, BaseException)
+    else:
+        assert_type(outcome.value, None)
+        assert_type(outcome.error, None)
+
+
+def job_errors(error: JobFailed | JobTimedOut | JobCancelled) -> None:
+    base: JobError = error
+    raise base
 
 
 async def queues_with_hooks() -> None:
