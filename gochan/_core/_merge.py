@@ -196,7 +196,7 @@ class MergedReceive(Case[T_co]):
 class ReceiveFrom(Case[T_co]):
     """Receive from one merged channel; when that has ended, nothing happens."""
 
-    __slots__ = ("_case", "_index", "_merged")
+    __slots__ = ("_case", "_index", "_merged", "end")
 
     role: Role = "receive"
     _not_raised = (EndOfChannel, ChanClosedError)
@@ -206,6 +206,7 @@ class ReceiveFrom(Case[T_co]):
         self._merged = merged
         self._index = index
         self._case = case
+        self.end = case.end
 
     def _ready(self) -> bool:
         return self._case._ready()
