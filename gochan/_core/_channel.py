@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import singledispatch
-from typing import Any, Literal, NoReturn, Protocol, TypeVar, final
+from typing import Any, Literal, Never, NoReturn, Protocol, TypeVar, final
 
 from trio.lowlevel import enable_ki_protection
 
@@ -25,7 +25,7 @@ class Order(Protocol[T]):
     capacity: int | float
 
     def offer(self, item: T, now: float) -> Any:
-        """Take ``item`` in, or say what else becomes of it."""
+        """Take ``item`` in, or say what else is to happen."""
 
     def take(self, now: float) -> T:
         """Give out the item that goes next."""
@@ -43,6 +43,20 @@ def state_behind(
         f"strategy must be an instance of gochan.strategies.Strategy, such as "
         f"strategies.Block(20) or gochan.strategy('block', capacity=20), "
         f"not {strategy!r}"
+    )
+
+
+def _misused(first: object, *others: object) -> TypeError:
+    """Return the error of a `Chan` made in a way that other libraries have."""
+    if isinstance(first, type):
+        capacity = f"({others[0]!r})" if others else "()"
+        return TypeError(
+            f"the type of the values goes in square brackets: write "
+            f"Chan[{first.__name__}]{capacity}, not Chan({first.__name__}, …)"
+        )
+    return TypeError(
+        f"a channel takes one argument without a name, its capacity; {others[0]!r} must be "
+        f"given by name, as in Chan({first!r}, name={others[0]!r})"
     )
 
 
@@ -91,11 +105,13 @@ class Chan(Sending[T], Receiving[T], Closing):
     def __init__(
         self,
         capacity: int | float = 0,
-        *,
+        *wrong: Never,
         strategy: Order[T] | None = None,
         name: str | None = None,
         on_drop: Callable[[T, str], object] | None = None,
     ) -> None:
+        if wrong or isinstance(capacity, type):
+            raise _misused(capacity, *wrong)
         if strategy is not None and capacity != 0:
             raise TypeError(
                 f"a channel takes a capacity or a strategy, not both; give the capacity to "

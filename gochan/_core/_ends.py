@@ -1,4 +1,4 @@
-"""The two ends of a channel, for code that shall only send or only receive."""
+"""The two ends of a channel, for code that must only send or only receive."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Clock(Protocol):
 class Woken:
     """What the scheduler sends to a woken task.
 
-    It stands in for an `outcome.Value`, of which each wake would need a new one.
+    It stands in for an `outcome.Value`: each wake would need a new one.
     """
 
     def unwrap(self) -> None:

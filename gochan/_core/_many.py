@@ -38,7 +38,7 @@ from ._waiters import BulkOffer
 T = TypeVar("T")
 
 # What yields its items without running anybody's code.
-_AT_HAND: Final = (list, tuple)
+_AT_HAND: Final = (list, tuple, range)
 
 
 @final
@@ -136,7 +136,7 @@ async def send_many(state: ChanState[T], items: Iterable[T], end: object) -> Non
 
 
 async def receive_many(state: ChanState[T], size: int, end: object) -> list[T]:
-    """Receive what there is now, at least one value, by way of ``end``."""
+    """Receive all values that are there now, at least one, by way of ``end``."""
     task = await _look(state)
     values: list[T] = []
     try:

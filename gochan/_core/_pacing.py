@@ -40,6 +40,7 @@ from weakref import WeakSet
 import trio
 from trio.lowlevel import RunVar, Task, cancel_shielded_checkpoint, current_task
 
+from ._arguments import check_seconds
 from ._trio_private import NOWHERE, find_here, shows_cancellation
 
 DEFAULT_INTERVAL: Final = 100e-6
@@ -144,10 +145,10 @@ def yield_interval(seconds: float) -> Iterator[None]:
         seconds: not negative; outside any block it is 100 microseconds.
 
     Raises:
-        ValueError: ``seconds`` is negative or not a number.
+        TypeError: ``seconds`` is not a number.
+        ValueError: ``seconds`` is negative or NaN, or too large for a ``float``.
     """
-    if not seconds >= 0:
-        raise ValueError(f"seconds must be >= 0, not {seconds!r}")
+    seconds = check_seconds("seconds", seconds)
     block = object()
     with _lock:
         _intervals[block] = seconds

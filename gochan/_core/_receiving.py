@@ -85,7 +85,7 @@ class Receiving(Looking, Generic[T_co]):
 
     @enable_ki_protection
     async def receive_many(self, max: int | float) -> list[T_co]:  # noqa: A002  # as users say
-        """Receive what there is now, in order; if that is nothing, wait for a value first.
+        """Receive the values that are there now, in order; if there are none, wait for one.
 
         If it is cancelled, nothing has been received. What was handed over is returned even
         if a cancellation comes before the task runs again.
@@ -107,7 +107,7 @@ class Receiving(Looking, Generic[T_co]):
 
     @enable_ki_protection
     def receive_many_nowait(self, max: int | float) -> list[T_co]:  # noqa: A002  # as users say
-        """Receive what there is now, in order; at least one value and at most ``max``.
+        """Receive the values that are there now, in order; at least one, at most ``max``.
 
         Raises:
             trio.WouldBlock: there is none.
@@ -131,8 +131,8 @@ class Receiving(Looking, Generic[T_co]):
 
         Args:
             max: how many values a list has at most, ``math.inf`` for any number.
-            linger: how many seconds the first value may wait for others. With 0, a list is
-                what there is, as from `receive_many`.
+            linger: how many seconds the first value may wait for others. With 0, a list has
+                what is there at that moment, as from `receive_many`.
 
         Raises:
             TypeError: ``max`` or ``linger`` is not a number.

@@ -222,7 +222,7 @@ class ChanState(Generic[T]):
         return AT_ONCE if ahead else int(min(self.capacity - len(self.buffer), AT_ONCE))
 
     def take_many(self, values: list[T], size: int) -> None:
-        """Receive into ``values`` what there is now, until it has that size."""
+        """Move values that are here now into ``values``, until it has that size."""
         buffer, senders = self.buffer, self.senders
         self.check_thread(senders)
         missing = size - len(values)
@@ -342,7 +342,7 @@ class ChanState(Generic[T]):
         return values
 
     def finish(self, *lines: Line) -> None:
-        """Wake everybody in these lines, in order: the channel has ended for them."""
+        """Wake all waiters in these lines, in order: the channel has ended for them."""
         for line in lines:
             while line:
                 waiter = first(line)
@@ -356,7 +356,7 @@ class ChanState(Generic[T]):
                 waiter.turn_out(line, end, reason)
 
     def reason_for(self, wish: Wish) -> BaseException | None:
-        """Return what somebody who wants that gets to hear at the end, if it is an error."""
+        """Return the error with which a waiter ends that wants this; ``None`` if it is none."""
         if wish.role == "send":
             return self.closed_error(wish.value)
         if wish.role == "receive":

@@ -238,7 +238,7 @@ class KeptState(ChanState[T]):
                 return NOTHING
 
     def take_many(self, values: list[T], size: int) -> None:
-        """Receive into ``values`` what there is now, until it has that size.
+        """Move values that are here now into ``values``, until it has that size.
 
         If the strategy or ``on_drop`` fails, all of them are put back, in front.
         """
@@ -366,7 +366,7 @@ class KeptState(ChanState[T]):
     def _admit_first(self) -> bool:
         """Offer what the first waiting sender has; return whether its wait is over.
 
-        That may be several things, if it is a select, of which only one is let in.
+        A select may have several things to send there; only one of them is let in.
         """
         waiter = first(self.senders)
         for wish in waiter.wishes(self.senders):
@@ -409,7 +409,7 @@ class KeptState(ChanState[T]):
     # Ending
 
     def _shut(self) -> None:
-        """Let the strategy say first what shall not be delivered any more.
+        """Ask the strategy first what is not to be delivered any more.
 
         So a select that waits here with several cases is told of all that ends at once.
         """
@@ -442,7 +442,9 @@ class KeptState(ChanState[T]):
         kept = self.handed_back
         kept += self.front
         self.front.clear()
-        with suppress(RuntimeError):  # outside a run; it goes on to whatever moment it takes
+        with suppress(
+            RuntimeError
+        ):  # outside a run, any moment will do
             self._look_at_clock()
         for item in checked_rest(self.strategy, self.strategy.take_all(self._time)):
             kept += [dropped for dropped, _ in self._take_drops()]

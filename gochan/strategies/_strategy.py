@@ -177,7 +177,7 @@ class Strategy(ABC, Generic[T]):
             self._estimate.add(now, ran)
 
     def close(self) -> list[T]:
-        """Give back the items that shall not be delivered after a close; none by default.
+        """Give back the items that are not to be delivered after a close; none by default.
 
         Set ``hands_back`` if there may be any. Nothing is offered any more after that.
         """

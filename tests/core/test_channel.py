@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import inspect
@@ -160,6 +161,36 @@ def test_capacity_is_a_number_of_values(new: New, capacity: float) -> None:
 def test_capacity_is_zero_unless_given() -> None:
     """``Chan()`` is unbuffered, as in Go."""
     assert Chan().capacity == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ((int, 10), r"write Chan[int](10), not Chan(int, …)"),
+        ((str,), r"write Chan[str](), not Chan(str, …)"),
+        ((3, "jobs"), r"'jobs' must be given by name, as in Chan(3, name='jobs')"),
+    ],
+)
+def test_what_other_libraries_write_is_an_error_that_names_the_way_out(
+    arguments: Any, text: str
+) -> None:
+    """The type of the values goes in square brackets."""
+    with pytest.raises(TypeError) as caught:
+        Chan(*arguments)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+async def test_an_async_block_closes_the_channel(raises: bool) -> None:
+    """As ``with`` does; and, as with trio's ends, also if the scope is cancelled by then."""
+    channel = Chan[int](1)
+    with trio.CancelScope() as scope, contextlib.suppress(ZeroDivisionError):
+        async with channel as same:
+            assert same is channel
+            scope.cancel()
+            if raises:
+                raise ZeroDivisionError
+    assert channel.closed
 
 
 @pytest.mark.parametrize(
@@ -1833,14 +1864,15 @@ async def test_an_interrupt_finds_each_change_done_or_not_begun(
         trio.lowlevel.add_instrument(runnable)
         look()
         previous = sys.getprofile()
-        sys.setprofile(look)  # it is called at each call and return, of whatever function
-        try:
-            with yield_interval(60):  # or other tasks would be seen as they go on
+        with yield_interval(60):  # or other tasks would be seen as they go on
+            await Chan[int](1).send(1)  # which yields, as the pace has changed
+            sys.setprofile(look)  # it is called at each call and return, of whatever function
+            try:
                 result = change(channel)
                 if inspect.isawaitable(result):
                     await result
-        finally:
-            sys.setprofile(previous)
+            finally:
+                sys.setprofile(previous)
         look()
         trio.lowlevel.remove_instrument(runnable)
         channel.check()
