@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tomllib
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
 
 project = "gochan"
+version = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 author = "the gochan contributors"
 copyright = "the gochan contributors"  # noqa: A001  # as Sphinx has it
-exclude_patterns = ["_build", "_extensions", "examples", "inventories"]
+exclude_patterns = ["_build", "_extensions", "_templates", "examples", "inventories"]
+templates_path = ["_templates"]
 
 extensions = [
     "invariants",
@@ -20,18 +25,31 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "match_keyword",
+    "name_tables",
     "public_names",
+    "side_by_side",
+    "whole_programs",
 ]
 
 # How it looks
 
 html_theme = "furo"
-html_title = "gochan"
+html_title = f"gochan {version}"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_favicon = "_static/mark.svg"
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "version.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_theme_options = {
     "light_logo": "gochan-light.svg",
     "dark_logo": "gochan-dark.svg",
@@ -47,6 +65,10 @@ html_theme_options = {
         "color-brand-visited": "#b3a8ee",
     },
 }
+
+# Where the repository is, such as https://forge.example/gochan; unset, the site has no link to it.
+html_context = {"repository": os.environ.get("GOCHAN_REPOSITORY", "")}
+
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 copybutton_prompt_text = r"\$ "
@@ -92,7 +114,7 @@ intersphinx_mapping = {
 
 nitpick_ignore_regex = [
     # Type variables are explained by where they stand.
-    (r"py:(class|obj)", r"(\w+\.)*(T|T_co|T_contra|L|P|R)"),
+    (r"py:(class|obj)", r"(\w+\.)*(T|T_co|T_contra|L|P|R|E|OfCase|Unsendable)"),
     # ADMIT and WAIT have entries of their own; that an enum has them, too, is nobody's concern.
     (r"py:attr", r"gochan\.strategies\._strategy\.Decision\.(ADMIT|WAIT)"),
 ]

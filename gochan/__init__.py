@@ -52,43 +52,43 @@ from ._plugins import (
     UnknownStrategyError,
     strategy,
 )
-from ._queue import (
-    Cancelled,
-    Done,
-    Dropped,
-    Failed,
-    HandedBack,
-    Interrupted,
-    Job,
-    JobCancelled,
-    JobDropped,
-    JobError,
-    JobFailed,
-    JobHandedBack,
-    JobInterrupted,
-    JobQueue,
-    JobRefused,
-    JobTimedOut,
-    Outcome,
-    Progress,
-    QueueStatistics,
-    Rejected,
-    SignalStop,
-    StopReport,
-    StuckJob,
-    TimedOut,
-    cleanup,
-    current_job,
-    open_job_queue,
-    stop_all,
-    stop_on_signals,
-)
 from .strategies import StrategySpec
 
 if TYPE_CHECKING:
     from . import debug as debug
     from . import testing as testing
     from ._plugins import hookimpl
+    from ._queue import (
+        Cancelled,
+        Done,
+        Dropped,
+        Failed,
+        HandedBack,
+        Interrupted,
+        Job,
+        JobCancelled,
+        JobDropped,
+        JobError,
+        JobFailed,
+        JobHandedBack,
+        JobInterrupted,
+        JobQueue,
+        JobRefused,
+        JobTimedOut,
+        Outcome,
+        Progress,
+        QueueStatistics,
+        Rejected,
+        SignalStop,
+        StopReport,
+        StuckJob,
+        TimedOut,
+        cleanup,
+        current_job,
+        open_job_queue,
+        stop_all,
+        stop_on_signals,
+    )
 
 __all__ = [
     "Batches",
@@ -158,26 +158,25 @@ __all__ = [
     "strategy",
 ]
 
-# Imported when somebody asks for them: hookimpl brings pluggy, the others are big, and few
-# programs need any of these.
-_LATER = {"debug": "debug", "hookimpl": "_plugins", "testing": "testing"}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _import_module(f"{__name__}.{_LATER[name]}")
-    globals()[name] = thing = module if name == _LATER[name] else getattr(module, name)
-    return thing
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
-
-
 # Users see these in tracebacks and in the documentation under the name they import.
-for _name in {*__all__} - {*_LATER}:
+for _name in {*__all__} & {*globals()}:
     _public = globals()[_name]
     if getattr(_public, "__module__", "").startswith("gochan."):
         _public.__module__ = "gochan"
 del TYPE_CHECKING, _name, _public
+
+
+# The other names are imported when they are used: a program of channels alone need not wait for
+# job queues and pluggy, and few programs need debug and testing.
+def __getattr__(name: str) -> object:
+    if name in {"debug", "testing"}:
+        return _import_module(f"{__name__}.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = "_plugins" if name == "hookimpl" else "_queue"
+    globals()[name] = thing = getattr(_import_module(f"{__name__}.{room}"), name)
+    return thing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "debug", "testing"})

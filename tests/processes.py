@@ -1,4 +1,4 @@
-"""What the tests of the command line share: real processes, what they print and leave behind."""
+"""What tests of the command line share: real processes, what they print and leave behind."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def numbers(count: int) -> bytes:
 @final
 @dataclass(frozen=True)
 class Ended:
-    """What a command said in the end."""
+    """What a command printed, and how it ended."""
 
     status: int
     out: bytes
@@ -82,7 +82,7 @@ class Ended:
 
     @property
     def complaints(self) -> list[str]:
-        """What it said to be wrong."""
+        """Its lines about what is wrong."""
         return [line for line in self.err.splitlines() if line.startswith("gochan:")]
 
     @property
@@ -246,7 +246,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def marker() -> Iterator[str]:
-    """A number of seconds to sleep that no other test uses; nobody may still sleep in the end."""
+    """A number of seconds to sleep that only this test uses; no process may sleep at its end."""
     number = f"1000.{os.getpid()}{next(_numbers):03}"
     yield number
     try:
@@ -279,7 +279,7 @@ def state_of(pid: int) -> str:
 
 @final
 class Terminal:
-    """A terminal of 24 rows and 80 columns, as far as the live view makes use of it."""
+    """A terminal of 24 rows and 80 columns, as far as the live view uses it."""
 
     def __init__(self) -> None:
         self._master, self.slave = pty.openpty()
@@ -292,7 +292,11 @@ class Terminal:
 
     def expect(self, pattern: str) -> None:
         """Wait until something is shown that matches."""
-        wait_until(lambda: re.search(pattern, "\n".join(self.screen)), f"{pattern!r} on the screen")
+        try:
+            wait_until(lambda: re.search(pattern, "\n".join(self.screen)), repr(pattern))
+        except AssertionError as error:
+            error.add_note("\n".join(["on the screen:", *self.screen]))
+            raise
 
     @property
     def cursor_shown(self) -> bool:

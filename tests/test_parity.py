@@ -8,7 +8,10 @@ can be taken in at a glance.
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -68,6 +71,10 @@ class Section(NamedTuple):
     @property
     def programs(self) -> list[str]:
         return [block.text for block in self.blocks if block.language == "python"]
+
+    @property
+    def go(self) -> list[str]:
+        return [block.text for block in self.blocks if block.language == "go"]
 
 
 class Row(NamedTuple):
@@ -176,9 +183,9 @@ def test_every_heading_says_where_the_idea_comes_from(link: str) -> None:
 
 @every_section
 def test_every_section_has_a_program_and_what_it_prints(link: str) -> None:
-    """Definitions may come first, in a block of their own; that one prints nothing."""
+    """Go's comes first, and ours beside it; a block of definitions prints nothing."""
     blocks = " ".join(block.language for block in sections()[link].blocks)
-    assert re.fullmatch(r"((python )+text ?)+", blocks), blocks
+    assert re.fullmatch(r"go ((python )+text ?)+", blocks), blocks
 
 
 @every_section
@@ -199,6 +206,49 @@ def test_every_program_is_short(link: str) -> None:
         ]
         assert len(counted) <= LINES, program
         assert max(map(len, program.splitlines())) <= 100, program
+
+
+@every_section
+def test_the_program_in_go_is_short(link: str) -> None:
+    """And narrow enough to stand beside ours."""
+    for program in sections()[link].go:
+        lines = program.expandtabs(4).splitlines()
+        assert len([line for line in lines if line.strip()]) <= LINES, program
+        assert max(map(len, lines)) <= 70, program
+
+
+PACKAGES = {
+    "http": "net/http",
+    "signal": "os/signal",
+    **{name: name for name in ("context", "errors", "fmt", "os", "strings", "sync", "syscall")},
+    "time": "time",
+}
+
+
+def go_file(program: str) -> str:
+    """Return a program around a block: its functions, and the rest as the body of main."""
+    functions = re.findall(r"^func .*?^}\n", program, flags=re.MULTILINE | re.DOTALL)
+    body = re.sub(r"^func .*?^}\n", "", program, flags=re.MULTILINE | re.DOTALL)
+    used = [path for name, path in PACKAGES.items() if re.search(rf"\b{name}\.[A-Z]", program)]
+    imports = "".join(f'import "{path}"\n' for path in sorted(used))
+    names = re.findall(r"^func (\w+)", program, flags=re.MULTILINE)
+    unused = "".join(f"var _ = {name}\n" for name in names)
+    return f"package main\n\n{imports}\n{''.join(functions)}\n{unused}\nfunc main() {{\n{body}}}\n"
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="needs a Go compiler")
+def test_the_programs_in_go_are_go(tmp_path: Path) -> None:
+    """Each compiles, and ``go vet`` finds nothing but the trap that slide 21 is about."""
+    (tmp_path / "go.mod").write_text("module parity\n")
+    for number, section in enumerate(sections().values()):
+        for program in section.go:
+            folder = tmp_path / f"p{number}"
+            folder.mkdir()
+            (folder / "main.go").write_text(go_file(program), encoding="utf-8")
+    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOCACHE": str(tmp_path / "cache")}
+    vet = ["go", "vet", "-sigchanyzer=false", "./..."]
+    ended = subprocess.run(vet, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_there_are_sections_and_rows() -> None:

@@ -28,9 +28,9 @@ def text_of(page: Path) -> str:
 # Every name, once
 
 
-def entries() -> Iterator[str]:
-    """Find the full names that the pages describe by a directive."""
-    for page in PAGES:
+def entries(*pages: Path) -> Iterator[str]:
+    """Find the full names that pages, by default all, describe by a directive."""
+    for page in pages or PAGES:
         module = ""
         for line in text_of(page).splitlines():
             match = re.fullmatch(r"\.\. (\w+):: ([\w.]+)(\(.*)?", line)
@@ -63,6 +63,13 @@ def public_names() -> Iterator[str]:
 def test_every_public_name_has_one_entry_and_the_other_way_round() -> None:
     """Those of the plugins included."""
     assert Counter(entries()) == Counter({*public_names()})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_with_many_entries_has_a_table_of_them(page: Path) -> None:
+    """Which the build makes of the entries, so that the two agree."""
+    if len([*entries(page)]) > 3:
+        assert "\n```{names}\n```\n" in text_of(page)
 
 
 def test_entries_are_found_in_every_way_in_which_they_are_written() -> None:

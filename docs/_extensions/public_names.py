@@ -156,6 +156,8 @@ def find_by_last_name(
 ) -> nodes.Element | None:
     """Find what a docstring calls by its last name alone, such as ``Chan`` in a plugin's."""
     target, python = node.get("reftarget", ""), env.domains.python_domain
+    if "._" in target:  # a private module, where it is written
+        target = target.rpartition(".")[2]
     for module in PUBLIC if node.get("refdomain") == "py" else ():
         if (full := f"{module}.{target}") in python.objects:
             return python.resolve_xref(env, node["refdoc"], app.builder, "obj", full, node, content)

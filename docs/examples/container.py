@@ -1,6 +1,5 @@
-"""A worker for a container: it runs commands, and ends in good order when it is told to.
+"""A worker for a container: it runs commands, and shuts down cleanly on SIGTERM.
 
-pip install trio-gochan
 python container.py 'make film' 'make poster'
 """
 
@@ -27,12 +26,12 @@ GRACE = float(os.environ.get("GRACE", "5"))
 
 
 def log(line: object) -> None:
-    """Print a line now; in a container, standard output is a pipe, and would keep it."""
+    """Print a line at once; in a container, standard output is a pipe with a buffer."""
     print(line, flush=True)
 
 
 async def give_back(command: str) -> None:
-    """Put a piece of work back to where it came from; here, only say so."""
+    """Give a piece of work back to its source; here, only say so."""
     log(f"given back: {command}")
 
 
@@ -47,13 +46,13 @@ async def work(command: str) -> None:
 
 
 def note_end(job: Job[str, None]) -> None:
-    """Log how a job has ended."""
+    """Log how a job ended."""
     assert job.outcome is not None
     log(f"{job.outcome.kind}: {job.payload}")
 
 
 async def feed(queue: JobQueue[str, None], commands: list[str]) -> None:
-    """Take work in from where it comes from, no faster than it is done."""
+    """Fetch work from its source, no faster than it is done."""
     for command in commands:
         try:
             await queue.submit(command)
@@ -62,7 +61,7 @@ async def feed(queue: JobQueue[str, None], commands: list[str]) -> None:
 
 
 async def main(commands: list[str]) -> int:
-    """Work until SIGTERM comes; return the status with which to exit."""
+    """Work until SIGTERM; return the exit status."""
     async with (
         open_job_queue(work, workers=2, capacity=1, failures="collect", on_end=note_end) as queue,
         stop_on_signals(queue, drain=DRAIN, grace=GRACE, say=log) as stop,
@@ -76,7 +75,7 @@ async def main(commands: list[str]) -> int:
         for stuck in report.stuck:
             log(stuck)
         if report.stuck:
-            os._exit(1)  # leaving the block would wait for them until SIGKILL comes
+            os._exit(1)  # leaving the block would wait for them until SIGKILL
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Pass on what somebody types once they pause."""
+"""Pass on typed text once the typist pauses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from gochan import ReceiveChan, SendChan, after, select
 
 
 async def debounce(typed: ReceiveChan[str], settled: SendChan[str], quiet: float) -> None:
-    """Send on each text that no newer one has followed within ``quiet`` seconds."""
+    """Send each text that no newer one follows within ``quiet`` seconds."""
     with settled:
         async for text in typed:
             pausing = False

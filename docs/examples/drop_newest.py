@@ -1,4 +1,4 @@
-"""A strategy: while it is full, the newcomer is given up."""
+"""A strategy that drops the newest item while it is full."""
 
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class DropNewest(Strategy[T]):
-    """While it is full, the newcomer is given up."""
+    """While it is full, drop the newest item."""
 
     def offer(self, item: T, now: float) -> Verdict:
         self.items.append(item)

@@ -1,6 +1,6 @@
-"""An HTTP service that says when it is too busy, and when to come back.
+"""An HTTP service that answers 503 when it is too busy, and says when to come back.
 
-pip install trio-gochan hypercorn starlette
+pip install hypercorn starlette    # and gochan, as docs/install.md says
 python service.py 127.0.0.1:8000
 """
 
@@ -26,20 +26,20 @@ STATUS = {"done": 200, "failed": 500, "timed_out": 504}  # otherwise 503
 
 
 async def work(path: str) -> str:
-    """Do what a request asks for; here, very little."""
+    """Handle a request; here, only sleep."""
     await trio.sleep(0.1)
     return f"this is {path}\n"
 
 
 def make_app(queue: JobQueue[str, str]) -> Starlette:
-    """Return an application that does each request as a job."""
+    """Return an application that runs each request as a job."""
 
     async def answer(request: Request) -> Response:
         try:
             job = queue.submit_nowait(request.url.path, timeout=10)
         except Refused as refused:
             return busy(refused.reason, refused.retry_after)
-        except trio.WouldBlock:  # with a strategy at which submitters wait
+        except trio.WouldBlock:  # under a strategy that makes submitters wait
             return busy("full", queue.statistics().worst_wait)
         except ChanClosedError:
             return busy("stopping", None)
@@ -65,7 +65,7 @@ def busy(reason: str, seconds: float | None) -> Response:
 
 
 async def cancel_when_gone(job: Job[str, str], request: Request) -> None:
-    """Do no work for a client that has gone away."""
+    """Cancel the job of a client that goes away."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     job.cancel("the client has gone")
@@ -79,7 +79,7 @@ async def run_service(
     *,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until SIGINT or SIGTERM comes; then finish what is under way."""
+    """Serve until SIGINT or SIGTERM; then finish the running requests."""
     config = Config()
     config.bind = [bind]
     async with (

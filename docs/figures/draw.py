@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation, from what really happens.
+"""Draws the pictures of the documentation from real runs.
 
 uv run python docs/figures/draw.py            write docs/figures/*.svg
 uv run python docs/figures/draw.py --check    say which of them are not up to date
@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def settled(seed: int) -> Iterator[None]:
-    """Let chance, the order of tasks and the clock be the same each time."""
+    """Fix random choices, the order of tasks and the clock."""
     original = trio.run
     chance.seed(seed)
     trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
@@ -54,7 +54,7 @@ def record(program: Callable[[], Awaitable[None]], seed: int = 0) -> Trace:
 
 
 def record_page(name: str) -> Trace:
-    """Return the trace of the first example of a page, there called ``seen``."""
+    """Return the trace of the first example of a page, where it is called ``seen``."""
     page = (HERE.parent / name).read_text(encoding="utf-8")
     example = page.partition("```python\n")[2].partition("```")[0]
     there: dict[str, Any] = {"__name__": "example"}
@@ -77,7 +77,7 @@ def pictures() -> dict[str, str]:
 
 
 def update(arguments: list[str]) -> str | None:
-    """Write the pictures, or compare them with what is there."""
+    """Write the pictures, or compare them with the files."""
     check = arguments == ["--check"]
     stale = []
     for name, picture in pictures().items():

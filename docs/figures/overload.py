@@ -1,4 +1,4 @@
-"""What is left of the work while too much comes in, by strategy, in virtual time."""
+"""How much useful work each strategy gets done under overload, in virtual time."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def overload() -> str:
     drawing = Drawing(
         "Twice the load: how much is done in time",
         "Jobs done before their caller gave up, per second, while from second 10 to 40 twice as "
-        "many come as four workers can do: codel and a short queue stay at what the workers can "
-        "do, a long queue and an unbounded one fall to nearly nothing.",
+        "many arrive as four workers can do: codel and a short queue stay at what the workers can "
+        "do, a long queue and an unbounded one fall to almost nothing.",
     )
 
     def at(second: float, share: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Small programs of which the pictures are traces. Each is run, and what it did is drawn."""
+"""Small programs whose traces are drawn as pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gochan import Chan, after, cleanup, open_job_queue, select
 
 
 async def rendezvous() -> None:
-    """Without a buffer, whoever comes first waits"""
+    """Without a buffer, the first to arrive waits"""
     greetings = Chan[str](name="greetings")
 
     async def sender() -> None:
@@ -28,7 +28,7 @@ async def rendezvous() -> None:
 
 
 async def buffer() -> None:
-    """A buffer of two: the producer runs ahead, until it is full"""
+    """A buffer of two: the producer runs ahead until it is full"""
     numbers = Chan[int](2, name="numbers")
 
     async def producer() -> None:
@@ -46,7 +46,7 @@ async def buffer() -> None:
 
 
 async def select_() -> None:
-    """A select does the first thing that can be done, and if several can, the most urgent"""
+    """A select does the first thing that is ready; if several are, the one of highest priority"""
     orders = Chan[str](1, name="orders")
     stop = Chan[None](name="stop")
 
@@ -69,7 +69,7 @@ async def select_() -> None:
 
 
 async def close() -> None:
-    """Close says that no more values come; what was sent is still received"""
+    """A close says that no more values come; values already sent are still received"""
     numbers = Chan[int](3, name="numbers")
 
     async def producer() -> None:
@@ -88,7 +88,7 @@ async def close() -> None:
 
 
 async def cancellation() -> None:
-    """A receive that is cancelled has taken nothing"""
+    """A cancelled receive has taken nothing"""
     numbers = Chan[int](name="numbers")
 
     async def impatient() -> None:
@@ -112,7 +112,7 @@ async def cancellation() -> None:
 
 
 async def worker_pool() -> None:
-    """Two workers, five jobs, and room for two that wait"""
+    """Two workers, five jobs, and room for two waiting jobs"""
 
     async def cook(seconds: float) -> None:
         await trio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""The states of an operation, and of a job: those through which they went in random runs."""
+"""The states of an operation, and of a job, as seen in random runs."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ JOB = {
 
 
 def operation_states(record: Record) -> str:
-    """Draw what became of sends, receives and selects in random runs."""
+    """Draw how sends, receives and selects ended in random runs."""
     seen: set[Edge] = set()
     for seed in range(RUNS):
         for event in record(partial(market, Random(seed)), seed).events:
             if event.verb.partition("_")[0] in ("send", "receive", "select"):
                 way = ["called", *(["waits"] if event.waited else []), event.outcome]
                 seen |= {*pairwise(way)}
-    return draw_states("What becomes of a send, a receive or a select", seen, OPERATION)
+    return draw_states("How a send, a receive or a select ends", seen, OPERATION)
 
 
 def job_states(record: Record) -> str:
-    """Draw what became of jobs in random runs."""
+    """Draw how jobs ended in random runs."""
     seen: set[Edge] = set()
     for seed in range(RUNS):
         for event in record(partial(workshop, Random(seed)), seed).events:
@@ -68,11 +68,11 @@ def job_states(record: Record) -> str:
             elif event.verb == "job":
                 way = ["submitted", "waiting", *(["running"] if event.waited else []), outcome]
                 seen |= {*pairwise(way)}
-    return draw_states("What becomes of a job", seen, JOB)
+    return draw_states("How a job ends", seen, JOB)
 
 
 async def market(random: Random) -> None:
-    """Send, receive and select at random, cancel and close at random."""
+    """Send, receive, select, cancel and close at random."""
     channels = [Chan[int](), Chan[int](1), Chan[int](strategy=DropOnFull(1))]
 
     async def trade() -> None:
@@ -101,7 +101,7 @@ async def market(random: Random) -> None:
 
 
 class DropOldest(Strategy[Any]):
-    """Let everybody in; when it is full, the oldest has to go."""
+    """Admit every item; when full, drop the oldest."""
 
     def offer(self, item: Any, now: float) -> Verdict:
         if len(self.items) >= self.capacity:
@@ -139,11 +139,11 @@ ENDINGS = (trio.WouldBlock, ChanClosedError, EndOfChannel, Refused)
 
 
 def draw_states(title: str, edges: set[Edge], where: dict[str, tuple[float, float]]) -> str:
-    """Draw a graph, all of whose states have a place."""
+    """Draw a graph whose states all have a fixed place."""
     states = {state for edge in edges for state in edge}
     assert states == {*where}, states ^ {*where}
     told = "; ".join(f"{a} to {b}" for a, b in sorted(edges))
-    drawing = Drawing(title, f"The ways that were seen in {RUNS} random runs: {told}.")
+    drawing = Drawing(title, f"The transitions seen in {RUNS} random runs: {told}.")
     drawing.text(14, 27, title, bold=True)
     for before, after in sorted(edges):
         start, end = border(where, before, after), border(where, after, before, gap=2)

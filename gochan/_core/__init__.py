@@ -5,6 +5,8 @@ This is the face of the room: what other rooms may use.
 
 from __future__ import annotations
 
+from _gochan_chance import chance
+
 from ._alarm import TimedOffer
 from ._arguments import check_bool, check_capacity, check_count, check_number, check_seconds
 from ._batches import Batches
@@ -19,7 +21,7 @@ from ._cases import (
     check_priority,
 )
 from ._channel import Chan, state_behind
-from ._choice import Choice, chance, spare_choices
+from ._choice import Choice, spare_choices
 from ._chooser import Chooser
 from ._closing import Closing
 from ._ends import ReceiveChan, SendChan

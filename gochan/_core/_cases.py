@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar, final
+from typing import Any, Final, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, final
 
 import trio
 
@@ -30,10 +30,11 @@ FAILURES: Final = (ChanClosedError, ChanBrokenError, EndOfChannel, Refused)
 Received: TypeAlias = tuple[T, Literal[True]] | tuple[None, Literal[False]]
 
 
-def check_priority(priority: int) -> None:
-    """Raise `TypeError` unless ``priority`` is a whole number."""
+def check_priority(priority: int) -> int:
+    """Return ``priority``; raise `TypeError` unless it is a whole number."""
     if isinstance(priority, bool) or not isinstance(priority, int):
         raise TypeError(f"priority must be an int, not {priority!r}")
+    return priority
 
 
 class Case(Generic[T_co]):
@@ -51,10 +52,8 @@ class Case(Generic[T_co]):
     value: Any = None  # what a send case offers
     end: Any = None  # of the channel at which it waits
 
-    def __init__(self, priority: int) -> None:
-        if type(priority) is not int:
-            check_priority(priority)
-        self.priority = priority
+    # There is no ``__init__``, since a call of it would double the cost of a receive case, which
+    # loops make each time around.
 
     # Several cases in one. A select puts them in its place, in its own row.
 
@@ -112,7 +111,8 @@ class Case(Generic[T_co]):
         return f"<gochan.Case: {self}>"
 
 
-NEVER: Final = Case[Any](0)
+NEVER: Final = Case[Any]()
+NEVER.priority = 0
 
 
 @final
@@ -122,7 +122,7 @@ class Default(Case[T_co]):
     __slots__ = ("value",)
 
     def __init__(self, value: T_co) -> None:
-        super().__init__(0)
+        self.priority = 0
         self.value = value
 
     def __str__(self) -> str:
@@ -148,24 +148,29 @@ class End(Protocol):
 
 
 class ChannelCase(Case[T_co]):
-    """A case that waits in one of the lines of a channel."""
+    """A case that waits in one of the lines of a channel.
 
-    __slots__ = ("_state", "end")
+    Always by way of its end, which is closed some day, and then works on another state.
+    """
 
-    def __init__(self, end: End, priority: int) -> None:
-        # Case.__init__ written out, since loops make new cases each time around.
-        if type(priority) is not int:
-            check_priority(priority)
-        self.priority = priority
-        self.end = end
-        self._state = end._state
+    __slots__ = ("end",)
+
+    end: End
+
+    @classmethod
+    def at(cls, end: End, priority: int) -> Self:
+        """Return the case of this kind at ``end``."""
+        case = cls()
+        case.end = end
+        case.priority = check_priority(priority)
+        return case
 
     def _join(self, chooser: Chooser, index: int) -> None:
-        self._state.join(chooser, index, self.role)
+        self.end._state.join(chooser, index, self.role)
 
     @property
     def _given_up(self) -> int:  # type: ignore[override]  # where nothing is given up it is 0
-        return self._state.dropped
+        return self.end._state.dropped
 
     @property
     def _thing(self) -> object:
@@ -181,18 +186,19 @@ class SendCase(ChannelCase[None]):
     role: Role = "send"
 
     def __init__(self, end: End, value: object, priority: int) -> None:
-        super().__init__(end, priority)
+        self.end = end
         self.value = value
+        self.priority = priority if type(priority) is int else check_priority(priority)
 
     def _ready(self) -> bool:
-        return self._state.may_give()
+        return self.end._state.may_give()
 
     def _commit(self) -> None:
-        if not self._state.give(self.value):
+        if not self.end._state.give(self.value):
             raise trio.WouldBlock
 
     def __str__(self) -> str:
-        return f"send {brief(self.value)} to {self._state.title}"
+        return f"send {brief(self.value)} to {self.end._state.title}"
 
 
 @final
@@ -204,17 +210,18 @@ class ReceiveCase(ChannelCase[T_co]):
     role: Role = "receive"
 
     def _ready(self) -> bool:
-        return self._state.may_take()
+        return self.end._state.may_take()
 
     def _commit(self) -> T_co:
-        value: T_co = take(self._state)
+        state = self.end._state
+        value: T_co = state.quick.popleft() if state.quick else take(state)
         return value
 
     def _lasts(self, value: Any) -> bool:
         return True
 
     def __str__(self) -> str:
-        return f"receive from {self._state.title}"
+        return f"receive from {self.end._state.title}"
 
 
 @final
@@ -226,11 +233,11 @@ class ReceiveOkCase(ChannelCase[Received[T_co]]):
     role: Role = "receive"
 
     def _ready(self) -> bool:
-        return self._state.may_take()
+        return self.end._state.may_take()
 
     def _commit(self) -> Received[T_co]:
         try:
-            return take(self._state), True
+            return take(self.end._state), True
         except EndOfChannel:
             return None, False
 
@@ -244,7 +251,7 @@ class ReceiveOkCase(ChannelCase[Received[T_co]]):
         return ok
 
     def __str__(self) -> str:
-        return f"receive from {self._state.title}"
+        return f"receive from {self.end._state.title}"
 
 
 @final
@@ -254,10 +261,10 @@ class CloseCase(ChannelCase[None]):
     __slots__ = ()
 
     def _ready(self) -> bool:
-        return self._state.closed
+        return self.end._state.closed
 
     def _commit(self) -> None:
         return None
 
     def __str__(self) -> str:
-        return f"close of {self._state.title}"
+        return f"close of {self.end._state.title}"

@@ -18,7 +18,7 @@ from threading import get_ident
 from typing import Any, Final, Protocol, final
 
 import trio
-from trio.lowlevel import Task
+from trio.lowlevel import Task, current_task
 
 from _gochan_chance import chance
 
@@ -43,8 +43,12 @@ def draw(cases: Sequence[HasPriority] | Mapping[int, HasPriority], among: Sequen
     if len(among) == 1:
         return among[0]
     top = max([cases[index].priority for index in among])
-    best = [index for index in among if cases[index].priority == top]
-    return best[int(chance.random() * len(best))]
+    return pick([index for index in among if cases[index].priority == top])
+
+
+def pick(among: Sequence[int]) -> int:
+    """Return one of ``among``, each of them as likely as any other."""
+    return among[int(chance.random() * len(among))]
 
 
 @final
@@ -76,8 +80,8 @@ class Choice(Chooser):
             choice = Choice()
         choice._cases = cases
         choice._pace = pace
-        choice.task = task
         choice.thread = get_ident()
+        choice.task = task if choice.thread == pace.thread else current_task()
         try:
             for index, case in enumerate(cases):
                 case._join(choice, index)

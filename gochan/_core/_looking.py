@@ -40,4 +40,4 @@ class Looking:
 
     def on_close(self, *, priority: int = 0) -> Case[None]:
         """A case for `select`: the channel is closed, whatever it still holds."""
-        return CloseCase(self, priority)
+        return CloseCase.at(self, priority)

@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, final
 
 import trio
 
-from ._cases import Case
+from ._cases import Case, check_priority
 from ._channel import Chan
 from ._chooser import Chooser
 from ._closing import Closing
@@ -172,7 +172,7 @@ class MergedReceive(Case[T_co]):
     _several = True
 
     def __init__(self, merged: MergedChan[T_co], priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._merged = merged
 
     def _parts(self) -> Sequence[Case[T_co]]:
@@ -202,7 +202,7 @@ class ReceiveFrom(Case[T_co]):
     _not_raised = (EndOfChannel, ChanClosedError)
 
     def __init__(self, merged: MergedChan[T_co], index: int, case: Case[T_co]) -> None:
-        super().__init__(case.priority)
+        self.priority = case.priority
         self._merged = merged
         self._index = index
         self._case = case
@@ -245,7 +245,7 @@ class End(Case[Any]):
     __slots__ = ("_merged",)
 
     def __init__(self, merged: MergedChan[Any], priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._merged = merged
 
     def _ready(self) -> bool:
@@ -277,7 +277,7 @@ class MergedClose(Case[None]):
     _several = True
 
     def __init__(self, merged: MergedChan[Any], priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._merged = merged
 
     def _parts(self) -> Sequence[Case[None]]:
@@ -298,7 +298,7 @@ class AllClosed(Case[None]):
     __slots__ = ("_merged",)
 
     def __init__(self, merged: MergedChan[Any], priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._merged = merged
 
     def _open(self) -> Source[Any] | None:

@@ -9,7 +9,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._batches import Batches, check_max
-from ._cases import Case, ReceiveCase, Received, ReceiveOkCase
+from ._cases import Case, ReceiveCase, Received, ReceiveOkCase, check_priority
 from ._errors import EndOfChannel
 from ._lines import NOTHING
 from ._looking import Looking
@@ -65,11 +65,10 @@ class Receiving(Looking, Generic[T_co]):
             EndOfChannel: the sending end is closed and everything has been received.
             ChanClosedError: the receiving end is closed.
         """
-        try:
-            return self._state.quick.popleft()
-        except IndexError:
-            pass
-        value = self._state.take()
+        state = self._state
+        if state.quick:
+            return state.quick.popleft()
+        value = state.take()
         if value is NOTHING:
             raise trio.WouldBlock
         return value
@@ -171,8 +170,11 @@ class Receiving(Looking, Generic[T_co]):
 
     def on_receive(self, *, priority: int = 0) -> Case[T_co]:
         """A case for `select`: receive. Its value is what was received."""
-        return ReceiveCase(self, priority)
+        case: ReceiveCase[T_co] = ReceiveCase()
+        case.end = self
+        case.priority = priority if type(priority) is int else check_priority(priority)
+        return case
 
     def on_receive_ok(self, *, priority: int = 0) -> Case[Received[T_co]]:
         """A case for `select`: receive ``(value, True)``, or ``(None, False)`` at the end."""
-        return ReceiveOkCase(self, priority)
+        return ReceiveOkCase[T_co].at(self, priority)

@@ -19,7 +19,7 @@ from typing import NoReturn, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from ._cases import Case
+from ._cases import Case, check_priority
 from ._channel import Chan
 from ._chooser import Chooser
 from ._lines import NOTHING, Line, Nothing, Waiter, first
@@ -104,7 +104,7 @@ class After(Case[float]):
     __slots__ = ("_seconds",)
 
     def __init__(self, seconds: float, priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._seconds = seconds
 
     def _ready(self) -> bool:
@@ -130,7 +130,7 @@ class At(Case[float]):
     __slots__ = ("_deadline",)
 
     def __init__(self, deadline: float, priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._deadline = deadline
 
     def _ready(self) -> bool:
@@ -238,7 +238,7 @@ class TickCase(Case[float]):
     __slots__ = ("_ticker",)
 
     def __init__(self, ticker: Ticker, priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._ticker = ticker
 
     def _ready(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeVarTuple, final
 import trio
 from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
-from ._cases import Case
+from ._cases import Case, check_priority
 from ._chooser import Chooser
 from ._lines import Line, first
 from ._select import select
@@ -137,7 +137,7 @@ class DoneCase(Case[None]):
     __slots__ = ("_group",)
 
     def __init__(self, group: WaitGroup, priority: int) -> None:
-        super().__init__(priority)
+        self.priority = check_priority(priority)
         self._group = group
 
     def _ready(self) -> bool:

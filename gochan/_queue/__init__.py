@@ -72,3 +72,9 @@ __all__ = [
     "stop_all",
     "stop_on_signals",
 ]
+
+# Users see these in tracebacks and in the documentation under the name they import.
+for _name in __all__:
+    if getattr(globals()[_name], "__module__", "").startswith("gochan."):
+        globals()[_name].__module__ = "gochan"
+del _name

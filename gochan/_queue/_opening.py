@@ -212,7 +212,7 @@ def _contains(block: BaseException, error: BaseException) -> bool:
 def _choose_strategy(strategy: str | Strategy[Any], capacity: int | float | None) -> Strategy[Any]:
     if isinstance(strategy, str):
         plugins = installed_plugins()
-        plugins.warn()
+        plugins.warn(strategy)
         return plugins.strategy_for_jobs(strategy, capacity)
     if capacity is not None:
         raise TypeError(

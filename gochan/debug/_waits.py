@@ -159,7 +159,7 @@ def _wish(waiter: Waiter, callers: Frames) -> tuple[str, tuple[object, ...]]:
     """Return what a waiter wants, and at what it waits."""
     match waiter:
         case Choice():
-            cases = zip(_nearest(callers, "labels"), waiter._cases, strict=True)
+            cases = zip(_nearest(callers, "all_labels"), waiter._cases, strict=True)
             return _first_of("select", [pair for pair in cases if pair[1] is not NEVER])
         case Places():
             members = waiter.members

@@ -16,6 +16,14 @@ from .._core import (
 from ._block import Block
 from ._drop_on_full import DropOnFull
 from ._filter import Filter
+from ._guard import (
+    is_reason,
+    wrong_change,
+    wrong_list,
+    wrong_removal,
+    wrong_seconds,
+    wrong_verdict,
+)
 from ._index import Index
 from ._items import remove_item
 from ._keeper import KeptState as _KeptState  # noqa: F401  # registers itself with channels
@@ -46,8 +54,14 @@ __all__ = [
     "check_count",
     "check_number",
     "check_seconds",
+    "is_reason",
     "overrides",
     "remove_item",
+    "wrong_change",
+    "wrong_list",
+    "wrong_removal",
+    "wrong_seconds",
+    "wrong_verdict",
 ]
 
 for _name in __all__:

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from ._estimate import Estimate
-from ._strategy import DEFAULT_CAPACITY, Strategy, Verdict
+from ._strategy import ADMIT, DEFAULT_CAPACITY, WAIT, Strategy, Verdict
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Filter(Strategy[T], Generic[T]):
         default: int | float = DEFAULT_CAPACITY,
     ) -> None:
         self._open = capacity is None  # whether an order may follow
-        self._dropped = []
+        self.dropped = self._dropped = []
         self._estimate = Estimate()
         self._attach(Fifo(default if capacity is None else capacity))
 
@@ -191,3 +191,9 @@ class Filter(Strategy[T], Generic[T]):
 
 class Fifo(Strategy[T]):
     """The order behind a filter that was given none."""
+
+    def offer(self, item: T, now: float) -> Verdict:
+        if len(self.items) >= self.capacity:
+            return WAIT
+        self.items.append(item)
+        return ADMIT

@@ -146,8 +146,13 @@ class KeptState(ChanState[T]):
                     # Nobody waits, so the strategy alone decides.
                     if self._times_offer:
                         self._look_at_clock()
-                    admitted = self._judge(self.strategy.offer(value, self._time), value)
-                    used = self.held() if self._plain is None else len(self._plain.items)
+                    verdict = self.strategy.offer(value, self._time)
+                    if verdict is ADMIT and self.on_admit is None:
+                        admitted = True
+                    else:
+                        admitted = self._judge(verdict, value)
+                    plain = self._plain
+                    used = len(self.front) + len(self.strategy if plain is None else plain.items)
                     if used > self.peak:
                         self.peak = used
             finally:
@@ -200,7 +205,9 @@ class KeptState(ChanState[T]):
             if self._times_take:
                 self._look_at_clock()
             try:
-                value: T | Nothing = checked_item(self.strategy, self.strategy.take(self._time))
+                value: T | Nothing = self.strategy.take(self._time)
+                if value is Empty or type(value) is Empty:
+                    checked_item(self.strategy, value)
             except Empty:
                 pass
             else:
@@ -313,6 +320,10 @@ class KeptState(ChanState[T]):
 
     def _look_at_clock(self) -> None:
         """Take the time on trio's clock; outside a run any time will do, if none matters."""
+        clock = getattr(self.home.get("runner"), "clock", None)
+        if clock is not None:
+            self._time = clock.current_time()
+            return
         try:
             self._time = current_time()
         except RuntimeError:

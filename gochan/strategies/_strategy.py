@@ -102,12 +102,17 @@ class Strategy(ABC, Generic[T]):
             overridden to sort them otherwise. A subclass that overrides `take` may keep
             something else there, or its items elsewhere. After a removal from a long line this
             may be another object with the same methods; so do not keep it anywhere else.
+        dropped: what has been given up in this chain, with the reasons, and not been reported yet.
+            A filter can tell from it what has left the part behind it: look before and after
+            asking.
         hands_back: whether `close` gives items back. A job queue then hands back, too, what a
             worker was given just before the close, and has not begun.
     """
 
     capacity: int | float
     items: deque[T]
+    dropped: Sequence[tuple[T, str]]
+    _dropped: list[tuple[T, str]]  # the same list; only channels take things out
     hands_back: bool = False
     _in_use = False
 
@@ -123,7 +128,7 @@ class Strategy(ABC, Generic[T]):
     def __init__(self, capacity: int | float) -> None:
         self.capacity = check_capacity(capacity)
         self.items = deque()
-        self._dropped: list[tuple[T, str]] = []
+        self.dropped = self._dropped = []
         self._estimate = Estimate()
 
     def offer(self, item: T, now: float) -> Verdict:
@@ -230,17 +235,9 @@ class Strategy(ABC, Generic[T]):
         """Record that ``item``, already taken out, will not be delivered, and why."""
         self._dropped.append((item, reason))
 
-    @property
-    def dropped(self) -> Sequence[tuple[T, str]]:
-        """What has been given up in this chain, with the reasons, and not been reported yet.
-
-        A filter can tell from it what has left what is behind it: look before and after asking.
-        """
-        return self._dropped
-
     def _share(self, dropped: list[tuple[T, str]]) -> None:
         """Put what is given up into this list, that of the chain."""
-        self._dropped = dropped
+        self.dropped = self._dropped = dropped
 
     def retry_after(self, now: float) -> float:
         """Estimate in how many seconds there is room: (waiting + 1) / finished per second.

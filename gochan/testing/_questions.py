@@ -6,7 +6,15 @@ import math
 from collections.abc import Iterator
 from typing import Any, NoReturn, final
 
-from ..strategies import Empty, Refuse, Strategy, check_capacity
+from ..strategies import (
+    Empty,
+    Refuse,
+    Strategy,
+    check_capacity,
+    wrong_change,
+    wrong_seconds,
+    wrong_verdict,
+)
 from ._books import Books
 from ._items import Touched
 from ._promises import Entry
@@ -59,11 +67,13 @@ class Questions:
 
     def next_change(self) -> float | None:
         """Ask when time alone may change an answer."""
-        change = self.ask("next_change", self._books.now)
+        change: float | None = self.ask("next_change", self._books.now)
+        if must := wrong_change(change):
+            self._books.fail(
+                Rule.TIME, f"next_change said {change!r}, which is no moment; it must be {must}"
+            )
         if change is None:
             return None
-        if type(change) is bool or not isinstance(change, (int, float)) or math.isnan(change):
-            self._books.fail(Rule.TIME, f"next_change said {change!r}, which is no moment")
         if change <= (now := self._books.now):
             self._books.fail(
                 Rule.TIME,
@@ -84,36 +94,18 @@ class Questions:
         except (TypeError, ValueError) as error:
             self._books.fail(Rule.NUMBERS, f"Its {error}", error)
         retry_after = self.ask("retry_after", self._books.now)
-        if not _is_wait(retry_after):
+        if must := wrong_seconds(retry_after):
             self._books.fail(
-                Rule.NUMBERS,
-                f"retry_after said {retry_after!r}; that has to be in seconds, finite and >= 0",
+                Rule.NUMBERS, f"retry_after said {retry_after!r}; that has to be {must}"
             )
         return capacity, retry_after
 
     def check_refusal(self, entry: Entry, verdict: Any) -> None:
         """Look at a verdict that is neither ADMIT nor WAIT."""
-        if not isinstance(verdict, Refuse):
+        must = wrong_verdict(verdict)
+        if must and not isinstance(verdict, Refuse):
             self._books.fail(Rule.VERDICT, f"offer({entry}) returned {verdict!r}")
-        if not is_reason(verdict.reason):
+        if must:
             self._books.fail(
-                Rule.VERDICT,
-                f"It refused {entry} with the reason {verdict.reason!r}; that has to be a str, "
-                "and not empty",
+                Rule.VERDICT, f"offer({entry}) returned {verdict!r}; that has to be {must}"
             )
-        if verdict.retry_after is not None and not _is_wait(verdict.retry_after):
-            self._books.fail(
-                Rule.VERDICT,
-                f"It refused {entry} with retry_after={verdict.retry_after!r}; that has to be "
-                "None, or in seconds, finite and >= 0",
-            )
-
-
-def is_reason(reason: Any) -> bool:
-    """Whether that can be the reason of a drop or a refusal."""
-    return isinstance(reason, str) and bool(reason.strip())
-
-
-def _is_wait(seconds: Any) -> bool:
-    number = isinstance(seconds, (int, float)) and type(seconds) is not bool
-    return number and 0 <= seconds < math.inf

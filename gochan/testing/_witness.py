@@ -26,11 +26,20 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final, NoReturn, final
 
-from ..strategies import ADMIT, WAIT, Empty, Promise, Strategy
+from ..strategies import (
+    ADMIT,
+    WAIT,
+    Empty,
+    Promise,
+    Strategy,
+    is_reason,
+    wrong_list,
+    wrong_removal,
+)
 from ._books import Books
 from ._items import Item, any_item, rival
 from ._promises import OF_ORDER, Entry, Turns
-from ._questions import Questions, is_reason
+from ._questions import Questions
 from ._rules import Rule
 
 # How often in a row the time may be moved on without anything coming out, and how often of
@@ -188,8 +197,8 @@ class Witness:
         self.books.asked("close()")
         handed_back = self._questions.ask("close")
         self._not_before.clear()
-        if not isinstance(handed_back, list):
-            self.books.fail(Rule.CLOSE, f"close() returned {handed_back!r}, which is not a list")
+        if must := wrong_list(handed_back):
+            self.books.fail(Rule.CLOSE, f"close() returned {handed_back!r}; it must be {must}")
         names = ", ".join(map(self.books.describe, handed_back))
         self.books.answered(f"handed back [{names}]")
         for item in handed_back:
@@ -330,10 +339,10 @@ class Witness:
     def _remove(self, entry: Entry) -> bool:
         waits, before = self.books.waits(entry.item), self._questions.length()
         self.books.asked(f"remove({self.books.present(entry)})")
-        removed = self._questions.ask("remove", entry.item)
+        removed: bool = self._questions.ask("remove", entry.item)
         self.books.answered(f"said {removed!r}")
-        if type(removed) is not bool:
-            self.books.fail(Rule.REMOVE, f"remove returned {removed!r}")
+        if must := wrong_removal(removed):
+            self.books.fail(Rule.REMOVE, f"remove returned {removed!r}; it must be {must}")
         if removed and not waits:
             self.books.fail(Rule.REMOVE, f"remove said True to {entry}, which was not waiting")
         if removed:

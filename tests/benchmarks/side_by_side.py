@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import math
 import platform
 import random
 import shutil
@@ -35,7 +36,7 @@ import trio
 import trio.testing
 
 import gochan
-from gochan import Chan, Selector, merge, open_job_queue, select
+from gochan import Chan, Selector, default, merge, open_job_queue, select, select_nowait
 from gochan.strategies import Block
 
 Seconds = float
@@ -52,6 +53,7 @@ class Goal:
     at_least: float | None = None  # their time / our time
     at_most: float | None = None  # our time / their time
     at_most_more: float | None = None  # our time - their time, in microseconds
+    at_most_us: float | None = None  # our time, in microseconds
 
 
 # Each is asked by a pair of nowait operations, as nobody ever waits at some of them.
@@ -84,6 +86,21 @@ GOALS = [
     *(Goal(f"nowait pair at {name}", name, "gochan nowait", at_most_more=1) for name in STRATEGIES),
     Goal("select of 2, against aiochan", "gochan select", "aiochan select", at_least=1),
     Goal("select of 2, against receive", "gochan select", "gochan 0", at_most=2.5),
+    Goal("select, ready", "select, ready", "receive, ready", at_most_us=2.2),
+    Goal(
+        "select, ready, cases reused",
+        "select, ready, cases reused",
+        "receive, ready",
+        at_most_us=2.2,
+    ),
+    Goal("select, default", "select, default", "receive, nothing", at_most_us=0.5),
+    Goal(
+        "select, default, cases reused",
+        "select, default, cases reused",
+        "receive, nothing",
+        at_most_us=0.5,
+    ),
+    Goal("select of one, default", "select of one, default", "receive, nothing", at_most_us=0.5),
     Goal("empty job, against a loop over trio's channel", "gochan jobs", "trio jobs", at_most=1),
     Goal("empty job, against a loop over Chan", "gochan jobs", "Chan jobs", at_most=6),
     Goal("empty job, against ThreadPoolExecutor", "gochan jobs", "thread jobs", at_most=1),
@@ -273,6 +290,65 @@ async def aiochan_select(items: int) -> Seconds:
     return (perf_counter() - start) / items
 
 
+# A select that need not wait, in processor time, beside what plain operations take
+
+
+async def ready_select(items: int, *, reused: bool) -> Seconds:
+    first, second = Chan[int](math.inf), Chan[int](math.inf)
+    for item in range(items):
+        first.send_nowait(item)
+        second.send_nowait(item)
+    cases = first.on_receive(), second.on_receive()
+    start = process_time()
+    if reused:
+        for _ in range(items):
+            await select(*cases)
+    else:
+        for _ in range(items):
+            await select(first.on_receive(), second.on_receive())
+    return (process_time() - start) / items
+
+
+async def ready_receive(items: int) -> Seconds:
+    channel = Chan[int](math.inf)
+    for item in range(items):
+        channel.send_nowait(item)
+    start = process_time()
+    for _ in range(items):
+        await channel.receive()
+    return (process_time() - start) / items
+
+
+async def idle_select(items: int, *, reused: bool) -> Seconds:
+    first, second, third = Chan[int](), Chan[int](), default()
+    cases = first.on_receive(), second.on_receive()
+    start = process_time()
+    if reused:
+        for _ in range(items):
+            select_nowait(*cases, third)
+    else:
+        for _ in range(items):
+            select_nowait(first.on_receive(), second.on_receive(), default())
+    return (process_time() - start) / items
+
+
+async def idle_select_of_one(items: int) -> Seconds:
+    channel = Chan[int]()
+    start = process_time()
+    for _ in range(items):
+        select_nowait(channel.on_receive(), default())
+    return (process_time() - start) / items
+
+
+async def idle_receive(items: int) -> Seconds:
+    channel = Chan[int]()
+    start = process_time()
+    for _ in range(items):
+        with contextlib.suppress(trio.WouldBlock):
+            channel.receive_nowait()
+    return (process_time() - start) / items
+
+
 # Many tasks that select on one channel they share and one of their own
 
 
@@ -452,6 +528,13 @@ WORK: dict[str, Work] = {
     **{name: on_trio(strategy_nowait, name, 20_000) for name in STRATEGIES},
     "gochan select": on_trio(gochan_select, 10_000),
     "aiochan select": on_asyncio(aiochan_select, 5_000),
+    "select, ready": on_trio(partial(ready_select, reused=False), 20_000),
+    "select, ready, cases reused": on_trio(partial(ready_select, reused=True), 20_000),
+    "receive, ready": on_trio(ready_receive, 20_000),
+    "select, default": on_trio(partial(idle_select, reused=False), 20_000),
+    "select, default, cases reused": on_trio(partial(idle_select, reused=True), 20_000),
+    "select of one, default": on_trio(idle_select_of_one, 20_000),
+    "receive, nothing": on_trio(idle_receive, 20_000),
     "gochan jobs": on_trio(gochan_jobs, 5_000),
     "trio jobs": on_trio(trio_jobs, 5_000),
     "Chan jobs": on_trio(chan_jobs, 20_000),
@@ -510,6 +593,10 @@ def print_table(times: dict[str, list[Seconds]]) -> None:
             ratio = median_ratio(times[goal.ours], times[goal.peer])
             more = microseconds(goal.ours) - microseconds(goal.peer)
             text, met = f"<= {goal.at_most_more:g} us more", more <= goal.at_most_more
+        elif goal.at_most_us is not None:
+            ratio = median_ratio(times[goal.ours], times[goal.peer])
+            text = f"<= {goal.at_most_us:g} us"
+            met = microseconds(goal.ours) <= goal.at_most_us
         elif goal.at_most is None:
             ratio = median_ratio(times[goal.peer], times[goal.ours])
             text = "" if goal.at_least is None else f">= {goal.at_least:g}"

@@ -1,4 +1,4 @@
-"""One child process, run for real: what it gets, and how it and its family come to an end."""
+"""One child process, run for real: what it gets, and how it and its descendants end."""
 
 from __future__ import annotations
 
@@ -126,8 +126,8 @@ async def test_a_file_may_take_a_part_at_a_time(tmp_path: Path) -> None:
     assert out.getvalue() == b"".join(b"%d\n" % number for number in range(1, 20001))
 
 
-async def test_who_has_a_process_group_of_its_own_ends_with_the_job(marker: str) -> None:
-    """As the ``timeout`` of the shell makes one, and job control."""
+async def test_a_process_in_a_group_of_its_own_ends_with_the_job(marker: str) -> None:
+    """The ``timeout`` command makes such a group, and so does job control."""
     async with open_children() as queue:
         script = f"timeout 5000 sleep {marker} & timeout 5000 sleep {marker}; wait"
         job = await queue.submit(["bash", "-c", script])
@@ -166,7 +166,9 @@ def slow_kill(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("group", ["the first", "its own"])
-async def test_who_has_much_memory_is_dead_when_the_job_ends(tmp_path: Path, group: str) -> None:
+async def test_a_process_with_much_memory_is_dead_when_the_job_ends(
+    tmp_path: Path, group: str
+) -> None:
     """The kernel takes its time to reap such a process."""
     program = f"""
 import os, signal, time
@@ -197,7 +199,7 @@ SILENTLY = "[os.dup2(os.open(os.devnull, os.O_RDWR), number) for number in (1, 2
 
 @pytest.mark.usefixtures("slow_kill")
 @pytest.mark.parametrize("group", ["the first", "its own"])
-async def test_who_is_killed_after_the_grace_is_dead_when_the_job_ends(
+async def test_what_is_killed_after_the_grace_is_dead_when_the_job_ends(
     marker: str, group: str
 ) -> None:
     """In whatever process group it is, and however long the kernel takes to reap it."""
@@ -227,10 +229,10 @@ async def test_what_a_command_leaves_behind_is_waited_for(marker: str) -> None:
     assert outcome.value == 4
 
 
-async def test_who_has_a_process_group_of_its_own_outlives_a_command_that_ends(
+async def test_a_process_in_a_group_of_its_own_outlives_a_command_that_ends(
     tmp_path: Path, marker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for it, although the group of the command is there: one is dead in it."""
+    """We do not wait for it, even if the command's group still holds a process that is dead."""
     monkeypatch.setattr(_child, "_REAPING", 2 * PATIENCE)
     program = f"""
 import os
@@ -256,7 +258,7 @@ while not os.path.exists("ready"):
 async def test_each_process_of_a_session_gets_term_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one in a group of its own. Some programs take a second TERM for an order to hurry."""
+    """Also one in a group of its own. Some programs treat a second TERM as a demand to hurry."""
     program = """
 import os, signal, time
 
@@ -337,7 +339,7 @@ def readable(pipe: int) -> int:
 
 
 async def test_what_a_command_leaves_running_is_dead_when_its_job_ends(marker: str) -> None:
-    """Also what takes no notice of TERM. The status is that of the command."""
+    """Even what ignores TERM. The status is that of the command."""
     script = (
         f"trap '' TERM; for i in 1 2 3 4 5 6; do (sleep {marker} & sleep {marker}) & done; exit 4"
     )
@@ -384,8 +386,8 @@ async def test_the_job_waits_for_a_grandchild_that_cleans_up_longer(
 
 
 @pytest.mark.parametrize("who", ["the command", "its child"])
-async def test_who_takes_no_notice_of_term_is_killed_after_the_grace(marker: str, who: str) -> None:
-    """Neither before nor much later, and nobody is left when the job ends."""
+async def test_a_process_that_ignores_term_is_killed_after_the_grace(marker: str, who: str) -> None:
+    """Not before, and not much later. No process is alive when the job ends."""
     stubborn = f"(trap '' TERM; exec sleep {marker}) & "
     command = f"exec sleep {marker}" if who == "its child" else f"trap '' TERM; sleep {marker}"
     async with open_children(grace=0.3) as queue:
@@ -405,17 +407,17 @@ async def test_a_time_limit_ends_a_command_in_the_same_way(marker: str) -> None:
 
 
 async def test_a_stopped_command_is_ended_nevertheless(marker: str) -> None:
-    """At the latest, KILL does not care."""
+    """KILL works on a stopped process, too."""
     async with open_children(grace=0.2) as queue:
         job = await queue.submit(["sh", "-c", f"sleep {marker} & kill -STOP $$; wait"])
         kind, _ = await cancel_when(lambda: sleepers(marker), job)
         assert kind == "cancelled"
 
 
-async def test_the_dead_of_a_group_that_nobody_reaps_are_not_waited_for(
+async def test_zombies_that_nobody_reaps_are_not_waited_for(
     tmp_path: Path, marker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their parent, in a session of its own, may never take notice of them."""
+    """Their parent, in a session of its own, may never reap them."""
     monkeypatch.setattr(_child, "_REAPING", 0.2)
     # The child leaves the group of the command, and its own child dies there.
     program = f"""
@@ -441,7 +443,7 @@ time.sleep({marker})
     os.kill(daemon, signal.SIGKILL)
 
 
-async def test_who_leaves_the_session_is_let_go(
+async def test_a_process_that_leaves_the_session_is_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A daemon is meant to outlive the command that starts it."""

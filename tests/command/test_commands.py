@@ -54,7 +54,7 @@ def test_a_line_takes_the_place_of_each_pair_of_braces_or_comes_last(
 
 
 def test_a_line_is_one_argument_as_it_is(run_lines: RunLines) -> None:
-    """No shell looks at it, nobody strips it, and it is not filled in itself."""
+    """No shell sees it, it is not stripped, and no braces in it are replaced."""
     lines = [
         "two words  and  spaces",
         " in front and behind ",
@@ -134,7 +134,7 @@ def digest(output: bytes) -> str:
 def test_the_output_of_commands_that_fail_is_passed_on_too(
     run_lines: RunLines, marker: str
 ) -> None:
-    """It says why, often. That of commands whose time is up as well."""
+    """It often says why. So is the output of commands whose time is up."""
     script = f"echo said $1; [ $1 != bad ] || exit 1; exec sleep {marker}"
     ended = run_lines(
         b"bad\nslow\n", *ONE, "--keep-going", "--timeout", "0.3", "--", "sh", "-c", script, "sh"
@@ -220,8 +220,8 @@ def test_a_command_that_cannot_be_started_fails(run_lines: RunLines, tmp_path: P
     assert left.read_bytes() == lines.removeprefix(b"true\n")
 
 
-def test_failures_are_seen_whatever_we_inherit_for_the_death_of_children() -> None:
-    """A parent may have asked the system to bury children without telling anybody."""
+def test_failures_are_seen_even_if_sigchld_is_ignored_at_first() -> None:
+    """Our parent may have set SIGCHLD to SIG_IGN, so that children are reaped silently."""
     program = (
         "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
         "os.execv(sys.executable, [sys.executable, '-m', 'gochan', *sys.argv[1:]])"
@@ -247,7 +247,8 @@ def test_a_line_whose_output_cannot_be_written_is_not_done(tmp_path: Path) -> No
     ended = finish(*arguments, lines=b"a\nb\n", shell='exec "$@" >/dev/full')
     assert ended.status == 1
     assert left.read_bytes() == b"a\nb\n"
-    assert "No space left" in ended.err
+    assert ended.summary == {"failed": "1", "handed back": "1"}
+    assert "its output cannot be written: No space left on device" in ended.err
 
 
 # Time limits
@@ -256,7 +257,7 @@ def test_a_line_whose_output_cannot_be_written_is_not_done(tmp_path: Path) -> No
 def test_a_command_that_takes_too_long_is_terminated(
     run_lines: RunLines, tmp_path: Path, marker: str
 ) -> None:
-    """With all that it has started. It gets TERM, and what takes no notice KILL."""
+    """With all that it has started. It gets TERM; what ignores that gets KILL."""
     left = tmp_path / "left"
     script = f"""
         case $1 in

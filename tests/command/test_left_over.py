@@ -36,6 +36,7 @@ from ..processes import (
 gochan = processes.gochan
 run_lines = processes.run_lines
 marker = processes.marker
+terminal = processes.terminal
 
 
 # Which lines
@@ -69,7 +70,7 @@ def test_lines_that_were_never_read_are_left_over_too(run_lines: RunLines, tmp_p
 
 
 def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
-    """Nobody waits for the end of something that has none; the summary says so."""
+    """We do not wait for the end of something that may have none; the summary says so."""
     left = tmp_path / "left"
     arguments = ["run", *ONE, "--left-over", left, "--", "false"]
     impatient = changed("_lines", "_SILENCE = 0.3")
@@ -84,7 +85,7 @@ def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
 
 
 def test_of_a_slow_pipe_everything_is_left_over(tmp_path: Path) -> None:
-    """As long as something comes."""
+    """As long as lines keep arriving."""
     left = tmp_path / "left"
     writer = "for i in 1 2 3 4; do echo $i; sleep 0.3; done"
     ended = finish("run", *ONE, "--left-over", left, "--", "false", shell=f'({writer}) | "$@"')
@@ -112,7 +113,7 @@ def test_a_pipe_that_goes_on_and_on_is_given_up(tmp_path: Path) -> None:
 
 
 def test_the_left_over_file_may_be_the_input(gochan: Gochan, tmp_path: Path) -> None:
-    """Then a run that was ended early is taken up by the same command line."""
+    """Then the same command line continues a run that was ended early."""
     path = tmp_path / "todo"
     path.write_bytes(numbers(8))
     arguments = ["run", *ONE, "--input", path, "--left-over", path, "--", "sh", "-c"]
@@ -130,20 +131,31 @@ def test_without_failures_the_left_over_file_is_empty(run_lines: RunLines, tmp_p
     assert left.read_bytes() == b""
 
 
-def test_what_is_left_over_may_go_to_a_device(run_lines: RunLines) -> None:
-    """Which cannot be replaced at the end, as files are."""
-    ended = run_lines(b"a\n", "--left-over", "/dev/null", "--", "false")
+def test_what_is_left_over_may_go_to_a_device(run_lines: RunLines, terminal: Terminal) -> None:
+    """A device cannot be replaced at the end, as a file is."""
+    # Not /dev/null: as root, a program with a mistake would replace it.
+    device = os.ttyname(terminal.slave)
+    ended = run_lines(b"a\n", "--left-over", device, "--", "false")
     assert (ended.status, ended.complaints) == (1, [])
+    assert terminal.screen == ["a"]
 
 
 def test_left_over_lines_that_cannot_be_written_are_a_problem_in_one_line(
-    run_lines: RunLines,
+    run_lines: RunLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk may be full by then."""
-    ended = run_lines(b"a\n", "--left-over", "/dev/full", "--", "false")
+    """A disk may be full by then. The file stays as it was."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_left_over.LeftOver, "_write", fail)
+    left = tmp_path / "left"
+    left.write_text("from before\n")
+    ended = run_lines(b"a\n", "--left-over", left, "--", "false")
     assert ended.status == 2
-    assert len(ended.complaints) == 1
-    assert "/dev/full" in ended.complaints[0]
+    assert ended.complaints == [f"gochan: cannot write {left}: No space left on device"]
+    assert left.read_text() == "from before\n"
+    assert sorted(tmp_path.iterdir()) == [left, tmp_path / "lines"]
 
 
 def test_the_left_over_file_stays_if_there_is_no_room_for_the_lines(tmp_path: Path) -> None:

@@ -55,13 +55,13 @@ def test_empty_lines_are_passed_over_and_the_last_needs_no_end(
 
 @pytest.mark.parametrize("arguments", [(), ("--input", "-")])
 def test_lines_come_from_standard_input(arguments: tuple[str, ...]) -> None:
-    """By default, and if one says so."""
+    """By default, and when asked for."""
     ended = finish("run", *ONE, *arguments, "--", "echo", lines=b"a\nb\n")
     assert (ended.status, ended.out) == (0, b"a\nb\n")
 
 
-def test_a_line_is_worked_on_as_soon_as_it_comes(tmp_path: Path) -> None:
-    """While whoever writes the lines goes on. A line that has just begun waits for its end."""
+def test_a_line_is_worked_on_as_soon_as_it_arrives(tmp_path: Path) -> None:
+    """While the writer goes on writing. A line that has only begun waits for its end."""
     with start("run", "--", "echo", stdin=subprocess.PIPE) as running:
         running.write(b"first\nsec")
         wait_until(lambda: running.out == b"first\n", "the first line")
@@ -98,7 +98,7 @@ async def test_input_that_does_not_block_is_waited_for(pipe: tuple[LineReader, i
 
 
 def test_an_endless_input_comes_to_an_end() -> None:
-    """When the run does."""
+    """It ends when the run does."""
     ended = finish("run", "--", "false", shell='yes | "$@"')
     assert ended.status == 1
     assert ended.summary["failed"] >= "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -61,7 +62,7 @@ def open_live(terminal: Terminal) -> Iterator[LiveDisplay]:
 
 
 def test_the_live_view_shows_what_runs_and_how_far_it_is(terminal: Terminal) -> None:
-    """It is drawn anew in the same place, and hides the cursor."""
+    """It is redrawn in the same place, and hides the cursor."""
     with open_live(terminal) as live:
         live.update(
             counts(3, waiting=1, running=2), 3, [Shown("sleep 1", 0.55), Shown("sleep 2", 12)]
@@ -165,7 +166,7 @@ def test_after_the_end_only_the_lines_and_the_summary_are_left(terminal: Termina
         assert terminal.cursor_shown
 
 
-def test_a_terminal_that_takes_nothing_holds_nobody_up(
+def test_a_terminal_that_takes_nothing_does_not_block_the_run(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after Ctrl-S: what is said is lost, and the run goes on."""
@@ -174,8 +175,9 @@ def test_a_terminal_that_takes_nothing_holds_nobody_up(
     with open_live(terminal) as live:
         live.update(counts(1, running=1), 1, [Shown("a", 1)])
         os.set_blocking(terminal.slave, False)
-        with suppress(BlockingIOError):
-            while True:
+        # The kernel may still make room for a moment, where a blocking write would find too little.
+        while select.select([], [terminal.slave], [], 0.2)[1]:
+            with suppress(BlockingIOError):
                 os.write(terminal.slave, b"\r" * 1000)
         os.set_blocking(terminal.slave, True)
         writer = Thread(target=live.show, args=(io.BytesIO(b"y" * 10), terminal.slave))
@@ -195,7 +197,7 @@ def test_a_terminal_that_takes_nothing_holds_nobody_up(
 
 @pytest.mark.parametrize("columns", ["0", "²", "x"])
 def test_a_terminal_of_strange_width_shows_the_output(columns: str) -> None:
-    """What the environment says of it is not to be relied upon."""
+    """What the environment says about the width may be wrong."""
     with closing(Terminal()) as terminal:
         with start(
             "run",
@@ -250,7 +252,7 @@ def test_on_a_terminal_only_lines_that_were_submitted_count(
     with start(*arguments, lines=lines, cwd=tmp_path, stderr=terminal.slave) as running:
         terminal.expect("0/4 lines 2 running, 0 failed")
         (tmp_path / "go1").touch()
-        terminal.expect("2/3 lines 1 running, 1 failed")
+        terminal.expect("1/3 lines 1 running, 1 failed")
         (tmp_path / "go0").touch()
         running.ended()
 

@@ -77,6 +77,22 @@ def test_a_folder_on_the_path_of_python_stays_there(tmp_path: Path) -> None:
     assert "this should run" in ended.err
 
 
+def test_a_safe_path_is_left_as_it_is(tmp_path: Path) -> None:
+    """Python has not put the current folder on it, so its first entry is another one."""
+    (tmp_path / "click.py").write_text("raise RuntimeError('this should not run')\n")
+    program = """
+import runpy, sys
+before = [*sys.path]
+try:
+    runpy.run_module("gochan", run_name="__main__")
+finally:
+    print(sys.path == before, file=sys.stderr)
+"""
+    command = (sys.executable, "-P", "-c", program)
+    ended = finish("--version", command=command, cwd=tmp_path)
+    assert (ended.status, ended.err) == (0, "True\n")
+
+
 def test_a_current_folder_that_has_gone_does_not_matter(tmp_path: Path) -> None:
     """There is nothing in it that could be imported."""
     script = f'mkdir {tmp_path}/x && cd {tmp_path}/x && rmdir {tmp_path}/x && exec "$@"'

@@ -60,8 +60,8 @@ def install(tmp_path: Path) -> Install:
             information = tmp_path / f"gochan_{name}-0.3.dist-info"
             information.mkdir()
             (information / "METADATA").write_text(f"Name: gochan-{name}\nVersion: 0.3\n")
-            (information / "entry_points.txt").write_text(f"[gochan]\n{name} = gochan_{name}\n")
-            (tmp_path / f"gochan_{name}.py").write_text(program)
+            (information / "entry_points.txt").write_text(f"[gochan]\n{name} = plugin_{name}\n")
+            (tmp_path / f"plugin_{name}.py").write_text(program)
         path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
         return {"PYTHONPATH": path}
 

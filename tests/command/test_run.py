@@ -46,7 +46,7 @@ marker = processes.marker
 
 
 def test_many_lines_are_all_done_once(run_lines: RunLines) -> None:
-    """More than may wait at a time."""
+    """There are more of them than may wait at a time."""
     ended = run_lines(numbers(300), "--workers", "3", "--capacity", "7", "--", "echo")
     assert ended.status == 0
     assert sorted(map(int, ended.out.split())) == list(range(1, 301))
@@ -111,7 +111,7 @@ def test_a_command_that_runs_may_end_after_another_has_failed(
 def test_after_a_failure_commands_that_run_on_are_ended_in_time(
     run_lines: RunLines, marker: str
 ) -> None:
-    """``--drain`` is for this, too."""
+    """``--drain`` limits this, too."""
     script = f"[ $1 != bad ] || exit 1; exec sleep {marker}"
     ended = run_lines(
         b"good\nbad\n", "--workers", "2", "--drain", "0.1", "--", "sh", "-c", script, "sh"
@@ -137,13 +137,13 @@ def test_with_keep_going_every_line_is_tried(run_lines: RunLines, tmp_path: Path
 
 
 def test_the_only_command_that_fails_is_all_that_is_said(run_lines: RunLines) -> None:
-    """No word about others that may finish, since there are none."""
+    """Nothing about others that may finish, since there are none."""
     ended = run_lines(numbers(3), *ONE, "--", "false")
     assert ended.err.splitlines()[0].startswith("failed ")
 
 
 def test_elsewhere_each_phase_of_a_stop_is_a_line(marker: str) -> None:
-    """Also if time has brought it about, and a failure instead of a signal."""
+    """Also if time has passed, and if a failure instead of a signal began the stop."""
     script = f"[ $1 != bad ] || exit 1; trap '' TERM; sleep {marker} & sleep {marker}"
     ended = finish(
         "run", "--workers", "2", "--drain", "0.3", "--grace", "0.2", "--",
@@ -227,7 +227,7 @@ def test_after_a_first_signal_what_runs_may_end_and_nothing_starts(
 
 @pytest.mark.parametrize("first", [INT, TERM])
 def test_a_sigint_after_that_terminates_what_runs(tmp_path: Path, marker: str, first: int) -> None:
-    """It may clean up; its line is left over, since nobody knows how far it came."""
+    """It may clean up. Its line is left over, since it may not have finished its work."""
     left = tmp_path / "left"
     script = f"trap 'echo bye; exit 0' TERM; sleep {marker} & wait"
     arguments = ["run", *ONE, "--left-over", left, "--", "sh", "-c", script, "sh"]
@@ -291,7 +291,7 @@ def test_after_a_failure_one_sigint_terminates_what_runs(marker: str) -> None:
 
 
 def test_two_signals_at_once_count_as_a_first_and_one_more(marker: str) -> None:
-    """The status is that of the first; which that is, nobody can say."""
+    """The status is that of the first, and either may be the first."""
     with start("run", "--grace", "600", "--", "sleep", lines=marker.encode()) as running:
         wait_until(lambda: sleepers(marker), "the command")
         running.signal(signal.SIGSTOP)
@@ -307,7 +307,7 @@ def test_two_signals_at_once_count_as_a_first_and_one_more(marker: str) -> None:
 
 
 def test_it_can_be_stopped_and_continued(tmp_path: Path) -> None:
-    """Commands that end meanwhile are taken notice of afterwards."""
+    """Commands that end meanwhile are noticed afterwards."""
     script = f"touch {tmp_path}/ready; until [ -e {tmp_path}/go ]; do sleep 0.01; done; touch $1"
     arguments = ["run", "--", "sh", "-c", script, "sh"]
     with start(*arguments, lines=f"{tmp_path}/done".encode()) as running:
@@ -322,7 +322,7 @@ def test_it_can_be_stopped_and_continued(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left_over", [False, True])
 def test_a_signal_ends_a_run_that_waits_for_lines(tmp_path: Path, left_over: bool) -> None:
-    """Whoever holds the other end of the pipe."""
+    """Even if another process holds the pipe open."""
     options = ["--left-over", tmp_path / "left"] if left_over else []
     impatient = changed("_lines", "_SILENCE = 0.1")
     with start("run", *options, "--", "echo", command=impatient, stdin=subprocess.PIPE) as running:
@@ -335,7 +335,7 @@ def test_a_signal_ends_a_run_that_waits_for_lines(tmp_path: Path, left_over: boo
 
 
 def test_no_command_is_left_behind_when_the_terminal_goes_away(marker: str) -> None:
-    """Commands are in groups of their own, so that nobody else would tell them."""
+    """Commands have sessions of their own, so the terminal does not tell them."""
     with start("run", "--", "sleep", lines=marker.encode()) as running:
         wait_until(lambda: sleepers(marker), "the command")
         running.signal(signal.SIGHUP)
@@ -358,7 +358,7 @@ def test_the_quit_key_leaves_no_command_behind(marker: str) -> None:
 
 
 def test_a_run_may_outlive_its_terminal(tmp_path: Path) -> None:
-    """If it is told to, as ``nohup`` does."""
+    """If SIGHUP is ignored at the start, as under ``nohup``."""
     arguments = ["run", *ONE, "--", "sh", "-c", f"touch {tmp_path}/$1; sleep 0.2", "sh"]
     with start(*arguments, lines=numbers(2), shell='trap "" HUP QUIT; exec "$@"') as running:
         wait_until((tmp_path / "1").exists, "the first command")
@@ -402,12 +402,12 @@ main()
     assert ended.summary == {"interrupted": "2", "rest of the input": "not read"}
 
 
-# Nobody reads, or nobody can
+# Output that nobody reads, or that cannot be written
 
 
 @contextmanager
 def start_blocked(tmp_path: Path, stream: str) -> Iterator[Running]:
-    """Start a run that writes to a pipe which is full, and which nobody empties or closes."""
+    """Start a run that writes to a full pipe, which nobody empties or closes."""
     read_end, write_end = os.pipe()
     os.write(write_end, b"x" * (1 << 16))
     arguments = ["run", *ONE, "--", "sh", "-c", f"touch {tmp_path}/started; echo out", "sh"]
@@ -431,7 +431,7 @@ def test_signals_end_a_run_whose_output_nobody_reads(tmp_path: Path) -> None:
 
 
 def test_signals_end_a_run_about_which_nobody_reads(tmp_path: Path) -> None:
-    """Standard error is as patient as standard output, and must not hold up everything."""
+    """Standard error may block as standard output may, and must not hold up the run."""
     with start_blocked(tmp_path, "stderr") as running:
         for _ in range(3):
             running.signal(INT)
@@ -462,7 +462,7 @@ def test_the_run_ends_when_nobody_reads_the_output_any_more(tmp_path: Path, mark
 
 
 def test_head_gets_its_line_from_an_endless_input() -> None:
-    """And everybody goes home."""
+    """Then all of the pipeline ends."""
     ended = finish("run", "--workers", "2", "--", "echo", shell='yes | "$@" | head -1')
     assert (ended.status, ended.out) == (0, b"y\n")
     assert ended.complaints == ["gochan: nobody reads the output any more"]
@@ -501,7 +501,7 @@ def test_the_run_goes_on_when_nothing_can_be_said_about_it(tmp_path: Path, how: 
 def test_closed_standard_output_is_a_problem_and_no_other_file_is_written(
     tmp_path: Path,
 ) -> None:
-    """The number of the descriptor must not be given to somebody else: the input, say."""
+    """The number of the descriptor must not be given to another file, such as the input."""
     path, left = tmp_path / "lines", tmp_path / "left"
     path.write_bytes(numbers(3))
     arguments = ["run", *ONE, "--left-over", left, "--input"]
@@ -519,7 +519,7 @@ def test_closed_standard_output_is_a_problem_and_no_other_file_is_written(
 def test_commands_that_are_cut_off_because_nobody_reads_are_not_heard_either(
     tmp_path: Path,
 ) -> None:
-    """It is said once that nobody reads, and none of their lines counts as done."""
+    """The complaint is printed once, and none of their lines counts as done."""
     ready, left = tmp_path / "ready", tmp_path / "left"
     script = f"""
 echo $1

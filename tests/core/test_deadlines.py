@@ -71,3 +71,14 @@ def test_what_is_due_comes_in_order() -> None:
     assert deadlines.take_due(3) == ["a", "b", "c"]
     assert deadlines.take_due(3) == []
     assert deadlines.earliest() == 4
+
+
+def test_the_earliest_is_found_after_the_heap_was_made_again() -> None:
+    """Although the order of the moments was another one than that of the keys."""
+    deadlines = Deadlines[str]()
+    for moment in range(100):  # often enough for the heap to be made again
+        deadlines.set("late", 1000 + moment)
+        deadlines.set("early", moment)
+        assert deadlines.earliest() == moment
+        assert deadlines.take_due(moment - 1) == []
+        deadlines.check()

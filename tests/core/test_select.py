@@ -29,7 +29,10 @@ from gochan import (
     select,
     select_nowait,
 )
+from gochan.lowlevel import yield_interval
 from gochan.strategies import WAIT, DropOnFull, Empty, Refuse, Strategy, Verdict
+
+from ..interrupts import unprotected_steps
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
@@ -961,3 +964,95 @@ async def test_priorities_may_have_names() -> None:
         assert chosen == (0, "value")
         assert default_like.priority == 1
         channel.send_nowait("value")
+
+
+# At the call
+
+
+async def test_what_can_be_done_at_the_call_is_reported() -> None:
+    """Although a cancellation comes while others run; and those see it done."""
+    met = 0
+    for _ in range(50):
+        channel, seen = holding("value"), list[int]()
+        with yield_interval(0), trio.CancelScope() as scope:
+
+            async def cancel(
+                scope: trio.CancelScope = scope,
+                channel: Chan[Any] = channel,
+                seen: list[int] = seen,
+            ) -> None:
+                seen.append(len(channel))
+                scope.cancel()
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(cancel)
+                result = await select(channel.on_receive(), never())
+                met += scope.cancel_called  # or the other task has not run yet
+                assert result == (0, "value")
+        assert seen == [0]
+    assert met > 5
+
+
+async def test_a_cancelled_select_does_nothing() -> None:
+    """Not even what it could do at once, also if it would fail."""
+    channel = holding("value")
+    for case in (channel.on_receive(), closed().on_receive()):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await select(case)
+        assert scope.cancelled_caught
+    assert len(channel) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: closed().on_receive(), lambda: broken().on_send(1)],
+    ids=["receive", "send"],
+)
+async def test_a_select_that_fails_lets_others_run(make: Callable[[], Case[Any]]) -> None:
+    """Or a loop over such calls would starve them."""
+    ran = False
+
+    async def run() -> None:
+        nonlocal ran
+        ran = True
+
+    async with open_guarded_nursery() as nursery:
+        nursery.start_soon(run)
+        case = make()
+        while not ran:
+            with pytest.raises((EndOfChannel, ChanBrokenError)):
+                await select(case)
+
+
+# Interrupts
+
+
+async def send_soon(channel: Chan[Any]) -> None:
+    await wait_all_tasks_blocked()
+    channel.send_nowait("value")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_select_cannot_be_interrupted_halfway(waits: bool) -> None:
+    """Once a case has happened, Control-C waits until that has been reported."""
+    channel = Chan[Any](1)
+    async with open_guarded_nursery() as nursery:
+        if waits:
+            nursery.start_soon(send_soon, channel)
+        else:
+            channel.send_nowait("value")
+        cases = channel.on_receive(), never()
+        assert await unprotected_steps(select, lambda: select(*cases)) == []
+    assert len(channel) == 0
+
+
+async def test_a_select_that_does_not_wait_cannot_be_interrupted_halfway() -> None:
+    """Neither while it wakes another task, nor while it takes a value."""
+    channel, full = Chan[Any](), holding("value")
+    async with open_guarded_nursery() as nursery:
+        results = await start_select(nursery, channel.on_receive(), never())
+        for case in (channel.on_send("sent"), full.on_receive()):
+            assert await unprotected_steps(select_nowait, lambda c=case: select_nowait(c)) == []
+    assert results == [(0, "sent")]
+    assert len(full) == 0

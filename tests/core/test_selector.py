@@ -34,12 +34,13 @@ from gochan import (
     select,
     select_nowait,
 )
-from gochan._core import ChanState, Line
+from gochan._core import ChanState, Line, heap_here
 from gochan._core._cases import Case, ChannelCase
 from gochan._core._choice import chance
 from gochan.strategies import ADMIT, WAIT, Block, DropOnFull, Empty, Refuse, Strategy, Verdict
 
 from ..examples import examples
+from ..interrupts import unprotected_steps
 from ..lines import line_up
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -304,6 +305,80 @@ async def test_a_stopped_ticker_is_never_due(autojump_clock: MockClock) -> None:
         await trio.sleep(10)
         assert selector.remove("tick")
     assert log == ["end"]
+
+
+async def test_removing_says_whether_there_was_anything() -> None:
+    """Whatever has become of the case, and not only as a truth."""
+    selector, ended = Selector[str, Any](), Chan[int]()
+    selector.add(ended.on_receive(), "in")
+    assert selector.remove("in") is True
+    assert selector.remove("in") is False
+    selector.add(ended.on_receive(), "in")
+    ended.close()
+    with pytest.raises(EndOfChannel):
+        selector.select_nowait()
+    assert selector.remove("in") is False
+
+
+class Shut(Strategy[Any]):
+    """Lets nothing in, and is asked once more whenever a task receives."""
+
+    asked = 0
+
+    def offer(self, item: Any, now: float) -> Verdict:
+        self.asked += 1
+        return WAIT
+
+
+async def test_to_look_again_is_not_to_do_what_a_strategy_was_asked_last() -> None:
+    """A send that the strategy has not let in is not reported when another case is added."""
+    strategy = Shut(5)
+    channel, other = Chan[Any](strategy=strategy), Chan[Any](1)
+    other.send_nowait("ready")
+    selector = Selector[str, Any]()
+    selector.add(channel.on_send("value"), "send")
+    log = Log()
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, log.once, selector)
+        asked = strategy.asked
+        with pytest.raises(trio.WouldBlock):
+            channel.receive_nowait()
+        assert strategy.asked > asked  # on behalf of the selector
+        selector.add(other.on_receive(), "other")
+        await wait_all_tasks_blocked()
+    assert log == [("other", "ready")]
+    assert len(channel) == 0
+
+
+class Thing:
+    """Something to refer to weakly."""
+
+
+def test_selectors_that_ended_threads_have_left_are_garbage() -> None:
+    """They are in nobody's way, and kept no longer than their places in lines."""
+    channel = Chan[int]()
+    gc.collect()
+    before = len(heap_here())
+    left: list[weakref.ref[object]] = []
+
+    def forget() -> None:
+        selector, label = Selector[object, int](), Thing()
+        selector.add(channel.on_receive(), label)
+        with pytest.raises(trio.WouldBlock):
+            selector.select_nowait()  # so that it stands in the line
+        left.append(weakref.ref(label))
+
+    for _ in range(5):
+        thread = threading.Thread(target=forget)
+        thread.start()
+        thread.join()
+    assert standers(channel) == 5
+    assert len(heap_here()) == before
+    with pytest.raises(trio.WouldBlock):
+        channel.send_nowait(1)  # it passes over those that are away
+    assert standers(channel) == 0
+    gc.collect()
+    assert [label() for label in left] == [None] * 5
 
 
 # Errors
@@ -1464,6 +1539,48 @@ def test_its_repr_says_how_many_cases() -> None:
     assert repr(Selector[str, int]()).startswith("<gochan.Selector 0x")
 
 
+# Interrupts
+
+METHODS: dict[str, Callable[[Selector[Any, Any], Chan[Any]], Any]] = {
+    "add": lambda selector, channel: selector.add(channel.on_send(1), "new"),
+    "remove": lambda selector, channel: selector.remove("in"),
+    "select": lambda selector, channel: selector.select(),
+    "select_nowait": lambda selector, channel: selector.select_nowait(),
+    "__anext__": lambda selector, channel: selector.__anext__(),
+    "close": lambda selector, channel: selector.close(),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+async def test_no_method_can_be_interrupted_halfway(name: str) -> None:
+    """Once something has happened, Control-C waits until the method has returned."""
+    selector, channel = Selector[str, Any](), Chan[Any](1)
+    selector.add(channel.on_receive(), "in")
+    selector.add(Chan[Any]().on_receive(), "other")
+    with pytest.raises(trio.WouldBlock):
+        selector.select_nowait()  # so that it stands in the lines
+    channel.send_nowait(1)
+    method = getattr(Selector, name)
+    assert await unprotected_steps(method, lambda: METHODS[name](selector, channel)) == []
+    selector.check()
+
+
+@pytest.mark.parametrize("name", ["select", "__anext__"])
+async def test_a_wait_cannot_be_interrupted_when_it_is_over(name: str) -> None:
+    """What was handed over is reported."""
+    selector, channel = Selector[str, Any](), Chan[Any]()
+    selector.add(channel.on_receive(), "in")
+
+    async def send() -> None:
+        await wait_all_tasks_blocked()
+        channel.send_nowait(1)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        method = getattr(Selector, name)
+        assert await unprotected_steps(method, lambda: METHODS[name](selector, channel)) == []
+
+
 # What it costs
 
 
@@ -1517,7 +1634,8 @@ async def count_steps(width: int, counting: Counting, events: int = 50) -> int:
 async def test_silent_channels_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same number of steps per event, beside two channels and beside five hundred."""
     counting = Counting(monkeypatch)
-    assert await count_steps(500, counting) == await count_steps(2, counting) > 50
+    many, few = [await count_steps(width, counting) for width in (500, 2)]
+    assert 50 < many <= 1.1 * few  # how often others run between two steps depends on the time
 
 
 async def test_full_channels_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from gochan import Case, Chan, Ticker, after, at, default, every, select, select_nowait
 from gochan._core._choice import chance
 
+from ..interrupts import unprotected_steps
+
 pytestmark = pytest.mark.usefixtures("both_modes", "fixed_seeds")
 
 
@@ -687,6 +689,29 @@ async def test_the_priority_of_a_tick_counts(autojump_clock: MockClock) -> None:
         await trio.sleep(15)
         assert (await wait_for(after(0), ticker.on_tick(priority=-1)))[::2] == (0, 0)
         assert (await wait_for(after(0), ticker.on_tick(priority=1)))[::2] == (1, 0)
+
+
+async def test_a_tick_is_no_more_urgent_than_a_value(autojump_clock: MockClock) -> None:
+    """Unless one says so: without a priority, either may come."""
+    channel = Chan[int](math.inf)
+    for number in range(100):
+        channel.send_nowait(number)
+    drawn = Counter[int]()
+    for _ in range(100):
+        ticker = every(1)
+        await trio.sleep(1)
+        drawn[select_nowait(ticker.on_tick(), channel.on_receive())[0]] += 1
+    assert min(drawn[0], drawn[1]) > 25
+
+
+async def test_stop_cannot_be_interrupted_halfway(autojump_clock: MockClock) -> None:
+    """Either nobody is told, or everybody who waits."""
+    ticker = every(1)
+    async with open_guarded_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(wait_for, ticker._stopped.on_close(priority=1), ticker.on_tick())
+        await trio.testing.wait_all_tasks_blocked()
+        assert await unprotected_steps(Ticker.stop, ticker.stop) == []
 
 
 async def test_two_tasks_may_wait_for_two_tickers_crosswise(autojump_clock: MockClock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import trio.lowlevel
 from trio.testing import wait_all_tasks_blocked
 
 from gochan import Chan, WaitGroup, after, default, select, select_nowait
+
+from ..interrupts import unprotected_steps
 
 pytestmark = pytest.mark.usefixtures("both_modes")
 
@@ -339,3 +342,32 @@ async def test_an_interrupt_strikes_the_task_and_not_the_count() -> None:
     async with trio.open_nursery() as nursery:
         group.start_soon(nursery, look)
     assert protected == [False]
+
+
+async def test_to_count_cannot_be_interrupted_halfway() -> None:
+    """Either nobody is woken, or everybody who waits."""
+    group, done = under_way(1), list[Any]()
+    async with open_guarded_nursery() as nursery:
+        for _ in range(2):
+            await start_waiting(nursery, group, done)
+        assert await unprotected_steps(WaitGroup.add, group.done) == []
+    assert done == [0, 0]
+
+
+async def test_to_start_a_task_cannot_be_interrupted_halfway() -> None:
+    """Either it is counted and started, or neither."""
+    group = WaitGroup()
+    async with open_guarded_nursery() as nursery:
+        start = partial(group.start_soon, nursery, trio.lowlevel.checkpoint)
+        assert await unprotected_steps(WaitGroup.start_soon, start) == []
+    assert group.count == 0
+
+
+async def test_its_end_is_no_more_urgent_than_a_value() -> None:
+    """Unless one says so: without a priority, either may come."""
+    channel, drawn = Chan[int](100), [0, 0]
+    for number in range(100):
+        channel.send_nowait(number)
+    for _ in range(100):
+        drawn[select_nowait(WaitGroup().on_done(), channel.on_receive())[0]] += 1
+    assert min(drawn) > 25

@@ -122,13 +122,16 @@ class SaysNothing(Strategy[Any]):
         self.items.append(item)
 
 
-@sin(Rule.VERDICT, "with the reason '  '; that has to be a str")
+@sin(Rule.VERDICT, "(reason='  ', retry_after=None); that has to be a Refuse whose reason is a str")
 class RefusesWithoutReason(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
         return Refuse("  ")
 
 
-@sin(Rule.VERDICT, "with retry_after=inf; that has to be None, or in seconds")
+@sin(
+    Rule.VERDICT,
+    "retry_after=inf); that has to be a Refuse whose retry_after is None, or",
+)
 class RefusesForEver(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
         return Refuse("closed for today", math.inf)
@@ -257,7 +260,7 @@ class HandsBackUnannounced(Strategy[Any]):
         return items
 
 
-@sin(Rule.CLOSE, "close() returned None, which is not a list")
+@sin(Rule.CLOSE, "close() returned None; it must be a list of items")
 class ReturnsNothingAtClose(Strategy[Any]):
     def close(self) -> Any:
         pass
@@ -405,10 +408,34 @@ class LooksBack(Strategy[Any]):
         return now
 
 
-@sin(Rule.TIME, "next_change said nan, which is no moment")
+@sin(Rule.TIME, "next_change said nan, which is no moment; it must be a time in seconds, later")
 class HasNoIdeaWhen(Strategy[Any]):
     def next_change(self, now: float) -> float:
         return math.nan
+
+
+@sin(Rule.TIME, "next_change said -inf, which is no moment")
+class SaysLongAgo(Strategy[Any]):
+    def next_change(self, now: float) -> float:
+        return -math.inf
+
+
+@sin(Rule.TIME, "next_change said 'soon', which is no moment")
+class SaysSoon(Strategy[Any]):
+    def next_change(self, now: float) -> Any:
+        return "soon"
+
+
+@sin(Rule.TIME, "next_change said True, which is no moment")
+class SaysYes(Strategy[Any]):
+    def next_change(self, now: float) -> Any:
+        return True
+
+
+@sin(Rule.TIME, ", which is no moment; it must be a time in seconds")
+class SaysWhenNoClockGoes(Strategy[Any]):
+    def next_change(self, now: float) -> Any:
+        return 10**400
 
 
 class Slow(Strategy[Any]):
@@ -454,6 +481,25 @@ class LetsSendersOversleep(Slow):
 
 
 # Numbers and errors
+
+
+@sin(Rule.NUMBERS, "retry_after said nan; that has to be a number of seconds, finite and >= 0")
+class RetryWhenever(Strategy[Any]):
+    def retry_after(self, now: float) -> float:
+        return math.nan
+
+
+@sin(Rule.VERDICT, "retry_after=nan); that has to be a Refuse whose retry_after is None, or")
+class RefusesWithoutIdea(Strategy[Any]):
+    def offer(self, item: Any, now: float) -> Verdict:
+        return Refuse("full", math.nan)
+
+
+@sin(Rule.VERDICT, "offer(#1) returned True")
+class SaysTrue(Strategy[Any]):
+    def offer(self, item: Any, now: float) -> Any:
+        self.items.append(item)
+        return True
 
 
 @sin(Rule.NUMBERS, "retry_after said -1")

@@ -94,7 +94,7 @@ async def _end_politely(process: trio.Process) -> None:
     session.signal(signal.SIGCONT, whole=True)  # a stopped process acts on TERM only then
     with cleanup():
         await process.wait()
-        while session.lives(whole=True):  # noqa: ASYNC110  # nobody tells us
+        while session.lives(whole=True):  # noqa: ASYNC110  # the system does not tell us
             await trio.sleep(_LOOK)
 
 

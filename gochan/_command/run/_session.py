@@ -1,4 +1,4 @@
-"""The processes that a command starts: who of them lives, and signals to all of them."""
+"""The processes that a command starts: which of them are alive, and signals to all of them."""
 
 # Theory of operation
 # -------------------

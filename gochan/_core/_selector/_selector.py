@@ -40,22 +40,21 @@ class Selector(Generic[L, T]):
                     case "quit":
                         break
 
-    It does what a `select` in a loop does, but what an event costs does not grow with the
+    It does what a `select` in a loop does, but the cost of an event does not grow with the
     number of cases: the selector keeps its places in their lines, and looks only at those
     where something has happened. Cases may be added and removed at any time, also while a
     task waits, by the same task or another one of its run.
 
-    A case stays until it can happen no more. To receive or to wait for a tick can happen
-    again and again; a case of `Chan.on_receive` goes when its channel is closed and drained,
-    and nothing is said about it; one of `Chan.on_receive_ok` goes after it has yielded
-    ``(None, False)``. Every other case happens once: to send, to be told of a close or of
-    the end of a wait group, and `at`. `after` counts from the moment when it is added. A case
-    that has raised an error goes, too. A ticker that was stopped has to be removed.
+    A case stays until it can happen no more. A receive or a tick can happen again and again;
+    a case of `Chan.on_receive` goes silently when its channel is closed and drained, and one of
+    `Chan.on_receive_ok` after it has yielded ``(None, False)``. All other cases happen once: a
+    send, a close, the end of a wait group, and `at`. `after` counts from the moment when it is
+    added. A case that has raised an error goes, too. A stopped ticker has to be removed.
 
-    One task at a time may wait. While it does, it counts as waiting at every one of the
-    channels, in line with all others; while it does not, it counts nowhere, and nothing is
-    handed to it or taken on its behalf. In the line of a case it keeps its place until it is
-    served there, or was not there when it would have been its turn.
+    One task at a time may wait. While it does, it counts as waiting at each of the channels, in
+    line with all others; while it does not, it counts nowhere, and nothing is handed to it or
+    taken on its behalf. In the line of a case it keeps its place until it is served there, or
+    until it is away when its turn comes.
 
     Leaving the ``with`` block, or `close`, takes it out of all lines.
 
@@ -83,8 +82,8 @@ class Selector(Generic[L, T]):
     def add(self, case: Case[T], label: L) -> None:
         """Wait for ``case``, too, and call it ``label``.
 
-        If there is a case with this label, the new one takes its place; so the value of a
-        pending send can be changed. What has happened already is still reported.
+        If there is a case with this label, the new one replaces it; so the value of a pending
+        send can be changed. What has happened already is still reported.
 
         Raises:
             TypeError: ``case`` is not a case or is a `default`, or ``label`` is not hashable.
@@ -104,7 +103,7 @@ class Selector(Generic[L, T]):
 
     @enable_ki_protection
     def remove(self, label: L) -> bool:
-        """Do not wait any more for the case with this label.
+        """Stop waiting for the case with this label.
 
         What has happened already is still reported.
 
@@ -139,11 +138,12 @@ class Selector(Generic[L, T]):
             EndOfChannel: no case is left.
             ChanClosedError: a send case was drawn, and its channel is closed; or a receive
                 case, and the receiving end of its channel was closed.
+            ChanBrokenError: a send case was drawn, and nobody will receive any more.
             Refused: a send case was drawn, and the strategy turned the value away.
             trio.BusyResourceError: another task waits with this selector.
             trio.ClosedResourceError: the selector is closed, or was closed meanwhile.
 
-        `ChanClosedError` and `Refused` have the label of the case in their attribute ``case``.
+        The errors of channels have the label of the case in their attribute ``case``.
         """
         event = await self._next()
         if event is None:

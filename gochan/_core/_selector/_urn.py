@@ -16,7 +16,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Final, Generic, TypeVar, final
 
-from .._choice import chance
+from _gochan_chance import chance
 
 OUT: Final = -1
 

@@ -2,32 +2,36 @@
 
 # Theory of operation
 # -------------------
-# Each key has a queue of its own, a copy of what follows in the chain. Those in which items
-# wait stand in line for their turns: the first one gives out an item and goes to the end. A
-# new one comes in at the end, too.
+# Each key has a queue of its own, a copy of what follows in the chain. Those in which items wait
+# stand in line for their turns: the first one gives out an item and goes to the end. A new one
+# joins at the end.
 #
-# A queue in which nothing waits, and of which nothing is in work, is idle. It is kept, since
-# it may have learnt something, such as how fast its key sends, but not for ever.
+# An empty queue is kept, since it may have learnt something, such as how fast its key sends, but
+# not for ever: now and then those that have been idle longest are forgotten. A queue is idle if
+# nothing waits in it and nothing of it is in work.
 #
-# What has become of an item is told to the queue that gave it out. Plain channels never
-# tell, which is clear after a while; then nothing is in work.
+# What has become of an item is told to the queue that gave it out. Plain channels never tell,
+# which is clear after a while; then nothing counts as in work.
 #
 # Invariants (``Fair.check`` asserts them)
 # ----------------------------------------
 # 1. In line are the queues in which items wait, and only they.
-# 2. Idle are the others, unless something of theirs is in work.
+# 2. The counts of waiting items are right.
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from contextlib import suppress
+from operator import itemgetter
 from typing import Final, Generic, TypeVar, final
 
-from gochan.strategies import WAIT, Empty, Filter, Key, Refuse, Strategy, Verdict, by
+from gochan.strategies import ADMIT, WAIT, Empty, Filter, Key, Refuse, Strategy, Verdict, by
 
 T = TypeVar("T")
 
-# How many idle queues are kept; beyond that, the one that has been idle longest is forgotten.
+# How many idle queues are kept for sure. Once there are twice as many queues, the others that
+# are idle are forgotten.
 MOST_IDLE: Final = 1000
 
 # If of so many items not one was finished, nobody tells.
@@ -50,7 +54,7 @@ class Fair(Filter[T]):
 
     Costs: as many steps as there are keys with waiting items, to find the one that has most;
     otherwise always the same. A new key costs a copy of what follows. Of keys without items,
-    the last 1,000 are remembered.
+    at least the last 1,000 are remembered.
 
     Source: round robin as in J. Nagle, "On Packet Switches with Infinite Storage", RFC 970,
     1985. Sharing as in FQ-CoDel, RFC 8290, but without precedence for new keys.
@@ -72,8 +76,9 @@ class Fair(Filter[T]):
         self._key = by(key)
         self._queues: dict[Hashable, _Queue[T]] = {}
         self._turns: OrderedDict[_Queue[T], None] = OrderedDict()
-        self._idle: OrderedDict[_Queue[T], None] = OrderedDict()
         self._waiting = 0
+        self._steps = 0  # counts new queues and items that have gone
+        self._most_queues = 2 * MOST_IDLE  # when to forget some of them
         # By identity: where what is in work was waiting.
         self._in_work: dict[int, _Queue[T]] = {}
         self._told: bool | None = None  # whether anybody tells what has become of it, if known
@@ -100,32 +105,54 @@ class Fair(Filter[T]):
             if spared is None or (0 if queue is None else queue.waiting) + 1 >= longest.waiting:
                 return Refuse("full", self.retry_after(now))
         if queue is None:
-            queue = self._queues[key] = _Queue(key, self.another())
+            queue = self._new_queue(key)
+        before = len(self.dropped)
         try:
             verdict = queue.strategy.offer(item, now)
-        finally:
+        except BaseException:
             self._count(queue)
+            raise
+        if verdict is not ADMIT or len(self.dropped) > before:
+            self._count(queue)
+        else:
+            if not queue.waiting:
+                self._turns[queue] = None
+            queue.waiting += 1
+            self._waiting += 1
         if verdict is WAIT:
             return Refuse("full", queue.strategy.retry_after(now))
-        over = self._waiting > self._capacity
-        if longest is not None and spared is not None and over and longest.strategy.remove(spared):
-            self.drop(spared, "fair share")
-            self._count(longest)
+        if longest is not None and self._waiting > self._capacity:
+            self._take_from(longest, spared)
         return verdict
 
     def take(self, now: float) -> T:
-        for _ in range(len(self._turns)):
-            queue = next(iter(self._turns))
-            self._turns.move_to_end(queue)
+        turns = self._turns
+        for _ in range(len(turns)):
+            queue = next(iter(turns))
+            before = len(self.dropped)
             try:
                 item = queue.strategy.take(now)
-                if self._told is not False:
-                    self._remember(item, queue)
-                return item
-            except Empty:  # it holds back what it has, or has given it up
-                pass
-            finally:
+            except BaseException as error:
+                turns.move_to_end(queue)
                 self._count(queue)
+                if isinstance(error, Empty):  # it holds back what it has, or has given it up
+                    continue
+                raise
+            queue.waiting -= 1
+            self._waiting -= 1
+            if queue.waiting:
+                turns.move_to_end(queue)
+            else:
+                del turns[queue]
+            if len(self.dropped) > before:
+                self._count(queue)
+            self._steps = queue.last_step = self._steps + 1
+            if self._told is not False:
+                self._in_work[id(item)] = queue
+                if len(self._in_work) > MOST_UNTOLD and not self._told:
+                    self._told = False
+                    self._in_work.clear()
+            return item
         raise Empty
 
     def finished(self, item: T, now: float, *, waited: float, ran: float, ok: bool) -> None:
@@ -133,7 +160,6 @@ class Fair(Filter[T]):
         self._told = True
         queue = self._in_work.pop(id(item), None)
         if queue is not None:
-            queue.in_work -= 1
             try:
                 queue.strategy.finished(item, now, waited=waited, ran=ran, ok=ok)
             finally:
@@ -147,14 +173,10 @@ class Fair(Filter[T]):
         return handed_back
 
     def remove(self, item: T) -> bool:
-        for queue in self._turns:
-            if queue.strategy.remove(item):
-                self._count(queue)
-                return True
-        return False
+        return any(self._remove_from(queue, item) for queue in self._where_it_may_be(item))
 
     def spare(self) -> T | None:
-        return self._longest().strategy.spare() if self._turns else None
+        return self._longest().strategy.spare() if self._waiting else None
 
     def take_all(self, now: float) -> Iterator[T]:
         for queue in [*self._turns]:
@@ -169,65 +191,77 @@ class Fair(Filter[T]):
     def __len__(self) -> int:
         return self._waiting
 
+    # Queues
+
+    def _new_queue(self, key: Hashable) -> _Queue[T]:
+        if len(self._queues) >= self._most_queues:
+            self._forget_some()
+        queue = self._queues[key] = _Queue(self.another())
+        self._steps = queue.last_step = self._steps + 1
+        return queue
+
     def _longest(self) -> _Queue[T]:
         """Return the queue in which most items wait; of several, the one that had its turn last."""
         return max(reversed(self._turns), key=lambda queue: queue.waiting)
 
-    def _remember(self, item: T, queue: _Queue[T]) -> None:
-        before = self._in_work.get(id(item))
-        if before is not None:  # the same item again, or one in its place that is no more
-            before.in_work -= 1
-            self._place(before)
-        self._in_work[id(item)] = queue
-        queue.in_work += 1
-        if not self._told and len(self._in_work) > MOST_UNTOLD:
-            self._told = False
-            self._in_work.clear()
-            for each in [*self._queues.values()]:
-                each.in_work = 0
-                self._place(each)
+    def _forget_some(self) -> None:
+        """Forget the queues that have been idle longest."""
+        busy = {*map(id, self._in_work.values())}
+        idle = [
+            (queue.last_step, key)
+            for key, queue in self._queues.items()
+            if not queue.waiting and id(queue) not in busy
+        ]
+        idle.sort(key=itemgetter(0))
+        for _, key in idle[: max(0, len(idle) - MOST_IDLE)]:
+            del self._queues[key]
+        self._most_queues = len(self._queues) + MOST_IDLE
+
+    def _where_it_may_be(self, item: T) -> Iterator[_Queue[T]]:
+        """Return the queue of its key, then the others: the key may have changed meanwhile."""
+        with suppress(Exception):
+            queue = self._queues.get(self._key(item))
+            if queue is not None:
+                yield queue
+        yield from [*self._turns]
+
+    def _remove_from(self, queue: _Queue[T], item: T) -> bool:
+        removed = queue.strategy.remove(item)
+        if removed:
+            self._count(queue)
+        return removed
+
+    def _take_from(self, longest: _Queue[T], spared: T | None) -> None:
+        """Take what can be spared from the key that has most."""
+        if spared is not None and self._remove_from(longest, spared):
+            self.drop(spared, "fair share")
 
     def _count(self, queue: _Queue[T]) -> None:
         """Count how many wait there now."""
-        before = queue.waiting
-        queue.waiting = waiting = len(queue.strategy)
-        self._waiting += waiting - before
-        if not (before and waiting):
-            self._place(queue)
-
-    def _place(self, queue: _Queue[T]) -> None:
-        """Put it in line, or among the idle ones, where it belongs."""
-        if queue.waiting:
+        waiting = len(queue.strategy)
+        self._waiting += waiting - queue.waiting
+        queue.waiting = waiting
+        if waiting:
             self._turns.setdefault(queue)
-            self._idle.pop(queue, None)
-            return
-        self._turns.pop(queue, None)
-        if not queue.in_work:
-            self._idle.setdefault(queue)
-            if len(self._idle) > MOST_IDLE:
-                forgotten, _ = self._idle.popitem(last=False)
-                del self._queues[forgotten.key]
+        else:
+            self._turns.pop(queue, None)
 
     def check(self) -> None:
         """Assert the invariants. For tests."""
         super().check()
-        queues = {*self._queues.values()}
+        queues = [*self._queues.values()]
         assert {*self._turns} == {queue for queue in queues if len(queue.strategy)}
-        assert {*self._idle} == {q for q in queues if not len(q.strategy) and not q.in_work}
-        assert self._waiting == sum(len(queue.strategy) for queue in queues)
-        assert len(self._idle) <= MOST_IDLE
-        for queue in queues:
-            assert queue.waiting == len(queue.strategy)
-            assert queue.in_work == [*self._in_work.values()].count(queue)
+        assert all(queue.waiting == len(queue.strategy) for queue in queues)
+        assert self._waiting == sum(queue.waiting for queue in queues)
+        assert len(self._queues) <= self._most_queues
 
 
 class _Queue(Generic[T]):
-    """What a key has: a queue, and how many items wait there, and are in work."""
+    """What a key has: a queue, how many items wait there, and when one has gone last."""
 
-    __slots__ = ("in_work", "key", "strategy", "waiting")
+    __slots__ = ("last_step", "strategy", "waiting")
 
-    def __init__(self, key: Hashable, strategy: Strategy[T]) -> None:
-        self.key = key
+    def __init__(self, strategy: Strategy[T]) -> None:
         self.strategy = strategy
         self.waiting = 0
-        self.in_work = 0
+        self.last_step = 0

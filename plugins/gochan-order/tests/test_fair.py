@@ -283,7 +283,7 @@ def end(strategy: Strategy[Any], item: Any) -> None:
 
 
 def test_idle_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that has been idle longest; never one that has something waiting or in work."""
+    """Those that have been idle longest; never one that has something waiting or in work."""
     monkeypatch.setattr(fair, "MOST_IDLE", 3)
     strategy = fair_of(Fair[str](letter, capacity=99) | DropOnFull(9))
     strategy.offer("w1", 0.0)
@@ -295,20 +295,27 @@ def test_idle_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in "abcdefg":
         strategy.offer(key, 0.0)
         strategy.check()
+    assert {*strategy._queues} == {*"wxabcdefg"}
     while len(strategy):
         end(strategy, strategy.take(0.0))
         strategy.check()
-    assert {*strategy._queues} == {*"wxefg"}
+    used = [*"abcdefg"]
+    for key in "hijklmnopq":
+        strategy.offer(key, 0.0)
+        end(strategy, strategy.take(0.0))
+        used.append(key)
+        strategy.check()
+        assert {*strategy._queues} >= {*"wx", *used[-3:]}
+        assert len(strategy._queues) <= 2 + 2 * 3
+    assert strategy._queues["w"] is first
+    assert not {*strategy._queues} & {*"abcdefg"}
     end(strategy, "x1")
     end(strategy, "w1")
-    strategy.check()
-    assert [*strategy._queues] == ["w", "x", "g"]
-    assert strategy._queues["w"] is first
-    strategy.offer("g", 0.0)  # in use again
-    for key in "hij":
+    for key in "stuvyz":
         strategy.offer(key, 0.0)
         strategy.remove(key)
-    assert {*strategy._queues} == {*"ghij"}
+    assert {*strategy._queues} >= {*"vyz"}
+    assert not {*strategy._queues} & {*"wx"}
 
 
 def test_in_a_channel_nothing_is_kept_of_what_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,9 +334,9 @@ def test_in_a_channel_nothing_is_kept_of_what_has_gone(monkeypatch: pytest.Monke
         channel.send_nowait(item)
         assert channel.receive_nowait() is item
         strategy.check()
-        assert len(strategy._queues) <= max(number + 1, 50) if number < 50 else 11
+        assert len(strategy._queues) <= number + 1
     assert len(strategy._in_work) == 0
-    assert len(strategy._queues) == 10
+    assert 10 <= len(strategy._queues) <= 20
     last = weakref.ref(items[-1])
     del items, item
     gc.collect()

@@ -2,25 +2,31 @@
 
 # Theory of operation
 # -------------------
-# An entry stands for a key of which something waits. A newer item takes the place of the one
-# in it, and may put off when it is due, but never bring it forward. So the heap by due time may
-# name a time that is too early for an entry, never one that is too late, and it is enough to
-# mend what is on top.
+# An entry stands for a key of which an item waits. A newer item takes the place of the one in
+# it, and may put off when it is due, but never bring it forward. So the heap of entries by due
+# time may name a time that is too early for an entry, never one that is too late, and it is
+# enough to mend what is on top. Without a debounce the due times rise with the arrivals, so
+# the heap is in order already.
 #
 # With ``exclusive``, the entry of a key that is in work is not in the heap; it comes in when
 # the work has ended.
+#
+# An entry whose item was removed stays in the heap, empty, until it is on top or most of the
+# heap is empty. Since the first removal until nothing waits, an index finds entries by items.
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Generic, TypeVar, final
+from operator import itemgetter
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 from gochan.strategies import (
     ADMIT,
     WAIT,
     Empty,
+    Index,
     Key,
     Strategy,
     Verdict,
@@ -31,6 +37,13 @@ from gochan.strategies import (
 )
 
 T = TypeVar("T")
+
+# A key of which an item waits: by what it has its place in the heap, the number of its arrival,
+# its item, or else _GONE, its key, when it is due, and when it is due at the latest. No two
+# have the same number, so that comparing entries never compares items.
+_Entry: TypeAlias = list[Any]
+_PLACE, _ARRIVAL, _ITEM, _KEY, _DUE, _LATEST = range(6)
+_GONE: Final = object()
 
 
 @final
@@ -91,8 +104,10 @@ class Coalesce(Strategy[T]):
         self._exclusive = check_bool("exclusive", exclusive)
         self._closed = False
         self._arrivals = 0
-        self._waiting: dict[Hashable, _Entry[T]] = {}
-        self._line: list[tuple[float, int, _Entry[T]]] = []
+        self._waiting: dict[Hashable, _Entry] = {}
+        self._line: list[_Entry] = []
+        self._empty = 0  # how many entries in the line are
+        self._index: Index[_Entry] | None = None
         self._in_work: dict[int, Hashable] = {}  # the keys of items, by their identity
         self._keys_in_work: set[Hashable] = set()
 
@@ -106,34 +121,43 @@ class Coalesce(Strategy[T]):
         except TypeError as error:
             raise TypeError(f"Coalesce needs keys that can be hashed: {error}") from None
         if entry is not None:
-            self.drop(entry.item, "coalesced")
-            entry.item = item
-            if self._debounce:
-                entry.due = min(now + self._debounce, entry.latest)
+            self._replace(entry, item, now)
             return ADMIT
         if len(self._waiting) >= self.capacity:
             return WAIT
-        due = now + self._debounce
         self._arrivals += 1
-        entry = _Entry(key, item, due, now + self._max_wait, self._arrivals)
+        due = now + self._debounce
+        entry = [due, self._arrivals, item, key, due, now + self._max_wait]
         self._waiting[key] = entry
         if key not in self._keys_in_work:
-            heappush(self._line, (due, entry.arrival, entry))
+            heappush(self._line, entry)
+        if self._index is not None:
+            self._index.add(item, entry)
         return ADMIT
 
     def take(self, now: float) -> T:
-        if self._first_due() > now and not (self._closed and self._line):
+        line = self._line
+        if self._empty or self._debounce:
+            self._mend()
+        if not line or (line[0][_DUE] > now and not self._closed):
             raise Empty
-        entry = heappop(self._line)[2]
-        del self._waiting[entry.key]
+        entry = heappop(line)
+        item: T = entry[_ITEM]
+        if self._index is None:
+            del self._waiting[entry[_KEY]]
+        else:
+            self._leave(entry)
         if self._exclusive:
-            self._in_work[id(entry.item)] = entry.key
-            self._keys_in_work.add(entry.key)
-        return entry.item
+            self._in_work[id(item)] = entry[_KEY]
+            self._keys_in_work.add(entry[_KEY])
+        return item
 
     def next_change(self, now: float) -> float | None:
-        due = self._first_due()
-        return due if now < due < math.inf and not self._closed else None
+        self._mend()
+        if not self._line or self._closed:
+            return None
+        due: float = self._line[0][_DUE]
+        return due if now < due else None
 
     def finished(self, item: T, now: float, *, waited: float, ran: float, ok: bool) -> None:
         super().finished(item, now, waited=waited, ran=ran, ok=ok)
@@ -142,61 +166,87 @@ class Coalesce(Strategy[T]):
             self._keys_in_work.discard(key)
             entry = self._waiting.get(key)
             if entry is not None:
-                heappush(self._line, (entry.due, entry.arrival, entry))
+                heappush(self._line, entry)
 
     def close(self) -> list[T]:
         self._closed = True
         return []
 
     def remove(self, item: T) -> bool:
-        for entry in self._waiting.values():
-            if entry.item is item:
-                del self._waiting[entry.key]
-                self._line = [place for place in self._line if place[2] is not entry]
-                heapify(self._line)
-                return True
-        return False
+        if self._index is None:
+            if not self._waiting:
+                return False
+            self._index = Index()
+            for entry in self._waiting.values():
+                self._index.add(entry[_ITEM], entry)
+        found = self._index.find(item)
+        if found is None:
+            return False
+        if found[_KEY] not in self._keys_in_work:
+            self._empty += 1
+        self._leave(found)
+        found[_ITEM] = _GONE
+        if self._empty > len(self._line) // 2:
+            self._line = [entry for entry in self._line if entry[_ITEM] is not _GONE]
+            heapify(self._line)
+            self._empty = 0
+        return True
 
     def spare(self) -> T | None:
-        return next((entry.item for entry in self._waiting.values()), None)
+        return next((entry[_ITEM] for entry in self._waiting.values()), None)
 
     def take_all(self, now: float) -> Iterator[T]:
-        # Also those whose key is in work. A sorted list is a heap.
-        self._line = sorted((each.due, each.arrival, each) for each in self._waiting.values())
-        while self._line:
-            entry = heappop(self._line)[2]
-            del self._waiting[entry.key]
-            yield entry.item
+        # Also those whose key is in work.
+        for entry in sorted(self._waiting.values(), key=itemgetter(_DUE, _ARRIVAL)):
+            if self._waiting.get(entry[_KEY]) is entry:
+                item: T = entry[_ITEM]
+                self._leave(entry)
+                entry[_ITEM] = _GONE
+                yield item
+        self._line.clear()
+        self._empty = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def _first_due(self) -> float:
-        """Return when the first in line is due."""
-        while self._line:
-            due, arrival, entry = self._line[0]
-            if due == entry.due:
-                return due
-            heapreplace(self._line, (entry.due, arrival, entry))
-        return math.inf
+    def _replace(self, entry: _Entry, item: T, now: float) -> None:
+        """Put a newer item into an entry."""
+        if self._index is not None:
+            self._index.forget(entry[_ITEM], entry)
+            self._index.add(item, entry)
+        self.drop(entry[_ITEM], "coalesced")
+        entry[_ITEM] = item
+        if self._debounce:
+            entry[_DUE] = min(now + self._debounce, entry[_LATEST])
+
+    def _leave(self, entry: _Entry) -> None:
+        """Forget an entry whose item waits no more."""
+        del self._waiting[entry[_KEY]]
+        if self._index is not None:
+            self._index.forget(entry[_ITEM], entry)
+            if not self._waiting:
+                self._index = None
+
+    def _mend(self) -> None:
+        """Bring an entry to the top whose item waits, and which is in its right place."""
+        line = self._line
+        while line:
+            entry = line[0]
+            if entry[_ITEM] is _GONE:
+                heappop(line)
+                self._empty -= 1
+            elif entry[_PLACE] != entry[_DUE]:
+                entry[_PLACE] = entry[_DUE]
+                heapreplace(line, entry)
+            else:
+                return
 
     def check(self) -> None:
         """Assert that the line holds what waits and is not in work. For tests."""
-        in_line = [entry for _, _, entry in self._line]
-        free = [e for e in self._waiting.values() if e.key not in self._keys_in_work]
+        in_line = [entry for entry in self._line if entry[_ITEM] is not _GONE]
+        free = [e for e in self._waiting.values() if e[_KEY] not in self._keys_in_work]
+        assert len(self._line) - len(in_line) == self._empty <= len(self._line) / 2
+        assert {*map(id, in_line)} == {*map(id, free)}
         assert len(in_line) == len(free)
-        assert {*in_line} == {*free}
-        assert all(due <= entry.due <= entry.latest for due, _, entry in self._line)
-
-
-class _Entry(Generic[T]):
-    """A key of which an item waits."""
-
-    __slots__ = ("arrival", "due", "item", "key", "latest")
-
-    def __init__(self, key: Hashable, item: T, due: float, latest: float, arrival: int) -> None:
-        self.key = key
-        self.item = item
-        self.due = due
-        self.latest = latest
-        self.arrival = arrival
+        assert all(e[_PLACE] <= e[_DUE] <= e[_LATEST] for e in in_line)
+        assert self._index is None or len(self._index) == len(self._waiting) > 0

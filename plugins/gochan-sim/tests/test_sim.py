@@ -373,7 +373,7 @@ def test_a_bad_load_is_told_with_its_line(
 
 PLUGIN = """
 from gochan import StrategySpec, hookimpl
-from gochan.strategies import Strategy
+from gochan.strategies import Filter, Strategy
 
 class Broken(Strategy):
     def take(self, now):
@@ -384,10 +384,15 @@ class Broken(Strategy):
 def unable(capacity):
     raise {unable}
 
+class Unchainable(Filter):
+    def __or__(self, other):
+        raise LookupError("no")
+
 @hookimpl
 def gochan_strategies():
     yield StrategySpec("broken", Broken, "for a test")
     yield StrategySpec("unable", unable, "for a test")
+    yield StrategySpec("unchainable", Unchainable, "for a test")
 """
 
 
@@ -424,6 +429,12 @@ def test_a_strategy_that_cannot_be_made_is_named(plugin: Any, error: str) -> Non
     assert "--strategy" in line
     assert "strategy 'unable' of plugin 'a-broken-plugin'" in line
     assert f"cannot be made: {error.replace('(', ': ').strip(')')}" in line
+
+
+def test_a_chain_that_cannot_be_made_is_named(plugin: Any) -> None:
+    """Even if a part of it raises something unexpected."""
+    line = complaint(finish("sim", "--strategy", "unchainable | block(1)", variables=plugin()))
+    assert line.endswith("'unchainable | block(1)' cannot be made: LookupError('no')")
 
 
 def test_what_is_not_installed_is_left_out_with_a_note() -> None:
