@@ -314,7 +314,12 @@ ACROSS = {
         "matching",  # selects that meet selects
         "properties",  # random programs, beside a model
     },
-    "strategies": {"strategies"},  # the built-in ones
+    "strategies": {
+        "strategies",  # the built-in ones
+        "removal",  # what it costs, in all of them
+        "trouble",  # strategies and listeners that fail
+        "wrong_answers",  # what users of channels and queues see of them
+    },
     "plugins": {
         "plugin_chains",  # strategies of several plugins in one chain
         "third_party",  # plugins of others, installed for real

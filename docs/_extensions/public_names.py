@@ -45,8 +45,9 @@ GIVEN = set(
         r"\w+",
         """
         Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job
-        JobQueue MergedChan Progress Promise QueueStatistics ReceiveChan Rejected Report SendChan
-        SignalStop StopReport StuckJob Ticker TimedOut Trace TraceEvent Transfer Wait
+        JobQueue MemoryChannelStatistics MemoryReceiveChannel MemorySendChannel MergedChan Progress
+        Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop StopReport StuckJob
+        Ticker TimedOut Trace TraceEvent Transfer Wait
         """,
     )
 )
@@ -185,7 +186,8 @@ def check_reference(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of public members that have no entry."""
     entries = env.domains.python_domain.objects
     for module in map(importlib.import_module, (*PUBLIC, *PLUGINS)):
-        for thing in vars(module).values():
+        public = getattr(module, "__all__", vars(module))
+        for thing in [vars(module)[name] for name in public if name in vars(module)]:
             if inspect.isclass(thing) and thing.__module__.split("._")[0] == module.__name__:
                 for name in members(thing):
                     full = f"{module.__name__}.{thing.__name__}.{name}"

@@ -6,7 +6,7 @@
 # case is as likely as any other.
 #
 # A select that waits stands once in each line, however many of its cases want something
-# there; the task that serves it from that line draws the case there and then. So a channel
+# there; the task that serves it from that line draws the case at that moment. So a channel
 # listed twice counts twice, and an event that makes several cases ready, such as a close,
 # is followed by one fair draw among them.
 
@@ -99,6 +99,9 @@ class Choice(Chooser):
                 first(line).check_thread()
             line[self] = here
             self._lines.append(line)
+
+    def move(self, old: Line, new: Line) -> None:
+        self._lines = [new if line is old else line for line in self._lines]
 
     def follow(self, clock: Clock, index: int) -> None:
         self._clocks[index] = clock

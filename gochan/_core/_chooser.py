@@ -13,6 +13,8 @@ class Chooser(TimedWaiter):
 
     __slots__ = ()
 
+    keeps_places: bool = False  # also while its task is elsewhere, and so away
+
     @abstractmethod
     def join(self, line: Line, index: int) -> None:
         """Wait in ``line`` on behalf of the case with that index."""

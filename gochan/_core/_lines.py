@@ -17,7 +17,8 @@
 # A selector keeps its places while its task is elsewhere (see _selector). It is then *away*,
 # and its places count for nothing. A selector that is away when its turn comes loses its place,
 # and is told so. The lines in which that may happen are of a class of their own: to ask whether
-# anybody stands in one is to call those in front. All other lines pay nothing for it.
+# anybody stands in one is to call those in front. All other lines pay nothing for it. When the
+# first selector joins a line of a channel, a calling line replaces it, and the waiters move.
 #
 # Invariants (``check_line`` asserts them)
 # ----------------------------------------
@@ -56,6 +57,12 @@ class Line(OrderedDict["Waiter", "tuple[int, ...]"]):
     __slots__ = ()
 
 
+class NoLine(Line):
+    """Stands for a line in which nobody has ever waited."""
+
+    __slots__ = ()
+
+
 class CallingLine(Line):
     """A line in which some may be away: to ask whether anybody is there is to call them."""
 
@@ -65,7 +72,6 @@ class CallingLine(Line):
         while True:
             waiter = next(iter(self), None)
             if waiter is None:
-                self.__class__ = Line  # type: ignore[assignment]  # nobody is away any more
                 return False
             if not waiter.away:
                 return True
@@ -157,6 +163,10 @@ class Waiter(ABC):
     def set_alarm(self, clock: Clock) -> None:  # noqa: B027  # most waiters have none
         """Find out again when time must wake it, after ``clock`` has changed."""
 
+    def move(self, old: Line, new: Line) -> None:
+        """Stand in line ``new``, which replaces ``old`` and has this waiter already."""
+        raise NotImplementedError  # pragma: no cover  # a selector stands in calling lines only
+
     def lose_place(self, line: Line) -> None:
         """Leave ``line``, having been away when called."""
         raise NotImplementedError  # pragma: no cover  # only selectors are ever away
@@ -208,6 +218,11 @@ class Waiter(ABC):
 def first(line: Line) -> Waiter:
     """Return the waiter that has stood longest in ``line``, which is not empty."""
     return next(iter(line))
+
+
+def is_deserted(line: Line) -> bool:
+    """Whether nobody stands in ``line``, not even a selector that is away."""
+    return OrderedDict.__len__(line) == 0
 
 
 def check_line(line: Line) -> None:

@@ -230,8 +230,8 @@ class open_memory_channel(  # it is called as trio's function is
         send_channel, receive_channel = open_memory_channel[int](10)
 
     Names, arguments, results and errors are those of trio's function, so a program switches by
-    changing one import. The ends also offer cases for `select`, and `send_many`,
-    `receive_many` and `batches`.
+    changing one import. The ends also offer cases for `select`, and ``send_many``,
+    ``receive_many`` and ``batches``.
 
     Args:
         max_buffer_size: how many values the channel holds without a receiver; ``math.inf`` for

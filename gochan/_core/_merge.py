@@ -49,7 +49,7 @@ def merge(*channels: Source[T]) -> MergedChan[T]:
     The values of each channel come in their order. If several channels have one, each of
     these channels is equally likely. A channel that is closed and drained is left out from
     then on, and the merged channel ends when all of them have ended. It has no task and no
-    buffer: it takes a value only when a task receives it. The cost of a value does not grow
+    buffer: it takes a value only when a task receives it. The cost per value does not grow
     with the number of channels.
 
     Args:

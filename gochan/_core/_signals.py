@@ -24,9 +24,9 @@ async def open_signal_chan(*signals: int) -> AsyncIterator[Chan[int]]:
         async with open_signal_chan(signal.SIGTERM) as signals:
             await select(signals.on_receive(), work.on_close())
 
-    Inside the block each delivered signal is sent, by its number, into the channel. On
-    the way out the earlier handlers are put back, the channel is closed, and a signal
-    that nobody has received is raised once more, so that none is swallowed.
+    Inside the block the number of each delivered signal is sent into the channel. On the way
+    out the previous handlers are restored, the channel is closed, and signals that were not
+    received are raised again, so that none is swallowed.
 
     Args:
         signals: such as ``signal.SIGTERM``.
@@ -48,12 +48,12 @@ async def open_signal_chan(*signals: int) -> AsyncIterator[Chan[int]]:
             channel.send_nowait(arrived.popleft())
 
     def handle(number: int, _: FrameType | None) -> None:
-        # A handler may strike anywhere, so it must not touch the channel by itself.
+        # A handler may run between any two instructions, so it must not touch the channel.
         arrived.append(number)
         token.run_sync_soon(deliver, idempotent=True)
 
     with ExitStack() as on_exit:
-        # Run last, when the earlier handlers are back: each of them may raise.
+        # Runs last, when the previous handlers are restored; each of them may raise.
         on_exit.callback(lambda: _raise_signals([*channel.drain(), *arrived]))
         for number in signals:
             earlier = signal.signal(number, handle)

@@ -41,7 +41,18 @@ from trio.lowlevel import Task
 
 from ._chooser import Chooser
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel
-from ._lines import NOTHING, Line, Nothing, Role, Wish, check_line, first
+from ._lines import (
+    NOTHING,
+    CallingLine,
+    Line,
+    NoLine,
+    Nothing,
+    Role,
+    Wish,
+    check_line,
+    first,
+    is_deserted,
+)
 from ._pacing import OUTSIDE, UNPACED, enter
 from ._statistics import ChanStatistics
 from ._trio_private import find_here, runs_a_task
@@ -52,7 +63,9 @@ T = TypeVar("T")
 # Stands for a buffer or a line that has never been needed: most channels never need
 # all of them, and a channel that is only there must cost next to nothing.
 NO_BUFFER: Final[deque[Any]] = deque(maxlen=0)
-NO_LINE: Final = Line()
+NO_LINE: Final[Line] = NoLine()
+
+_LINES: Final = {"receive": "receivers", "send": "senders", "watch": "watchers"}
 
 # How many receivers are woken, and how many values buffered, between two looks at the clock at
 # most; both take no longer than a task may keep the thread.
@@ -247,23 +260,40 @@ class ChanState(Generic[T]):
 
     def join(self, chooser: Chooser, index: int, role: Role) -> None:
         """Put a select or a selector into line, on behalf of its case with that index."""
-        chooser.join(self.line_up(role), index)
+        chooser.join(self._calling(role) if chooser.keeps_places else self.line_up(role), index)
+
+    def _calling(self, role: Role) -> Line:
+        """Return the line of those who want to ``role``, as one that calls from now on."""
+        if role == "receive":
+            self.mark = 0
+        elif role == "send":
+            self.quick = NO_BUFFER
+        name = _LINES[role]
+        line: Line = getattr(self, name)
+        if type(line) is CallingLine:
+            return line
+        calling = CallingLine(line)
+        for waiter in line:
+            waiter.move(line, calling)
+        setattr(self, name, calling)
+        return calling
 
     def line_up(self, role: Role) -> Line:
         """Return the line of those who want to ``role``, where somebody is about to wait."""
+        # A line of another class is NO_LINE, or one that selectors have left; or it is in use.
         if role == "receive":
             self.mark = 0
             line = self.receivers
-            if line is NO_LINE:
+            if type(line) is not Line and is_deserted(line):
                 line = self.receivers = Line()
         elif role == "send":
             self.quick = NO_BUFFER
             line = self.senders
-            if line is NO_LINE:
+            if type(line) is not Line and is_deserted(line):
                 line = self.senders = Line()
         else:
             line = self.watchers
-            if line is NO_LINE:
+            if type(line) is not Line and is_deserted(line):
                 line = self.watchers = Line()
         return line
 

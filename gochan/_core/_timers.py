@@ -3,12 +3,12 @@
 # Theory of operation
 # -------------------
 # A timer is not a task but a number: the moment when it is due. A select that waits
-# with timers sets one alarm, to the earliest of them, so nothing is left behind when
-# something else comes first.
+# with timers sets one alarm, for the earliest of them, so nothing is left behind when
+# another case happens first.
 #
-# A ticker may be shared, so the ticks go to those who wait for them, in order. Only
-# the first in its line has the next tick as a deadline. When it leaves the line, with
-# the tick or without, the next one becomes first and gets the deadline.
+# Several tasks may share a ticker; its ticks go to the waiting tasks in order. Only the
+# first in line has the next tick as its deadline. When it leaves the line, with the tick or
+# without, the next one becomes first and gets the deadline.
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from typing import NoReturn, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from ._arguments import check_number
 from ._cases import Case, check_priority
 from ._channel import Chan
 from ._chooser import Chooser
-from ._lines import NOTHING, Line, Nothing, Waiter, first
+from ._lines import NOTHING, CallingLine, Line, Nothing, Waiter, first
 from ._pacing import OUTSIDE
 from ._select import select
 
 
 def after(seconds: float, *, priority: int = 0) -> Case[float]:
-    """A case for `select`: so many seconds have passed since the select began.
+    """A case for `select`: ``seconds`` have passed since the select began.
 
-    Its value is the moment when it was due, on trio's clock. A time that is not positive
-    is due at once, and comes before a `default`.
+    Its value is the moment when it was due, on trio's clock. Zero or a negative time is due
+    at once, and wins over a `default`.
 
     Raises:
         TypeError: ``seconds`` is not a number.
         ValueError: ``seconds`` is NaN.
     """
-    return After(_check_number("seconds", seconds), priority)
+    return After(check_number("seconds", seconds), priority)
 
 
 def at(deadline: float, *, priority: int = 0) -> Case[float]:
-    """A case for `select`: that moment has come, on the clock of `trio.current_time`.
+    """A case for `select`: ``deadline`` has passed, on the clock of `trio.current_time`.
 
     Its value is ``deadline``.
 
@@ -49,33 +50,18 @@ def at(deadline: float, *, priority: int = 0) -> Case[float]:
         TypeError: ``deadline`` is not a number.
         ValueError: ``deadline`` is NaN.
     """
-    return At(_check_number("deadline", deadline), priority)
+    return At(check_number("deadline", deadline), priority)
 
 
 def every(seconds: float) -> Ticker:
-    """Start a ticker that is due every so many seconds from now on; see `Ticker`.
+    """Start a ticker that fires every ``seconds`` seconds from now on; see `Ticker`.
 
     Raises:
         TypeError: ``seconds`` is not a number.
         ValueError: ``seconds`` is not positive.
         RuntimeError: called outside `trio.run`.
     """
-    period = _check_number("seconds", seconds)
-    if period <= 0:
-        raise ValueError(f"seconds must be > 0, not {seconds!r}")
-    return Ticker(period)
-
-
-def _check_number(name: str, number: float) -> float:
-    if isinstance(number, bool) or not isinstance(number, (int, float)):
-        raise TypeError(f"{name} must be a number, not {number!r}")
-    try:
-        number = float(number)
-    except OverflowError:
-        raise ValueError(f"{name} is too large, use math.inf") from None
-    if math.isnan(number):
-        raise ValueError(f"{name} must not be NaN")
-    return number
+    return Ticker(check_number("seconds", seconds, more_than=0))
 
 
 @final
@@ -148,7 +134,7 @@ class At(Case[float]):
 
 @final
 class Ticker:
-    """Is due again and again, at a steady pace; made by `every`.
+    """Fires repeatedly at a fixed interval; made by `every`.
 
     ::
 
@@ -157,8 +143,8 @@ class Ticker:
             report()
 
     Each tick goes to one task, the one that has waited longest. Its value is the moment
-    when it was due. The pace does not drift, however late the ticks are taken. A tick
-    that nobody takes stays pending; those that fall due meanwhile are skipped.
+    when it was due. The interval does not drift, however late the ticks are taken. A tick
+    that no task takes stays pending; those that fall due meanwhile are skipped.
     """
 
     __slots__ = ("_count", "_line", "_period", "_start", "_stopped")
@@ -169,7 +155,7 @@ class Ticker:
             raise ValueError(f"seconds must be long enough for the clock, not {period!r}")
         self._period = period
         self._count = 1  # of the tick that comes next, or is pending
-        self._line: Line = Line()
+        self._line: Line = CallingLine()
         self._stopped = Chan[None]()
 
     def __init_subclass__(cls) -> NoReturn:

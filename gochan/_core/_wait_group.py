@@ -1,4 +1,4 @@
-"""A wait group: wait until as many things are done as were begun."""
+"""A wait group: wait until everything that was started is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 
 from ._cases import Case, check_priority
 from ._chooser import Chooser
-from ._lines import Line, first
+from ._lines import CallingLine, Line, first
 from ._select import select
 
 Ts = TypeVarTuple("Ts")
@@ -19,7 +19,7 @@ Ts = TypeVarTuple("Ts")
 
 @final
 class WaitGroup:
-    """Counts what is under way, and lets tasks wait until nothing is; Go's ``sync.WaitGroup``.
+    """Counts things under way, and lets tasks wait until there are none; Go's ``sync.WaitGroup``.
 
     ::
 
@@ -37,11 +37,11 @@ class WaitGroup:
 
     def __init__(self) -> None:
         self._count = 0
-        self._line: Line = Line()
+        self._line: Line = CallingLine()
 
     @property
     def count(self) -> int:
-        """How many things are under way."""
+        """The number of things under way."""
         return self._count
 
     @enable_ki_protection

@@ -48,6 +48,9 @@ class InOneLine(Waiter):
     def choose(self, *lines: Line) -> Wish:
         return self
 
+    def move(self, old: Line, new: Line) -> None:
+        self.line = new  # type: ignore[misc]  # each kind has this slot
+
     def withdraw(self) -> None:
         del self.line[self]
 

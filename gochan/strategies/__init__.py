@@ -1,4 +1,4 @@
-"""Strategies: what becomes of items that cannot be received at once.
+"""Strategies: what happens to items that cannot be received at once.
 
 Pass one to `gochan.Chan`, or its name to `gochan.open_job_queue`. To write your own,
 subclass `Strategy`; to offer it by name, see `StrategySpec`.

@@ -19,7 +19,8 @@ class DropOnFull(Strategy[T]):
     """
 
     def offer(self, item: T, now: float) -> Verdict:
-        if len(self.items) >= self.capacity:
+        items = self.items
+        if len(items) >= self.capacity:
             return Refuse("full", self.retry_after(now))
-        self.items.append(item)
+        items.append(item)
         return ADMIT

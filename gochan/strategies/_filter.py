@@ -1,13 +1,13 @@
-"""A filter: a strategy that stands before another one, and lets pass what it will."""
+"""A filter: a strategy in front of another one, which decides what passes, and when."""
 
 # Theory of operation
 # -------------------
 # A chain such as ``Rate(100) | Fair("tenant") | CoDel(1.0)`` is made of filters, and ends
 # with one order. Each filter holds the strategy behind it, its ``inner``, and asks it in its
-# own answers; as it stands, it passes every question on. So a chain is the first of its
-# filters, and whoever asks a strategy need not know of chains.
+# own answers. By default it passes every question on. So a chain is its first filter, and
+# code that asks a strategy need not know about chains.
 #
-# What anybody in the chain gives up goes into one list, that of the first.
+# What any part of a chain gives up goes into one list, that of the first.
 #
 # Invariants (``Filter.check`` asserts them)
 # ------------------------------------------
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from ._estimate import Estimate
+from ._guard import checked_change
 from ._strategy import ADMIT, DEFAULT_CAPACITY, WAIT, Strategy, Verdict
 
 T = TypeVar("T")
@@ -124,7 +125,7 @@ class Filter(Strategy[T], Generic[T]):
             ) from error
 
     def parts(self) -> Iterable[Strategy[T]]:
-        """Return the strategies behind it that hold items: ``inner``, as it stands."""
+        """Return the strategies behind it that hold items: by default ``inner``."""
         return (self.inner,)
 
     # Passing questions on
@@ -151,7 +152,8 @@ class Filter(Strategy[T], Generic[T]):
         return self.inner.take(now)
 
     def next_change(self, now: float) -> float | None:
-        changes = [part.next_change(now) for part in self.parts()]
+        # A NaN would get lost among the others, so each is looked at.
+        changes = [checked_change(part, now, part.next_change(now)) for part in self.parts()]
         return min((change for change in changes if change is not None), default=None)
 
     def finished(self, item: T, now: float, *, waited: float, ran: float, ok: bool) -> None:

@@ -1,4 +1,4 @@
-"""Items: a line of waiting items out of which any one can be taken at once."""
+"""Items: a line of waiting items from which any one can be removed quickly."""
 
 # Theory of operation
 # -------------------

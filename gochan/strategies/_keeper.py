@@ -57,7 +57,14 @@ from .._core import (
     first,
     state_behind,
 )
-from ._guard import checked_change, checked_item, checked_list, checked_rest, checked_verdict
+from ._guard import (
+    checked_change,
+    checked_item,
+    checked_list,
+    checked_removal,
+    checked_rest,
+    checked_verdict,
+)
 from ._questions import overrides, plain_order
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
 
@@ -283,21 +290,20 @@ class KeptState(ChanState[T]):
 
     def settle(self) -> None:
         """Let waiting tasks and strategy meet, until neither can do more for the other."""
-        senders, receivers = self.senders, self.receivers
         going_on = True
         while going_on:
             going_on = False
             dropped = len(self.strategy._dropped)
-            while senders and self._admit_first():
+            while self.senders and self._admit_first():
                 going_on = True
-            while receivers and self._serve_first():
+            while self.receivers and self._serve_first():
                 going_on = True
-            if senders and len(self.strategy._dropped) > dropped:
+            if self.senders and len(self.strategy._dropped) > dropped:
                 going_on = True  # there is room again
         self._unasked = False
         self.peak = max(self.peak, self.held())
         if self.closed and not self.held():
-            self.finish(receivers)
+            self.finish(self.receivers)
         if self.timed:
             self._set_alarms()  # it may change its mind at another moment than before
 
@@ -305,17 +311,17 @@ class KeptState(ChanState[T]):
 
     def ask_again(self) -> None:
         """Do what time allows by now, or what the strategy has learnt since it was asked."""
-        if self._trouble is not None:
-            trouble, self._trouble = self._trouble, None
-            raise trouble
+        trouble, self._trouble = self._trouble, None
         if self.senders or self.receivers:
+            if trouble is not None:
+                raise trouble
             self._look_at_clock()
         self.settle()
         self._report()
 
     def discard(self, item: T) -> None:
         """Take one waiting item out, if the strategy can find it."""
-        if self.strategy.remove(item):
+        if checked_removal(self.strategy, self.strategy.remove(item)):
             self.ask_again()
 
     def _look_at_clock(self) -> None:

@@ -3,7 +3,7 @@
 # Theory of operation
 # -------------------
 # A strategy answers three questions. What happens to an item that arrives? Which of
-# the waiting items goes next? What becomes of the waiting ones when the channel
+# the waiting items goes next? What happens to the waiting ones when the channel
 # closes? It is a plain synchronous object: it knows no trio, does no I/O, reads no
 # clock (time is passed in) and draws no random numbers but from a generator that it
 # was given. So it can be tested, simulated and replayed without a scheduler, and it
@@ -83,7 +83,7 @@ class Empty(Exception):
 class Strategy(ABC, Generic[T]):
     """Decides about the items that wait in a channel; subclass and override what differs.
 
-    As it stands it is first in, first out, and makes senders wait while it is full::
+    By default it is first in, first out, and makes senders wait while it is full::
 
         class DropNewest(Strategy[T]):
             def offer(self, item: T, now: float) -> Verdict:
@@ -132,7 +132,7 @@ class Strategy(ABC, Generic[T]):
         self._estimate = Estimate()
 
     def offer(self, item: T, now: float) -> Verdict:
-        """Take ``item`` in, or say what else becomes of it.
+        """Take ``item`` in, or say what else happens to it.
 
         Returns:
             ``ADMIT`` after storing the item, ``WAIT``, or `Refuse`.
@@ -184,10 +184,10 @@ class Strategy(ABC, Generic[T]):
         return []
 
     def remove(self, item: T) -> bool:
-        """Take out this very item, because nobody wants it any more; return whether it was here.
+        """Take out this very item, which is no longer wanted; return whether it was here.
 
         A job queue asks this when a waiting job is cancelled. If the strategy cannot find the
-        job, it goes on taking up room until `take` gives it out in vain. As it stands, this
+        job, it goes on taking up room until `take` gives it out in vain. By default, this
         looks in ``items``, with `remove_item`, but only if `take` is not overridden.
         """
         if type(self).take is not Strategy.take:
@@ -199,7 +199,7 @@ class Strategy(ABC, Generic[T]):
         """Return the waiting item that can be spared best, ``None`` if it cannot tell.
 
         A filter that has to make room for others, such as one that shares it between keys, takes
-        it out with `remove`. As it stands, this is the first of ``items``, but only if `take` is
+        it out with `remove`. By default, this is the first of ``items``, but only if `take` is
         not overridden, or `remove` is, too.
         """
         mine = type(self)
@@ -209,7 +209,7 @@ class Strategy(ABC, Generic[T]):
     def take_all(self, now: float) -> Iterator[T]:
         """Give out everything that waits, for `gochan.Chan.drain`.
 
-        As it stands, this asks `take`, at later and later moments, until a thousand of them in
+        By default, this asks `take`, at later and later moments, until a thousand of them in
         a row have brought nothing. Override it if `take` keeps items back for another reason
         than time.
         """

@@ -3,7 +3,7 @@
 # Theory of operation
 # -------------------
 # The witness is the model of all tests of strategies. Each step asks the strategy one
-# thing, and compares the answer with the books, which know what has become of every item:
+# thing, and compares the answer with the books, which know what happened to every item:
 # turned away, waiting, taken, finished, dropped, removed, handed back. The first answer
 # that cannot be right raises `Broken`, with the rule, and with everything that was asked
 # until then. There is no second one, since after that the books are worth nothing.
@@ -81,7 +81,7 @@ class Witness:
         """Ask for the length."""
         return self._questions.length()
 
-    # Steps. The number chooses among what there is.
+    # Steps. The number chooses one of the possible items.
 
     def offer(self, number: int) -> None:
         """Offer a new item."""
@@ -142,7 +142,7 @@ class Witness:
         self._look()
 
     def remove(self, number: int) -> None:
-        """Remove an item that waits: nobody wants it any more, or it is the one to be spared."""
+        """Remove an item that waits: it is no longer wanted, or can be spared."""
         spared = self._spared() if number % 3 == 2 else None
         if spared is not None:
             if not self._remove(spared):

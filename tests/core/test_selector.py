@@ -1450,14 +1450,59 @@ def test_a_forgotten_selector_leaves_its_lines(in_cycle: bool) -> None:
     assert standers(channel) == 0
 
 
-def test_a_channel_that_a_selector_has_left_is_like_any_other() -> None:
-    """Its lines are of the plain kind again, which costs less to ask."""
-    channel = Chan[int](1)
-    with idle_selector(channel.on_receive(), channel.on_close()):
-        assert type(channel._state.receivers) is not Line
-    channel.send_nowait(1)
-    channel.close()
-    assert type(channel._state.receivers) is type(channel._state.watchers) is Line
+async def test_a_channel_that_selectors_have_left_is_like_any_other() -> None:
+    """When a task waits there again, its lines are of the plain kind, which costs less to ask."""
+    channel = Chan[int]()
+    state = channel._state
+    with idle_selector(channel.on_receive(), channel.on_close(), channel.on_send(1)):
+        lines = state.receivers, state.watchers, state.senders
+        assert Line not in map(type, lines)
+    log = Log()
+    for case in (channel.on_receive(), channel.on_close(), channel.on_send(1)):
+        async with trio.open_nursery() as nursery:
+            await line_up(nursery, log.select, case)
+            nursery.cancel_scope.cancel()
+    lines = state.receivers, state.watchers, state.senders
+    assert [*map(type, lines)] == [Line] * 3
+
+
+async def test_those_in_line_before_the_first_selector_keep_their_places() -> None:
+    """Plain operations and selects, those that are cancelled and those that are served."""
+    channel, log = Chan[int](), Log()
+    scope = trio.CancelScope()
+
+    async def cancelled() -> None:
+        with scope:
+            await log.select(channel.on_receive(), Chan[int]().on_receive())
+
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, log.receive, channel)
+        await line_up(nursery, cancelled)
+        await line_up(nursery, log.select, Chan[int]().on_receive(), channel.on_receive())
+        selector = Selector[str, int]()
+        selector.add(channel.on_receive(), "in")
+        await line_up(nursery, log.once, selector)
+        await line_up(nursery, log.receive, channel)
+        scope.cancel()
+        await wait_all_tasks_blocked()
+        assert channel.statistics().tasks_waiting_receive == 4
+        channel.check()
+        for number in range(4):
+            channel.send_nowait(number)
+            await wait_all_tasks_blocked()
+    assert log == [0, (1, 1), ("in", 2), 3]
+
+
+async def test_those_who_send_before_the_first_selector_keep_their_places() -> None:
+    """Also those who send many values."""
+    channel = Chan[int]()
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, channel.send, 1)
+        await line_up(nursery, channel.send_many, [2, 4])
+        await line_up(nursery, idle_selector(channel.on_send(3)).select)
+        channel.check()
+        assert [channel.receive_nowait() for _ in range(4)] == [1, 2, 3, 4]
+        channel.check()
 
 
 def test_a_forgotten_selector_of_another_thread_is_left_to_it() -> None:

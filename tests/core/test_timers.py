@@ -135,7 +135,7 @@ async def test_a_time_must_be_a_number(make: Callable[[Any], Any]) -> None:
     for wrong in ("1", None, True, Decimal(1), 1j, [1]):
         with pytest.raises(TypeError, match=r"^(seconds|deadline) must be a number, not "):
             make(wrong)
-    with pytest.raises(ValueError, match=r"^(seconds|deadline) must not be NaN"):
+    with pytest.raises(ValueError, match=r"^(seconds|deadline) must be (a number|> 0), not nan"):
         make(math.nan)
 
 
@@ -740,8 +740,8 @@ async def test_two_tasks_may_wait_for_two_tickers_crosswise(autojump_clock: Mock
 
 @pytest.mark.parametrize("make", [after, at, every])
 def test_a_number_too_large_for_a_clock_is_rejected(make: Callable[[int], object]) -> None:
-    """The error says what to write instead."""
-    with pytest.raises(ValueError, match=r"too large, use math\.inf"):
+    """The error says what is the matter, and not that an ``int`` is too large for a ``float``."""
+    with pytest.raises(ValueError, match="within the range of a float, not "):
         make(10**400)
 
 

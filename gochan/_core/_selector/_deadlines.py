@@ -2,9 +2,9 @@
 
 # Theory of operation
 # -------------------
-# A heap of all moments that were ever set, and a dictionary of those that count. What
-# is in the heap alone, because it was moved since, is passed by when it comes up. When
-# most of the heap is like that, it is made anew, so it stays in proportion.
+# There is a heap of all moments that were set, and a dictionary of those that count. An entry
+# that is in the heap alone, because its key was moved since, is skipped when it comes up. When
+# most entries are like that, the heap is rebuilt, so it stays in proportion.
 #
 # Invariants (``check`` asserts them)
 # -----------------------------------
@@ -20,13 +20,13 @@ from typing import Final, Generic, TypeVar, final
 
 K = TypeVar("K")
 
-# The heap may have so many entries that do not count, in addition to as many as do.
+# The heap may have as many entries that do not count as do, and this many more.
 _FEW: Final = 8
 
 
 @final
 class Deadlines(Generic[K]):
-    """When several things are due, each known by its key. One that never is, is not kept."""
+    """When several things are due, each known by its key. Those that never are, are not kept."""
 
     __slots__ = ("_heap", "_moments", "_numbers")
 
@@ -36,7 +36,7 @@ class Deadlines(Generic[K]):
         self._numbers = count()  # keys need not have an order
 
     def set(self, key: K, moment: float) -> None:
-        """Let ``key`` be due at ``moment`` and no longer when it was; never, if infinite."""
+        """Let ``key`` be due at ``moment`` instead of earlier settings; never, if infinite."""
         if moment == math.inf:
             self.discard(key)
         elif self._moments.get(key) != moment:
@@ -45,7 +45,7 @@ class Deadlines(Generic[K]):
             self._sweep()
 
     def discard(self, key: K) -> None:
-        """Let ``key`` not be due any more, if it was."""
+        """Forget when ``key`` is due."""
         if self._moments.pop(key, None) is not None:
             self._sweep()
 
@@ -72,7 +72,7 @@ class Deadlines(Generic[K]):
         return len(self._moments)
 
     def _sweep(self) -> None:
-        """Make the heap anew if most of it does not count."""
+        """Rebuild the heap if most of its entries do not count."""
         if len(self._heap) > 2 * len(self._moments) + _FEW:
             self._heap = [
                 (moment, next(self._numbers), key) for key, moment in self._moments.items()

@@ -81,6 +81,8 @@ class Places(Chooser, Generic[L, T]):
         "title",
     )
 
+    keeps_places = True
+
     def __init__(self, title: str) -> None:
         super().__init__()
         self.title = title
@@ -376,7 +378,6 @@ class Places(Chooser, Generic[L, T]):
             front = next(iter(line), None)
             if front is not None and not front.away:
                 front.check_thread()
-            line.__class__ = CallingLine
             line[self] = (index,)
         else:
             line[self] = (*here, index)

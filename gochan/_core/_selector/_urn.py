@@ -1,10 +1,10 @@
-"""An urn: draws at random, from what has the highest priority, at the same cost for any number."""
+"""An urn: draws at random from the highest priority, at the same cost for any number."""
 
 # Theory of operation
 # -------------------
 # There is a list of balls for each priority, and the priorities are kept sorted. Each
 # ball knows its spot in its list, so it can be taken out from the middle: the last one
-# moves into its place. Which one that is does not matter, as all are equally likely.
+# moves into its place. The order does not matter, since all are equally likely.
 #
 # Invariants (``check`` asserts them)
 # -----------------------------------

@@ -15,7 +15,7 @@ T = TypeVar("T")
 class DropOldest(Strategy[T]):
     """Admit every item; while it is full, give up the oldest one for it.
 
-    For values of which the newest matter, such as measurements: senders never wait. The
+    For values whose newest ones matter most, such as measurements: senders never wait. The
     item given up has the reason ``"oldest"``.
 
     Args:
@@ -27,9 +27,10 @@ class DropOldest(Strategy[T]):
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, always."""
-        if len(self.items) >= self.capacity:
-            self.drop(self.items.popleft(), "oldest")
-        self.items.append(item)
+        items = self.items
+        if len(items) >= self.capacity:
+            self.drop(items.popleft(), "oldest")
+        items.append(item)
         return ADMIT
 
 

@@ -10,7 +10,7 @@
 # not for ever: now and then those that have been idle longest are forgotten. A queue is idle if
 # nothing waits in it and nothing of it is in work.
 #
-# What has become of an item is told to the queue that gave it out. Plain channels never tell,
+# The queue that gave an item out is told how the work on it ended. Plain channels never tell,
 # which is clear after a while; then nothing counts as in work.
 #
 # Invariants (``Fair.check`` asserts them)
@@ -81,7 +81,7 @@ class Fair(Filter[T]):
         self._most_queues = 2 * MOST_IDLE  # when to forget some of them
         # By identity: where what is in work was waiting.
         self._in_work: dict[int, _Queue[T]] = {}
-        self._told: bool | None = None  # whether anybody tells what has become of it, if known
+        self._told: bool | None = None  # whether we are told how work ends, if known
 
     @property
     def capacity(self) -> int | float:  # type: ignore[override]  # of all queues together

@@ -31,7 +31,8 @@ class Latest(Strategy[T]):
 
     def offer(self, item: T, now: float) -> Verdict:
         """Take ``item`` in, always."""
-        if len(self.items) >= self.capacity:
-            self.drop(self.items.pop(), "replaced")
-        self.items.append(item)
+        items = self.items
+        if len(items) >= self.capacity:
+            self.drop(items.pop(), "replaced")
+        items.append(item)
         return ADMIT

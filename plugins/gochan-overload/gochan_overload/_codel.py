@@ -40,7 +40,7 @@ class CoDel(Strategy[T]):
     name, are spaced for senders who slow down when they lose a packet; jobs do not.
 
     Args:
-        patience: seconds for which whoever sent an item wants its result, > 0.
+        patience: seconds for which the sender of an item wants its result, > 0.
         capacity: how many items may wait, at least 1. It bounds the memory, not the delay.
         lifo: whether the newest goes first while it is overloaded.
     """
