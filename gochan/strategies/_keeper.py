@@ -45,6 +45,7 @@ from trio.lowlevel import Task
 from .._core import (
     NOTHING,
     OUTSIDE,
+    SLOT,
     ChanClosedError,
     ChanState,
     Chooser,
@@ -376,6 +377,8 @@ class KeptState(ChanState[T]):
             except Exception as error:  # refused, or the strategy is broken: it is told
                 waiter.finish(error=error)
             else:
+                if SLOT.observer is not None:
+                    SLOT.served(waiter, wish, (wish.value,))
                 waiter.finish()
             return True
         return False
