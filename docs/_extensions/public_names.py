@@ -45,7 +45,7 @@ GIVEN = set(
         r"\w+",
         """
         Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job
-        JobQueue MemoryChannelStatistics MemoryReceiveChannel MemorySendChannel MergedChan Progress
+        JobQueue Operation Look MemoryChannelStatistics MemoryReceiveChannel MemorySendChannel MergedChan Progress
         Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop StopReport StuckJob
         Ticker TimedOut Trace TraceEvent Transfer Wait
         """,
