@@ -479,16 +479,8 @@ def functions_of(plugin: Path) -> set[str]:
     return {node.name for node in nodes if isinstance(node, FUNCTIONS)}
 
 
-def plugins_with_public_names() -> Iterator[Any]:
-    """Return them all; one of them does not keep to that yet."""
-    for plugin in PLUGINS:
-        late = plugin.name == "gochan-trace"
-        marks = [pytest.mark.xfail(reason="it replaces methods of gochan", strict=True)] * late
-        yield pytest.param(plugin, id=plugin.name, marks=marks)
-
-
 @needs_checkout
-@pytest.mark.parametrize("plugin", [*plugins_with_public_names()])
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
 def test_a_plugin_is_what_a_third_party_could_have_written(plugin: Path) -> None:
     """It has all that a distribution needs, and uses nothing private."""
     for needed in ("pyproject.toml", "README.md", "tests"):

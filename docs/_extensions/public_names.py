@@ -45,7 +45,8 @@ GIVEN = set(
         r"\w+",
         """
         Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job
-        JobQueue MemoryChannelStatistics MemoryReceiveChannel MemorySendChannel MergedChan Progress
+        JobQueue Look MemoryChannelStatistics MemoryReceiveChannel MemorySendChannel MergedChan
+        Operation Progress
         Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop StopReport StuckJob
         Ticker TimedOut Trace TraceEvent Transfer Wait
         """,

@@ -35,11 +35,12 @@ from ._memory_channel import (
     open_memory_channel,
 )
 from ._merge import MergedChan, merge
-from ._pacing import OUTSIDE, yield_interval
+from ._observer import SLOT, Observer, Operation, told, told_now
+from ._pacing import OUTSIDE, forget_entries, yield_interval
 from ._select import default, select, select_nowait
 from ._selector import Places, Selector, heap_here
 from ._signals import open_signal_chan
-from ._state import ChanState
+from ._state import NO_BUFFER, ChanState
 from ._statistics import ChanStatistics
 from ._timers import After, At, TickCase, Ticker, after, at, every
 from ._wait_group import DoneCase, WaitGroup
@@ -49,7 +50,9 @@ from ._words import brief, shortened, title_of
 __all__ = [
     "NEVER",
     "NOTHING",
+    "NO_BUFFER",
     "OUTSIDE",
+    "SLOT",
     "After",
     "At",
     "Batches",
@@ -73,6 +76,8 @@ __all__ = [
     "MemorySendChannel",
     "MergedChan",
     "Nothing",
+    "Observer",
+    "Operation",
     "Places",
     "ReceiveCase",
     "ReceiveChan",
@@ -101,6 +106,7 @@ __all__ = [
     "default",
     "every",
     "first",
+    "forget_entries",
     "heap_here",
     "merge",
     "open_memory_channel",
@@ -112,6 +118,8 @@ __all__ = [
     "spare_offers",
     "state_behind",
     "title_of",
+    "told",
+    "told_now",
     "wait_in",
     "yield_interval",
 ]

@@ -18,6 +18,7 @@ import trio
 from trio.lowlevel import Abort, RaiseCancelT, current_task
 
 from ._lines import NOTHING, Clock, Line, Role, Waiter
+from ._observer import SLOT
 from ._pacing import Pace
 from ._waiters import NO_CASES, InOneLine
 
@@ -113,6 +114,8 @@ class TimedOffer(InOneLine, TimedWaiter):
         self.value = value
         self.end = end
         line[self] = NO_CASES
+        if SLOT.observer is not None:
+            SLOT.waits(self)
 
     def __await__(self) -> Generator[Any, Any, Any]:
         try:

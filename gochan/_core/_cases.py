@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, final
 
 import trio
@@ -17,6 +17,7 @@ import trio
 from ._chooser import Chooser
 from ._errors import ChanBrokenError, ChanClosedError, EndOfChannel, Refused
 from ._lines import NOTHING, Role
+from ._observer import SLOT
 from ._state import ChanState
 from ._words import brief
 
@@ -97,12 +98,30 @@ class Case(Generic[T_co]):
         """Whether it may happen once more, after its value has been ``value``."""
         return False
 
+    # For observers
+
+    @property
+    def _place(self) -> object:
+        """What stands for the thing where it happens; ``None`` if there is none."""
+        return self._thing
+
+    # Whether it is at a channel that gochan uses inside.
+    _is_hidden: bool = False
+
+    def _received(self, value: Any) -> Sequence[object]:
+        """Return what was received, if anything, when ``value`` is its value."""
+        return ()
+
     # In messages and reports
 
     @property
     def _thing(self) -> object:
         """What it waits at; ``None`` if that is time, or nothing."""
         return None
+
+    def _words(self, name: Callable[[object], str]) -> str:
+        """Say what it does, and call the thing where it happens what ``name`` says."""
+        return str(self)
 
     def __str__(self) -> str:
         return "nothing"
@@ -156,6 +175,7 @@ class ChannelCase(Case[T_co]):
     __slots__ = ("end",)
 
     end: End
+    _phrase: str  # what is done there
 
     @classmethod
     def at(cls, end: End, priority: int) -> Self:
@@ -176,6 +196,20 @@ class ChannelCase(Case[T_co]):
     def _thing(self) -> object:
         return self.end._thing
 
+    def _words(self, name: Callable[[object], str]) -> str:
+        return f"{self._phrase} {name(self.end._state)}"
+
+    def __str__(self) -> str:
+        return f"{self._phrase} {self.end._state.title}"
+
+    @property
+    def _place(self) -> object:
+        return self.end._state
+
+    @property
+    def _is_hidden(self) -> bool:  # type: ignore[override]  # elsewhere it never is
+        return self.end._state.hidden
+
 
 @final
 class SendCase(ChannelCase[None]):
@@ -184,6 +218,7 @@ class SendCase(ChannelCase[None]):
     __slots__ = ("value",)
 
     role: Role = "send"
+    _phrase = "send to"
 
     def __init__(self, end: End, value: object, priority: int) -> None:
         self.end = end
@@ -196,6 +231,8 @@ class SendCase(ChannelCase[None]):
     def _commit(self) -> None:
         if not self.end._state.give(self.value):
             raise trio.WouldBlock
+        if SLOT.observer is not None:
+            SLOT.gave(self.end._state, (self.value,))
 
     def __str__(self) -> str:
         return f"send {brief(self.value)} to {self.end._state.title}"
@@ -208,6 +245,7 @@ class ReceiveCase(ChannelCase[T_co]):
     __slots__ = ()
 
     role: Role = "receive"
+    _phrase = "receive from"
 
     def _ready(self) -> bool:
         return self.end._state.may_take()
@@ -220,8 +258,8 @@ class ReceiveCase(ChannelCase[T_co]):
     def _lasts(self, value: Any) -> bool:
         return True
 
-    def __str__(self) -> str:
-        return f"receive from {self.end._state.title}"
+    def _received(self, value: Any) -> Sequence[object]:
+        return (value,)
 
 
 @final
@@ -231,6 +269,7 @@ class ReceiveOkCase(ChannelCase[Received[T_co]]):
     __slots__ = ()
 
     role: Role = "receive"
+    _phrase = "receive from"
 
     def _ready(self) -> bool:
         return self.end._state.may_take()
@@ -250,8 +289,8 @@ class ReceiveOkCase(ChannelCase[Received[T_co]]):
         ok: bool = value[1]
         return ok
 
-    def __str__(self) -> str:
-        return f"receive from {self.end._state.title}"
+    def _received(self, value: Any) -> Sequence[object]:
+        return value[:1] if value[1] else ()
 
 
 @final
@@ -260,11 +299,10 @@ class CloseCase(ChannelCase[None]):
 
     __slots__ = ()
 
+    _phrase = "close of"
+
     def _ready(self) -> bool:
         return self.end._state.closed
 
     def _commit(self) -> None:
         return None
-
-    def __str__(self) -> str:
-        return f"close of {self.end._state.title}"

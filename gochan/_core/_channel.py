@@ -11,6 +11,7 @@ from trio.lowlevel import enable_ki_protection
 from ._arguments import check_capacity
 from ._closing import Closing
 from ._ends import ReceiveChan, SendChan
+from ._observer import SLOT, Operation, told_receive_many_now
 from ._receiving import Receiving
 from ._sending import Sending
 from ._state import ChanState
@@ -155,7 +156,10 @@ class Chan(Sending[T], Receiving[T], Closing):
         Raises:
             RuntimeError: called from another thread than that of the run.
         """
-        return self._state.drain()
+        state = self._state
+        if SLOT.observer is not None and not state.hidden:
+            return told_receive_many_now(Operation("drain", state), state.drain)
+        return state.drain()
 
     # Looking
 

@@ -25,6 +25,7 @@ from _gochan_chance import chance
 from ._cases import Case
 from ._chooser import Chooser
 from ._lines import NOTHING, Clock, Line, first
+from ._observer import SLOT
 from ._pacing import Pace
 from ._waiters import SPARES
 
@@ -88,6 +89,8 @@ class Choice(Chooser):
         except BaseException:
             choice.withdraw()
             raise
+        if SLOT.observer is not None:
+            SLOT.waits(choice)
         return choice
 
     def join(self, line: Line, index: int) -> None:
@@ -141,6 +144,8 @@ class Choice(Chooser):
     def serve(self, line: Line, result: object = None) -> Any:
         chosen = self._choose(line[self])
         self.finish(result)
+        if SLOT.observer is not None:
+            SLOT.served(self, chosen, (chosen.value,))
         return chosen.value
 
     def withdraw(self) -> None:

@@ -37,6 +37,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
 
+from ._observer import SLOT
 from ._pacing import OUTSIDE
 
 
@@ -196,6 +197,8 @@ class Waiter(ABC):
         """Finish what it wants in ``line``, and return the value that it offers there."""
         wish = self.choose(line)
         self.finish(result)
+        if SLOT.observer is not None:
+            SLOT.served(self, wish, (wish.value,))
         return wish.value
 
     def serve_many(self, line: Line, number: int) -> list[Any]:

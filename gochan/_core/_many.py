@@ -32,6 +32,7 @@ import trio
 from trio.lowlevel import Task
 
 from ._errors import Unsendable
+from ._observer import SLOT
 from ._state import ChanState
 from ._waiters import BulkOffer
 
@@ -117,7 +118,7 @@ async def send_many(state: ChanState[T], items: Iterable[T], end: object) -> Non
             try:
                 unsent._fill(held, state.room(ahead=unsent._at_hand), state.pace.due)
             finally:
-                state.give_many(held)
+                _give(state, held)
             if len(held) > 1:
                 await BulkOffer(state.line_up("send"), held, end, state.pace)
             elif held:
@@ -135,12 +136,26 @@ async def send_many(state: ChanState[T], items: Iterable[T], end: object) -> Non
         await state.pace.pass_turn()
 
 
+def _give(state: ChanState[T], values: list[T]) -> None:
+    """Send as many of ``values`` now as possible; those that were sent are taken out."""
+    if SLOT.observer is None:
+        state.give_many(values)
+        return
+    before = values.copy()
+    try:
+        state.give_many(values)
+    finally:
+        SLOT.gave(state, before[: len(before) - len(values)])
+
+
 async def receive_many(state: ChanState[T], size: int, end: object) -> list[T]:
     """Receive all values that are there now, at least one, by way of ``end``."""
     task = await _look(state)
     values: list[T] = []
     try:
         state.take_many(values, size)
+        if SLOT.observer is not None:
+            SLOT.got(state, values)
         if not values:
             values.append(await state.wait(task, "receive", None, end))
             state.take_many(values, size)

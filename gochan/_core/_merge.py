@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, final
 
 import trio
@@ -82,6 +82,7 @@ class MergedChan(Closing, trio.abc.ReceiveChannel[T], Generic[T]):
         # Those that have not ended, as far as selects have found out.
         self._channels = dict(enumerate(channels))
         self._closed = Chan[None]()  # closed together with this
+        self._closed._state.hidden = True
         self._selector: Selector[int, T] = Selector(name="of merged channels")
         for index, channel in enumerate(channels):
             self._selector.add(channel.on_receive(), index)
@@ -234,6 +235,16 @@ class ReceiveFrom(Case[T_co]):
     @property
     def _thing(self) -> object:
         return self._case._thing
+
+    @property
+    def _place(self) -> object:
+        return self._case._place
+
+    def _received(self, value: Any) -> Sequence[object]:
+        return self._case._received(value)
+
+    def _words(self, name: Callable[[object], str]) -> str:
+        return self._case._words(name)
 
     def __str__(self) -> str:
         return str(self._case)

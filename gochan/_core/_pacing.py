@@ -18,7 +18,7 @@
 # ``here`` is what trio keeps about the thread of the run (see _trio_private.py), or NOWHERE if
 # the next operation has to enter by trio's own, slower checkpoint. That is so after each yield,
 # because that checkpoint also delivers Ctrl-C to the main task; always with an interval of 0;
-# and always where trio does not show what we look for.
+# always while somebody observes, and where trio does not show what we look for.
 #
 # Invariants
 # ----------
@@ -41,6 +41,7 @@ import trio
 from trio.lowlevel import RunVar, Task, cancel_shielded_checkpoint, current_task
 
 from ._arguments import check_seconds
+from ._observer import SLOT
 from ._trio_private import NOWHERE, find_here, shows_cancellation
 
 DEFAULT_INTERVAL: Final = 100e-6
@@ -74,7 +75,7 @@ class Pace:
 
     def note_entry(self) -> None:
         """Let the operations that follow enter the short way, until the next yield."""
-        if self.interval:
+        if self.interval and SLOT.observer is None:
             self.here = self._there
 
     async def pass_turn(self) -> None:
@@ -163,6 +164,13 @@ def yield_interval(seconds: float) -> Iterator[None]:
 
 def _interval() -> float:
     return next(reversed(_intervals.values()), DEFAULT_INTERVAL)
+
+
+def forget_entries() -> None:
+    """Let the next operation of each run enter by trio's checkpoint."""
+    with _lock:
+        for pace in _paces:
+            pace.here = NOWHERE
 
 
 def _change_paces() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import Generic, Literal, Self, TypeVar
 
@@ -14,6 +15,14 @@ from ._errors import EndOfChannel
 from ._lines import NOTHING
 from ._looking import Looking
 from ._many import receive_many
+from ._observer import (
+    SLOT,
+    Operation,
+    told_receive,
+    told_receive_many,
+    told_receive_many_now,
+    told_receive_now,
+)
 from ._state import ChanState
 
 T_co = TypeVar("T_co", covariant=True)
@@ -40,6 +49,8 @@ class Receiving(Looking, Generic[T_co]):
         state = self._state
         task = state.pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
+            if SLOT.observer is not None and SLOT.begins_at(state):
+                return await told_receive(Operation("receive", state), self.receive())
             task = await state.enter()
         if state.quick:
             value = state.quick.popleft()
@@ -52,6 +63,8 @@ class Receiving(Looking, Generic[T_co]):
                 await state.pace.pass_turn_if_due()
                 raise
             value = taken
+            if SLOT.observer is not None:
+                SLOT.got(state, (value,))
         if perf_counter() >= state.pace.due:
             await state.pace.pass_turn()
         return value
@@ -68,6 +81,8 @@ class Receiving(Looking, Generic[T_co]):
         state = self._state
         if state.quick:
             return state.quick.popleft()
+        if SLOT.observer is not None and SLOT.begins_at(state):
+            return told_receive_now(Operation("receive_nowait", state), self.receive_nowait)
         value = state.take()
         if value is NOTHING:
             raise trio.WouldBlock
@@ -103,7 +118,11 @@ class Receiving(Looking, Generic[T_co]):
             TypeError: ``max`` is neither an ``int`` nor ``math.inf``.
             ValueError: ``max`` is less than 1.
         """
-        return await receive_many(self._state, check_max(max), self)
+        state = self._state
+        receiving = receive_many(state, check_max(max), self)
+        if SLOT.observer is not None and not state.hidden:
+            receiving = told_receive_many(Operation("receive_many", state), receiving)
+        return await receiving
 
     @enable_ki_protection
     def receive_many_nowait(self, max: int | float) -> list[T_co]:  # noqa: A002  # as users say
@@ -116,8 +135,12 @@ class Receiving(Looking, Generic[T_co]):
             TypeError: ``max`` is neither an ``int`` nor ``math.inf``.
             ValueError: ``max`` is less than 1.
         """
+        state = self._state
+        if SLOT.observer is not None and SLOT.begins_at(state):
+            operation = Operation("receive_many_nowait", state)
+            return told_receive_many_now(operation, partial(self.receive_many_nowait, max))
         values: list[T_co] = []
-        self._state.take_many(values, check_max(max))
+        state.take_many(values, check_max(max))
         if not values:
             raise trio.WouldBlock
         return values
@@ -149,6 +172,8 @@ class Receiving(Looking, Generic[T_co]):
         state = self._state
         task = state.pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
+            if SLOT.observer is not None and SLOT.begins_at(state):
+                return await told_receive(Operation("receive", state), self.__anext__())
             task = await state.enter()
         if state.quick:
             value = state.quick.popleft()
@@ -164,6 +189,8 @@ class Receiving(Looking, Generic[T_co]):
                 await state.pace.pass_turn_if_due()
                 raise
             value = taken
+            if SLOT.observer is not None:
+                SLOT.got(state, (value,))
         if perf_counter() >= state.pace.due:
             await state.pace.pass_turn()
         return value

@@ -31,6 +31,7 @@ from ._cases import FAILURES, NEVER, Case, CloseCase, Default, ReceiveCase, Rece
 from ._choice import Choice, draw, pick
 from ._errors import Refused
 from ._misuse import not_a_case
+from ._observer import SLOT, Operation, told, told_now
 from ._pacing import current_pace, enter
 from ._results import R1, R2, R3, R4, R5, R6, R7, R8, A, B, C, D, E, F, G, Given, H
 from ._state import ChanState
@@ -143,6 +144,10 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
     pace = current_pace() if state is None else state.pace
     task = pace.here.get("task")
     if task is None or task._cancel_status.effectively_cancelled:
+        if SLOT.observer is not None and SLOT.begins():
+            full, _ = _in_full(row, labels)
+            if not _is_hidden(full):
+                return await told(Operation("select", None, (), full), select(*cases, **named))
         pace, task = await enter()
         if state is not None:
             state.pace = pace
@@ -160,7 +165,10 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
         choice = Choice.among(all_cases, task, pace)
         index = await choice
         try:
-            return all_labels[index], choice.conclude()
+            value = choice.conclude()
+            if SLOT.observer is not None:
+                SLOT.decided(all_cases[index], all_labels[index], value)
+            return all_labels[index], value
         except trio.WouldBlock:  # of several cases in one, one has ended
             decided = _decide(row, labels)
         except FAILURES as error:
@@ -216,10 +224,12 @@ def select_nowait(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[
     Raises:
         trio.WouldBlock: nothing can happen now, and there is no `default`.
     """
-    if named:
-        decided = _decide((*cases, *named.values()), (*range(len(cases)), *named))
-    else:
-        decided = _decide(cases)
+    row: _Row = (*cases, *named.values()) if named else cases
+    labels = (*range(len(cases)), *named) if named else None
+    if SLOT.observer is not None and SLOT.begins():
+        operation = Operation("select", None, (), _in_full(row, labels)[0])
+        return told_now(operation, lambda: select_nowait(*cases, **named))
+    decided = _decide(row, labels)
     if decided is None:
         raise trio.WouldBlock
     return decided
@@ -265,6 +275,8 @@ def _decide(row: _Row, labels: _Labels = None) -> tuple[Label, Any] | None:
     if ready is None:
         if default < 0:
             return None
+        if SLOT.observer is not None:
+            SLOT.decided(row[default], _label(default, labels), row[default].value)
         return (default if labels is None else labels[default]), row[default].value
     index = ready[0] if len(ready) == 1 else pick(ready)
     try:
@@ -276,6 +288,8 @@ def _decide(row: _Row, labels: _Labels = None) -> tuple[Label, Any] | None:
             error.case = _label(index, labels)
             raise
         return _decide_slowly(row, labels, default, index)
+    if SLOT.observer is not None:
+        SLOT.decided(row[index], _label(index, labels), value)
     return (index if labels is None else labels[index]), value
 
 
@@ -297,7 +311,10 @@ def _decide_slowly(
         index = draw(row, ready)
         ready.remove(index)
         try:
-            return _label(index, labels), row[index]._commit()
+            value = row[index]._commit()
+            if SLOT.observer is not None:
+                SLOT.decided(row[index], _label(index, labels), value)
+            return _label(index, labels), value
         except trio.WouldBlock:
             pass
         except FAILURES as error:
@@ -305,7 +322,16 @@ def _decide_slowly(
                 error.case = _label(index, labels)
                 raise
         tried[index] = row[index]._given_up
-    return None if default < 0 else (_label(default, labels), row[default].value)
+    if default < 0:
+        return None
+    if SLOT.observer is not None:
+        SLOT.decided(row[default], _label(default, labels), row[default].value)
+    return _label(default, labels), row[default].value
+
+
+def _is_hidden(row: Sequence[object]) -> bool:
+    """Whether gochan selects for itself."""
+    return bool(row) and all(isinstance(case, Case) and case._is_hidden for case in row)
 
 
 def _is_told(error: Exception, default: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from threading import get_ident
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -13,6 +14,7 @@ from trio.lowlevel import enable_ki_protection
 from ._cases import Case, SendCase
 from ._looking import Looking
 from ._many import send_many
+from ._observer import SLOT, Operation, told, told_now
 from ._state import ChanState
 
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -40,11 +42,17 @@ class Sending(Looking, Generic[T_contra]):
         state = self._state
         task = state.pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
+            if SLOT.observer is not None and SLOT.begins_at(state):
+                await told(Operation("send", state, (value,)), self.send(value))
+                return
             task = await state.enter()
         try:
             if len(state.buffer) < state.mark:
                 state.buffer.append(value)
-            elif not state.give(value):
+            elif state.give(value):
+                if SLOT.observer is not None:
+                    SLOT.gave(state, (value,))
+            else:
                 await state.wait(task, "send", value, self)
                 return
         except Exception:
@@ -67,8 +75,14 @@ class Sending(Looking, Generic[T_contra]):
         state = self._state
         if len(state.buffer) < state.mark and state.thread == get_ident():
             state.buffer.append(value)
+            return
+        if SLOT.observer is not None and SLOT.begins_at(state):
+            operation = Operation("send_nowait", state, (value,))
+            told_now(operation, partial(self.send_nowait, value))
         elif not state.give(value):
             raise trio.WouldBlock
+        elif SLOT.observer is not None:
+            SLOT.gave(state, (value,))
 
     @enable_ki_protection
     async def send_many(self, items: Iterable[T_contra]) -> None:
@@ -94,7 +108,10 @@ class Sending(Looking, Generic[T_contra]):
                 was tried; ``unsent`` is as above.
             TypeError: ``items`` is not iterable.
         """
-        await send_many(self._state, items, self)
+        sending = send_many(self._state, items, self)
+        if SLOT.observer is not None and not self._state.hidden:
+            sending = told(Operation("send_many", self._state), sending)
+        await sending
 
     def on_send(self, value: T_contra, *, priority: int = 0) -> Case[None]:
         """A case for `select`: send ``value``. Its value is ``None``."""

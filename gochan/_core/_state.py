@@ -17,6 +17,8 @@
 # a buffer that does not exist yet. A receive takes from ``quick``, which is the buffer, or
 # always empty while senders wait or may have waited.
 #
+# While somebody observes (see _observer.py), the mark stays 0 and ``quick`` empty.
+#
 # A strategy may take the place of the buffer (see `gochan.strategies`): then the state is of
 # another class, the mark stays 0 and ``quick`` empty.
 #
@@ -53,6 +55,7 @@ from ._lines import (
     first,
     is_deserted,
 )
+from ._observer import SLOT, Operation
 from ._pacing import OUTSIDE, UNPACED, enter
 from ._statistics import ChanStatistics
 from ._trio_private import find_here, runs_a_task
@@ -77,6 +80,7 @@ class ChanState(Generic[T]):
     """A channel without the methods that users call."""
 
     __slots__ = (
+        "__weakref__",
         "address",
         "broken",
         "buffer",
@@ -84,6 +88,7 @@ class ChanState(Generic[T]):
         "closed",
         "dropped",
         "ended",
+        "hidden",
         "home",
         "mark",
         "name",
@@ -115,6 +120,7 @@ class ChanState(Generic[T]):
         self.closed = False  # at either end
         self.ended = False  # at the sending end: no more values come
         self.broken = False  # at the receiving end: nobody will receive any more
+        self.hidden = False  # from observers, as gochan uses it inside
         self.receivers = NO_LINE
         self.senders = NO_LINE
         self.watchers = NO_LINE
@@ -122,6 +128,8 @@ class ChanState(Generic[T]):
         self.pace = UNPACED
         self.thread = get_ident()
         self.home = find_here()
+        if SLOT.on_made is not None:
+            SLOT.on_made(self)
 
     # Beginning an operation
 
@@ -171,13 +179,21 @@ class ChanState(Generic[T]):
         if self.thread != thread:
             self.come_from(thread)
         if buffer is NO_BUFFER:
-            buffer = self.buffer = self.quick = deque()
+            buffer = self.make_buffer()
         buffer.append(value)
         used = len(buffer)
         if used > self.peak:
             self.peak = used
-        self.mark = self.peak
+        if SLOT.observer is None:
+            self.mark = self.peak
         return True
+
+    def make_buffer(self) -> deque[T]:
+        """Make the buffer, and return it."""
+        self.buffer = deque()
+        if SLOT.observer is None:
+            self.quick = self.buffer
+        return self.buffer
 
     def take(self) -> T | Nothing:
         """Receive now; return `NOTHING` if that is not possible."""
@@ -187,7 +203,7 @@ class ChanState(Generic[T]):
                 return sent
             self.buffer.append(sent)
         if self.buffer:
-            if not self.senders:
+            if not self.senders and SLOT.observer is None:
                 self.quick = self.buffer
             return self.buffer.popleft()
         if self.closed:
@@ -205,9 +221,11 @@ class ChanState(Generic[T]):
         if room:
             self.check_caller()
             if self.buffer is NO_BUFFER:
-                self.buffer = self.quick = deque()
+                self.make_buffer()
             self.buffer += values[:room]
-            self.peak = self.mark = max(self.peak, len(self.buffer))
+            self.peak = max(self.peak, len(self.buffer))
+            if SLOT.observer is None:
+                self.mark = self.peak
             del values[:room]
 
     def room(self, *, ahead: bool) -> int:
@@ -302,15 +320,29 @@ class ChanState(Generic[T]):
     def close(self) -> None:
         """Say that no more values will come."""
         if not self.ended:
-            self.check_caller()
-            self.ended = True
-            if not self.closed:
-                self._shut()
+            if SLOT.observer is not None and not (self.closed or self.hidden):
+                with Operation("close", self):
+                    self._end_sending()
+            else:
+                self._end_sending()
+
+    def _end_sending(self) -> None:
+        self.check_caller()
+        self.ended = True
+        if not self.closed:
+            self._shut()
 
     def abandon(self) -> None:
         """Close the receiving end: what is buffered will never be received."""
         if self.broken:
             return
+        if SLOT.observer is not None and not (self.closed or self.hidden):
+            with Operation("close", self):
+                self._end_receiving()
+        else:
+            self._end_receiving()
+
+    def _end_receiving(self) -> None:
         self.check_caller()
         self.broken = True
         try:
@@ -324,7 +356,8 @@ class ChanState(Generic[T]):
     def drain(self) -> list[T]:
         """Close, and take back every value that nobody has received, oldest first."""
         self.check_thread(self.receivers)
-        self.close()
+        if not self.ended:
+            self._end_sending()
         values = self.clear()
         self.finish(self.receivers)
         return values
@@ -381,6 +414,10 @@ class ChanState(Generic[T]):
         If ``on_drop`` raises, the others are told nevertheless, and the first error is raised.
         """
         self.dropped += len(drops)
+        observer = SLOT.observer
+        if observer is not None and not self.hidden:
+            for value, reason in drops:
+                observer.drops(self, value, reason)
         if self.on_drop is None:
             return
         trouble: BaseException | None = None

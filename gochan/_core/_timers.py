@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn, final
 
 import trio
@@ -24,6 +24,7 @@ from ._cases import Case, check_priority
 from ._channel import Chan
 from ._chooser import Chooser
 from ._lines import NOTHING, CallingLine, Line, Nothing, Waiter, first
+from ._observer import SLOT, Operation, told
 from ._pacing import OUTSIDE
 from ._select import select
 
@@ -157,6 +158,7 @@ class Ticker:
         self._count = 1  # of the tick that comes next, or is pending
         self._line: Line = CallingLine()
         self._stopped = Chan[None]()
+        self._stopped._state.hidden = True
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Ticker does not support subclassing")
@@ -177,7 +179,12 @@ class Ticker:
         return self
 
     async def __anext__(self) -> float:
-        _, moment = await select(self._stopped.on_close(priority=1), self.on_tick())
+        stop, tick = self._stopped.on_close(priority=1), self.on_tick()
+        call = select(stop, tick)
+        if SLOT.observer is not None:
+            _, moment = await told(Operation("tick", None, (), (tick,)), call)
+        else:
+            _, moment = await call
         if moment is None:
             raise StopAsyncIteration
         return moment
@@ -243,6 +250,9 @@ class TickCase(Case[float]):
     @property
     def _thing(self) -> object:
         return self._ticker
+
+    def _words(self, name: Callable[[object], str]) -> str:
+        return f"tick every {self._ticker._period:g} s"
 
     def __str__(self) -> str:
         return f"next tick of {self._ticker!r}"

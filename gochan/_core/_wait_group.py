@@ -12,6 +12,7 @@ from trio.lowlevel import disable_ki_protection, enable_ki_protection
 from ._cases import Case, check_priority
 from ._chooser import Chooser
 from ._lines import CallingLine, Line, first
+from ._observer import SLOT, Operation, told
 from ._select import select
 
 Ts = TypeVarTuple("Ts")
@@ -59,6 +60,13 @@ class WaitGroup:
                 f"the count is {self._count}, so {n} would make it negative; "
                 "is done() called more often than add()?"
             )
+        if SLOT.observer is not None:
+            with Operation("done" if n < 0 else "add", self, (n,)):
+                self._add(n)
+        else:
+            self._add(n)
+
+    def _add(self, n: int) -> None:
         if self._line:
             first(self._line).check_thread()
         self._count += n
@@ -112,7 +120,11 @@ class WaitGroup:
 
     async def wait(self) -> None:
         """Wait until the count is zero. If it is cancelled, nothing has changed."""
-        await select(self.on_done())
+        case = self.on_done()
+        if SLOT.observer is not None:
+            await told(Operation("wait", None, (), (case,)), select(case))
+        else:
+            await select(case)
 
     def on_done(self, *, priority: int = 0) -> Case[None]:
         """A case for `select`: the count is zero."""
@@ -153,5 +165,8 @@ class DoneCase(Case[None]):
     def _thing(self) -> object:
         return self._group
 
+    def _words(self, name: Callable[[object], str]) -> str:
+        return f"end of {name(self._group)}"
+
     def __str__(self) -> str:
-        return f"end of {self._group!r}"
+        return self._words(repr)

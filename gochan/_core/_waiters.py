@@ -21,6 +21,7 @@ from typing import Any, Final, final
 from trio.lowlevel import Abort, RaiseCancelT, Task, current_task
 
 from ._lines import NOTHING, WOKEN, Line, Role, Waiter, Wish, first
+from ._observer import SLOT
 from ._pacing import OUTSIDE, Pace
 from ._trio_private import SHOWS_RUNNER
 
@@ -66,6 +67,8 @@ class Offer(InOneLine):
         # passes here.
         if self.thread != get_ident():
             raise RuntimeError(OUTSIDE)
+        if SLOT.observer is not None:
+            SLOT.served(self, self, (self.value,))
         del line[self]
         self.result = result
         task: Any = self.task
@@ -102,6 +105,8 @@ def wait_in(
     offer.task = task if offer.thread == pace.thread else current_task()
     offer.line = line
     line[offer] = NO_CASES
+    if SLOT.observer is not None:
+        SLOT.waits(offer)
     woken = yield offer._sleep_message
     result, error = offer.result, offer.error
     offer.task = offer.value = offer.error = offer.end = None
@@ -144,6 +149,8 @@ class BulkOffer(InOneLine):
         self.pace = pace
         self.values = values
         line[self] = NO_CASES
+        if SLOT.observer is not None:
+            SLOT.waits(self)
 
     def __await__(self) -> Generator[Any, Any, None]:
         try:
@@ -173,6 +180,8 @@ class BulkOffer(InOneLine):
     def _send(self, number: int, result: object = None) -> list[Any]:
         self.check_thread()
         sent = self.values[:number]
+        if SLOT.observer is not None:
+            SLOT.served(self, self, sent)
         del self.values[:number]
         if self.values:
             self.line.move_to_end(self)

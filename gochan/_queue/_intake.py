@@ -29,6 +29,7 @@ class Intake(Generic[T]):
         # That of a channel with a strategy.
         self.state = cast("Any", self.channel._state)
         self.state.on_admit = on_admit
+        self.state.hidden = True
 
     @property
     def closed(self) -> bool:

@@ -28,7 +28,7 @@ from weakref import WeakSet
 import trio
 from trio.lowlevel import Task, enable_ki_protection
 
-from .._core import OUTSIDE, Refused
+from .._core import OUTSIDE, SLOT, Refused
 from ..strategies import Strategy
 from ._intake import Intake
 from ._jobs import Job
@@ -138,6 +138,9 @@ class Lifecycle(Generic[P, R]):
     def start(self, job: Job[P, R], task: Task, scope: trio.CancelScope) -> Context:
         """Move a job to the running ones, in ``scope``; return the context of its handler."""
         self.ledger.start(job, task)
+        observer = SLOT.observer
+        if observer is not None:
+            observer.starts(self, job, task)
         return job._start(scope, self.now())
 
     def end(self, job: Job[P, R], kind: Kind, content: object) -> None:
@@ -153,6 +156,10 @@ class Lifecycle(Generic[P, R]):
         ran = job._end(now, kind, content)
         ledger = self.ledger
         was_running = ledger.close(job, kind, ran)
+        observer = SLOT.observer
+        if observer is not None:
+            reason = "" if kind in ("done", "failed") else str(content)
+            observer.finishes(self, job, kind, reason)
         for listener in self.listeners:
             listener(job)
         if not ledger.running and (ledger.watched or self._state.closed):

@@ -176,7 +176,7 @@ async def open_block(queue: JobQueue[P, R], workers: int) -> AsyncIterator[JobQu
                 error = raised
                 lives.abandon("the block of open_job_queue was left by an error")
             else:
-                queue.close()
+                lives.close()
     except BaseException as raised:
         # Workers keep errors to themselves, so the nursery adds only that it was cancelled.
         cancelled = raised

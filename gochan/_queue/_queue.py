@@ -19,7 +19,16 @@ from typing import Generic, Literal, TypeVar, final
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._core import ChanClosedError, ChanState, Refused, check_priority
+from .._core import (
+    SLOT,
+    ChanClosedError,
+    ChanState,
+    Operation,
+    Refused,
+    check_priority,
+    told,
+    told_now,
+)
 from ..strategies import Strategy, check_bool, check_count, check_seconds
 from ._handlers import name_of
 from ._jobs import Job
@@ -99,6 +108,9 @@ class JobQueue(Generic[P, R]):
 
         Both of the first two have the payload in their attribute ``value``.
         """
+        if SLOT.observer is not None and SLOT.begins():
+            submitting = self.submit(payload, timeout=timeout, priority=priority, key=key)
+            return await told(Operation("submit", self._lives, (payload,)), submitting)
         job = self._make(payload, timeout, priority, key)
         state = self._state
         pace = state.pace
@@ -109,12 +121,15 @@ class JobQueue(Generic[P, R]):
         try:
             admitted = state.give(job)
         except Exception as error:
-            told = self._turned_away(job, error)  # before other tasks run
+            refusal = self._turned_away(job, error)  # before other tasks run
             await pace.pass_turn_if_due()
-            raise told from None
+            raise refusal from None
         if not admitted:
             await self._wait_for_room(job)
-        elif perf_counter() >= pace.due:
+            return job
+        if SLOT.observer is not None:
+            SLOT.observer.admits(self._lives, job)
+        if perf_counter() >= pace.due:
             await pace.pass_turn()
         return job
 
@@ -132,6 +147,11 @@ class JobQueue(Generic[P, R]):
         Raises:
             trio.WouldBlock: the job would have to wait for room; it was not submitted.
         """
+        if SLOT.observer is not None and SLOT.begins():
+            submit = partial(
+                self.submit_nowait, payload, timeout=timeout, priority=priority, key=key
+            )
+            return told_now(Operation("submit_nowait", self._lives, (payload,)), submit)
         job = self._make(payload, timeout, priority, key)
         if not self._give(job):
             raise trio.WouldBlock
@@ -164,14 +184,20 @@ class JobQueue(Generic[P, R]):
             self._lives.check_run()
         if timeout is not None or type(priority) is not int:
             _check_options(timeout, priority)
-        return Job(self._lives, payload, timeout, priority, key, self._now())
+        job: Job[P, R] = Job(self._lives, payload, timeout, priority, key, self._now())
+        if SLOT.observer is not None:
+            SLOT.submits(job)
+        return job
 
     def _give(self, job: Job[P, R]) -> bool:
         """Submit a job if there is room for it now, and return whether there was."""
         try:
-            return self._state.give(job)
+            admitted = self._state.give(job)
         except Exception as error:
             raise self._turned_away(job, error) from None
+        if admitted and SLOT.observer is not None:
+            SLOT.observer.admits(self._lives, job)
+        return admitted
 
     async def _wait_for_room(self, job: Job[P, R]) -> None:
         """Submit a job for which there was no room."""
@@ -179,6 +205,8 @@ class JobQueue(Generic[P, R]):
         try:
             task = trio.lowlevel.current_task()
             await self._state.wait(task, "send", job, self._intake.channel)
+            if SLOT.observer is not None:
+                SLOT.observer.admits(self._lives, job)
         except Exception as error:
             raise self._turned_away(job, error) from None
         finally:
@@ -204,7 +232,10 @@ class JobQueue(Generic[P, R]):
         """Accept no more jobs. Those that wait still run, unless the strategy hands them back."""
         if not self.closed:
             self._lives.check_run()
-            self._lives.close()
+            if SLOT.observer is not None:
+                told_now(Operation("close", self._lives), self._lives.close)
+            else:
+                self._lives.close()
 
     # Waiting
 
@@ -388,6 +419,9 @@ class JobQueue(Generic[P, R]):
 
     def _tell_phase(self) -> None:
         """Tell those who watch the phases that another one has begun."""
+        observer = SLOT.observer
+        if observer is not None:
+            observer.enters_phase(self._lives, self.phase)
         if self.report is not None:
             self._reported.set()
         for watcher in [*self._phase_watchers]:

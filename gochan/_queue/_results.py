@@ -45,7 +45,7 @@ class Results(Generic[T]):
             )
         stream = Chan[T](math.inf, name="results")
         for job in self._kept or ():
-            stream.send_nowait(job)
+            stream._state.give(job)
         self._streams.add(stream)
         return stream.receiver
 
@@ -55,9 +55,9 @@ class Results(Generic[T]):
             self._kept.append(job)
         for stream in self._streams:
             if not stream.closed:
-                stream.send_nowait(job)
+                stream._state.give(job)
 
     def close(self) -> None:
         """Let every iterator end."""
         for stream in self._streams:
-            stream.close()
+            stream._state.close()

@@ -28,7 +28,7 @@ _TASKS: Final = 20
 _THREAD: Final = unwrap(trio.to_thread.run_sync).__code__
 
 # Libraries in which a place says little about what a job is doing.
-_BELOW: Final = {"trio", "gochan", "gochan_trace", "outcome", "contextlib"}
+_BELOW: Final = {"trio", "gochan", "outcome", "contextlib", "typing"}
 
 
 def find(task: Task) -> tuple[str, list[str]]:

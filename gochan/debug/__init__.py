@@ -1,14 +1,30 @@
-"""Seeing what is stuck; ``import gochan.debug``."""
+"""Seeing what is stuck, and being told what happens; ``import gochan.debug``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._core import Observer, Operation
 from ._deadlocks import DeadlockError, detect_deadlocks
 from ._leaks import leaks
+from ._look import Look, describe, look
+from ._observe import observe
 from ._report import Report, Wait, report
 
-__all__ = ["DeadlockError", "Report", "Wait", "detect_deadlocks", "leaks", "report"]
+__all__ = [
+    "DeadlockError",
+    "Look",
+    "Observer",
+    "Operation",
+    "Report",
+    "Wait",
+    "describe",
+    "detect_deadlocks",
+    "leaks",
+    "look",
+    "observe",
+    "report",
+]
 
 # Users see these under the name that they import.
 for _name in __all__:

@@ -45,6 +45,7 @@ from trio.lowlevel import Task
 from .._core import (
     NOTHING,
     OUTSIDE,
+    SLOT,
     ChanClosedError,
     ChanState,
     Chooser,
@@ -376,6 +377,8 @@ class KeptState(ChanState[T]):
             except Exception as error:  # refused, or the strategy is broken: it is told
                 waiter.finish(error=error)
             else:
+                if SLOT.observer is not None:
+                    SLOT.served(waiter, wish, (wish.value,))
                 waiter.finish()
             return True
         return False
@@ -442,9 +445,7 @@ class KeptState(ChanState[T]):
         kept = self.handed_back
         kept += self.front
         self.front.clear()
-        with suppress(
-            RuntimeError
-        ):  # outside a run, any moment will do
+        with suppress(RuntimeError):  # outside a run, any moment will do
             self._look_at_clock()
         for item in checked_rest(self.strategy, self.strategy.take_all(self._time)):
             kept += [dropped for dropped, _ in self._take_drops()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import re
 import signal
 import sys
 import threading
@@ -35,6 +36,7 @@ from gochan import (
     open_signal_chan,
     select,
 )
+from gochan._core import SLOT
 from gochan.debug import DeadlockError, detect_deadlocks
 
 Function = Callable[[], Awaitable[object]]
@@ -209,9 +211,7 @@ def test_what_only_tasks_can_do_counts(function: Function, wants: str) -> None:
     """Those who wait for something of trio's are named, too, but for parents of nurseries."""
     error = deadlock(functools.partial(in_tasks, function, Chan[None](name="c").receive))
     assert {wait.wants for wait in error.report.waits} == {wants, "receive from channel 'c'"}
-    assert repr(error).startswith(
-        "DeadlockError(gochan._core._channel.Chan.receive: receive from chan"
-    )
+    assert re.match(r"DeadlockError\(gochan\.\S*\.receive: receive from chan", repr(error))
     assert wants in repr(error)
 
 
@@ -976,12 +976,45 @@ async def test_it_looks_closely_only_when_all_are_asleep(
         looks += 1
         raise AssertionError
 
-    monkeypatch.setattr("gochan.debug._deadlocks.examine", count)
+    monkeypatch.setattr("gochan.debug._watch.examine", count)
     with detect_deadlocks():
         for _ in range(10):
             await trio.lowlevel.checkpoint()
             await trio.sleep(1)
     assert looks == 0
+
+
+def test_it_is_told_where_channels_were_made() -> None:
+    """Those that were made in a block; nothing is noted down outside."""
+    early = Chan[None](name="early")
+
+    async def main() -> None:
+        with detect_deadlocks():
+            late = Chan[None](name="late")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(early.receive)
+                nursery.start_soon(late.receive)
+
+    with pytest.raises(DeadlockError) as caught:
+        trio.run(main)
+    line = main.__code__.co_firstlineno + 2
+    made = f"made in {main.__qualname__} (test_deadlocks.py, line {line})"
+    assert f"  channel 'late' was {made}\n" in str(caught.value)
+    assert str(caught.value).count("was made") == 1
+    assert SLOT.on_made is None
+
+
+def test_blocks_that_overlap_note_down_births_until_the_last_one_ends() -> None:
+    """Also those of several runs."""
+
+    async def main() -> None:
+        with detect_deadlocks():
+            with detect_deadlocks():
+                assert SLOT.on_made is not None
+            assert SLOT.on_made is not None
+        assert SLOT.on_made is None
+
+    trio.run(main)
 
 
 async def test_a_failure_of_its_own_does_not_show_in_the_block(
@@ -992,7 +1025,7 @@ async def test_a_failure_of_its_own_does_not_show_in_the_block(
     def fail(task: object) -> Any:
         raise ValueError("of its own")
 
-    monkeypatch.setattr("gochan.debug._deadlocks.examine", fail)
+    monkeypatch.setattr("gochan.debug._watch.examine", fail)
     with detect_deadlocks():
         await wait_all_tasks_blocked()
     assert "of its own" in caplog.text

@@ -370,7 +370,7 @@ async def test_a_task_that_is_all_gochans_has_no_place() -> None:
     """Then its line says only what it waits for."""
     wait = await look_at(jobs.receive)
     assert (wait.file, wait.line, wait.function, wait.where) == (None, None, None, "")
-    assert str(wait) == "gochan._core._channel.Chan.receive: receive from channel 'jobs'"
+    assert str(wait) == "gochan._core._receiving.Receiving.receive: receive from channel 'jobs'"
 
 
 # Who is in it
@@ -452,9 +452,9 @@ async def test_the_string_has_a_line_for_each_task_and_each_channel() -> None:
     )
     assert str(found) == textwrap.dedent(
         """\
-        gochan._core._channel.Chan.receive: receive from channel 'jobs' (3 times)
-        gochan._core._channel.Chan.send: send 2 to channel 'full'
-        gochan._core._channel.Chan.receive: receive from channel 'quit'
+        gochan._core._receiving.Receiving.receive: receive from channel 'jobs' (3 times)
+        gochan._core._sending.Sending.send: send 2 to channel 'full'
+        gochan._core._receiving.Receiving.receive: receive from channel 'quit'
         channel 'jobs': open, 0/0 buffered, 0 sending, 3 receiving
         channel 'full': open, 1/1 buffered, 1 sending, 0 receiving
         channel 'quit': open, 0/0 buffered, 0 sending, 1 receiving"""

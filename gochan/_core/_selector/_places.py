@@ -48,6 +48,7 @@ from .._choice import draw
 from .._chooser import Chooser
 from .._errors import EndOfChannel
 from .._lines import NOTHING, CallingLine, Clock, Line
+from .._observer import SLOT
 from .._pacing import Pace
 from .._timers import now
 from ._abandoned import heap_here
@@ -276,6 +277,8 @@ class Places(Chooser, Generic[L, T]):
             del error  # it would be in a cycle with its traceback
 
     def _report(self, member: Member[L, T], value: T) -> tuple[L, T]:
+        if SLOT.observer is not None:
+            SLOT.decided(member.case, member.label, value)
         if member in self.members:
             if member.case._lasts(value):
                 self._urn.put(member)
@@ -304,6 +307,8 @@ class Places(Chooser, Generic[L, T]):
         """Let ``task``, the running one, wait; await what this returns."""
         self.task = task
         self._pace = pace
+        if SLOT.observer is not None:
+            SLOT.waits(self)
         return self
 
     def __await__(self) -> Generator[Any, Any, tuple[L, T] | None]:

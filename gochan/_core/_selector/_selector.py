@@ -12,6 +12,7 @@ from trio.lowlevel import enable_ki_protection
 from .._cases import Case, Default
 from .._errors import EndOfChannel
 from .._misuse import not_a_case
+from .._observer import SLOT, Operation, told, told_now
 from .._pacing import current_pace, enter
 from .._words import title_of
 from ._abandoned import clear_abandoned
@@ -145,10 +146,7 @@ class Selector(Generic[L, T]):
 
         The errors of channels have the label of the case in their attribute ``case``.
         """
-        event = await self._next()
-        if event is None:
-            raise self._end()
-        return event
+        return await self._next()
 
     @enable_ki_protection
     def select_nowait(self) -> tuple[L, T]:
@@ -159,6 +157,8 @@ class Selector(Generic[L, T]):
         Raises:
             trio.WouldBlock: nothing can happen now.
         """
+        if SLOT.observer is not None and SLOT.begins():
+            return told_now(self._operation("select_nowait"), self.select_nowait)
         self._places.take_turn()
         event = self._places.decide()
         if event is not None:
@@ -172,16 +172,18 @@ class Selector(Generic[L, T]):
 
     @enable_ki_protection
     async def __anext__(self) -> tuple[L, T]:
-        event = await self._next()
-        if event is None:
-            raise StopAsyncIteration
-        return event
+        try:
+            return await self._next()
+        except EndOfChannel:
+            raise StopAsyncIteration from None
 
-    async def _next(self) -> tuple[L, T] | None:
-        """Return what happens next, ``None`` if no case is left."""
+    async def _next(self) -> tuple[L, T]:
+        """Return what happens next."""
         pace = current_pace()
         task = pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
+            if SLOT.observer is not None and SLOT.begins():
+                return await told(self._operation("select"), self._next())
             pace, task = await enter()
         places = self._places
         try:
@@ -197,7 +199,16 @@ class Selector(Generic[L, T]):
             raise
         if perf_counter() >= pace.due:
             await pace.pass_turn()
+        if event is None:
+            raise self._end()
         return event
+
+    def _operation(self, verb: str) -> Operation:
+        """Return what an observer is told of."""
+        cases = [member.case for member in self._places.members]
+        operation = Operation(verb, self, (), cases)
+        operation.stands(self._places)
+        return operation
 
     # Closing
 

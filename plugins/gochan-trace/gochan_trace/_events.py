@@ -5,9 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-from gochan._queue._jobs import Kind
-
-Ending: TypeAlias = Literal["done", "closed", "would block", "waiting", "running"] | Kind
+# How an operation ends, or a job; the last two words are for what has not ended.
+Ending: TypeAlias = Literal[
+    "done",
+    "failed",
+    "closed",
+    "cancelled",
+    "refused",
+    "would block",
+    "timed_out",
+    "interrupted",
+    "dropped",
+    "handed_back",
+    "waiting",
+    "running",
+]
 
 
 @final

@@ -10,9 +10,7 @@ from typing import Final
 
 from trio.lowlevel import Task
 
-from gochan._core._channel import Chan
-from gochan._core._selector._selector import Selector
-from gochan._queue._queue import JobQueue
+from gochan.debug import look
 
 _WORKER: Final = re.compile(r"worker of .+")
 
@@ -39,32 +37,23 @@ class Lane:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A channel, or what else tasks wait at."""
+    """A channel, or another thing at which tasks wait."""
 
     name: str
     capacity: float = 0
 
     @staticmethod
     def of(thing: object, seen: Counter[str]) -> Place:
-        """Return what stands for a thing, by a name of its own; ``seen`` counts the names."""
-        kind, name, capacity = _traits(thing)
-        seen[name or kind] += 1
-        number = seen[name or kind]
+        """Return what stands for a thing, under a name of its own; ``seen`` counts the names."""
+        there = look(thing)
+        name = there.name
+        if there.kind == "job queue":
+            name = f"queue of {name}"
+        seen[name or there.kind] += 1
+        number = seen[name or there.kind]
         if name is None:
-            return Place(f"{kind} {number}", capacity)
-        return Place(name if number == 1 else f"{name} ({number})", capacity)
-
-
-def _traits(thing: object) -> tuple[str, str | None, float]:
-    """Return what kind of thing it is, its name if it has one, and how much it holds."""
-    match thing:
-        case Chan():
-            return "channel", thing.name, thing.capacity
-        case Selector():
-            return "selector", thing._name, 0
-        case JobQueue():
-            return "queue", f"queue of {thing._handler_name}", 0
-    return "wait group", None, 0
+            return Place(f"{there.kind} {number}", there.capacity)
+        return Place(name if number == 1 else f"{name} ({number})", there.capacity)
 
 
 def number_names(lanes: Iterable[Lane]) -> dict[Lane, str]:

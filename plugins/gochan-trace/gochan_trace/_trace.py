@@ -10,10 +10,12 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import final
 
+from gochan.debug import observe
+
 from ._events import TraceEvent, Transfer
 from ._places import number_names
-from ._recorder import Log, Record
-from ._recording import start_recording, stop_recording
+from ._recorder import Recorder
+from ._records import Record
 from ._timeline import Timeline
 from ._trace_file import to_json
 
@@ -34,14 +36,9 @@ def trace(*, limit: int = 100_000) -> Iterator[Trace]:
     that goes on, or of those that begin inside the block. Blocks nest, and several threads
     can have their own. Values are kept only as long as they are on their way.
 
-    While nobody traces, this costs nothing: gochan has no place where it would ask. While
-    somebody does, every operation costs some microseconds more, in all threads. Nothing else
-    changes, neither the order of what happens nor when a task can be cancelled.
-
-    Each trace changes gochan's classes twice, and Python 3.13 and later remember a class's
-    methods only through its first thousand changes. So after some five hundred traces in one
-    process, each call of such a method takes about 0.1 µs more for good: rather trace a test
-    or a run than each operation.
+    While nobody traces, this costs nothing measurable. While somebody does, every operation
+    costs some microseconds more, in all threads. Nothing else changes, neither the order of
+    what happens nor when a task can be cancelled.
 
     Args:
         limit: how many events to keep; if there are more, the oldest are dropped.
@@ -53,13 +50,13 @@ def trace(*, limit: int = 100_000) -> Iterator[Trace]:
         raise TypeError(f"limit must be an int, not {limit!r}")
     if limit < 1:
         raise ValueError(f"limit must be >= 1, not {limit!r}")
-    log = start_recording(limit)
-    seen = Trace(log)
-    try:
-        yield seen
-    finally:
-        seen._end()
-        stop_recording(log)
+    recorder = Recorder(limit)
+    seen = Trace(recorder)
+    with observe(recorder):
+        try:
+            yield seen
+        finally:
+            seen._end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +74,13 @@ class _Seen:
 class Trace:
     """What was recorded; made by `trace`. It can be looked at while it goes on."""
 
-    def __init__(self, log: Log) -> None:
-        self._log: Log | None = log
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder: Recorder | None = recorder
         self._seen: _Seen
 
     def _end(self) -> None:
         """Keep what is there now."""
-        self._seen, self._log = self._look(), None
+        self._seen, self._recorder = self._look(), None
 
     @property
     def events(self) -> tuple[TraceEvent, ...]:
@@ -101,7 +98,7 @@ class Trace:
         return self._look().dropped
 
     def _look(self) -> _Seen:
-        return self._seen if self._log is None else _read(self._log)
+        return self._seen if self._recorder is None else _read(self._recorder)
 
     def json(self) -> str:
         """Return the trace in the Trace Event Format, for https://ui.perfetto.dev and others.
@@ -168,22 +165,25 @@ class Trace:
 _FORMATS = {".json": Trace.json, ".svg": Trace.svg}
 
 
-def _read(log: Log) -> _Seen:
-    """Make events out of records; return transfers as well, and how much channels hold."""
-    names = number_names({record.lane: None for record in log.records})
-    now = log.recorder.now()
-    events = {record: _event(record, log, names[record.lane], now) for record in log.records}
+def _read(recorder: Recorder) -> _Seen:
+    """Make events and transfers of what was written down."""
+    records = recorder.records
+    names = number_names({record.lane: None for record in records})
+    now = recorder.now()
+    events = {record: _event(record, names[record.lane], now) for record in records}
     transfers = tuple(
         Transfer(arrow.place.name, arrow.value, events[arrow.sent], events[arrow.received])
-        for arrow in log.arrows
+        for arrow in recorder.arrows
         if arrow.sent in events and arrow.received in events
     )
-    places = [record.place for record in log.records if record.place is not None]
+    places = [record.place for record in records if record.place is not None]
     capacities = {place.name: place.capacity for place in places}
-    return _Seen(tuple(events.values()), transfers, (*names.values(),), capacities, log.dropped)
+    return _Seen(
+        tuple(events.values()), transfers, (*names.values(),), capacities, recorder.dropped
+    )
 
 
-def _event(record: Record, log: Log, task: str, now: tuple[int, float]) -> TraceEvent:
+def _event(record: Record, task: str, now: tuple[int, float]) -> TraceEvent:
     last, end = (record.last, record.end) if record.last >= 0 else now
     value = record.value
     if record.verb == "send_many":
@@ -193,10 +193,10 @@ def _event(record: Record, log: Log, task: str, now: tuple[int, float]) -> Trace
         verb=record.verb,
         channel=None if record.place is None else record.place.name,
         value=value,
-        start=record.start - log.moment,
-        end=end - log.moment,
-        first=record.first - log.step,
-        last=last - log.step,
+        start=record.start,
+        end=end,
+        first=record.first,
+        last=last,
         waited=record.waited,
         outcome=record.outcome,
         cases=record.cases,
