@@ -59,6 +59,9 @@ class CountedState(ChanState[T]):
 
     __slots__ = ("open_receive_channels", "open_send_channels")
 
+    open_send_channels: int
+    open_receive_channels: int
+
     def __init__(self, capacity: int | float) -> None:
         super().__init__(capacity)
         self.open_send_channels = 0

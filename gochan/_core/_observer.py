@@ -125,10 +125,10 @@ class Operation:
         values: Sequence[object] = (),
         cases: Sequence[Any] = (),
     ) -> None:
-        self.verb = verb
-        self.thing = thing
-        self.values = values
-        self.cases = cases
+        self.verb: str = verb
+        self.thing: object = thing
+        self.values: Sequence[object] = values
+        self.cases: Sequence[Any] = cases
         self.case: Any = None
         self.label: object = None
         self._observer = SLOT.observer or Observer()

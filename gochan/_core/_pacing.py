@@ -58,6 +58,11 @@ class Pace:
 
     __slots__ = ("__weakref__", "_there", "due", "here", "interval", "thread")
 
+    due: float
+    here: dict[str, Any]
+    interval: float
+    thread: int
+
     def __init__(self, there: dict[str, Any]) -> None:
         self._there = there  # what trio keeps about the thread of the run, or NOWHERE
         self.thread = get_ident()

@@ -56,7 +56,7 @@ from ._lines import (
     is_deserted,
 )
 from ._observer import SLOT, Operation
-from ._pacing import OUTSIDE, UNPACED, enter
+from ._pacing import OUTSIDE, UNPACED, Pace, enter
 from ._statistics import ChanStatistics
 from ._trio_private import find_here, runs_a_task
 from ._waiters import wait_in
@@ -102,6 +102,27 @@ class ChanState(Generic[T]):
         "watchers",
     )
 
+    capacity: int | float
+    name: str | None
+    on_drop: Callable[[T, str], object] | None
+    address: int  # of the object that users know
+    buffer: deque[T]
+    quick: deque[T]
+    mark: int
+    peak: int
+    dropped: int
+    closed: bool  # at either end
+    ended: bool  # at the sending end: no more values come
+    broken: bool  # at the receiving end: nobody will receive any more
+    hidden: bool  # from observers, as gochan uses it inside
+    receivers: Line
+    senders: Line
+    watchers: Line
+    # Of the run that operated here last. Until then, of the thread that made this.
+    pace: Pace
+    thread: int
+    home: dict[str, Any]
+
     def __init__(
         self,
         capacity: int | float,
@@ -111,20 +132,11 @@ class ChanState(Generic[T]):
         self.capacity = capacity
         self.name = name
         self.on_drop = on_drop
-        self.address = id(self)  # of the object that users know
-        self.buffer: deque[T] = NO_BUFFER
-        self.quick: deque[T] = NO_BUFFER
-        self.mark = 0
-        self.peak = 0
-        self.dropped = 0
-        self.closed = False  # at either end
-        self.ended = False  # at the sending end: no more values come
-        self.broken = False  # at the receiving end: nobody will receive any more
-        self.hidden = False  # from observers, as gochan uses it inside
-        self.receivers = NO_LINE
-        self.senders = NO_LINE
-        self.watchers = NO_LINE
-        # Of the run that operated here last. Until then, of the thread that made this.
+        self.address = id(self)
+        self.buffer = self.quick = NO_BUFFER
+        self.mark = self.peak = self.dropped = 0
+        self.closed = self.ended = self.broken = self.hidden = False
+        self.receivers = self.senders = self.watchers = NO_LINE
         self.pace = UNPACED
         self.thread = get_ident()
         self.home = find_here()
