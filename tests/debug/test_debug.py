@@ -24,7 +24,6 @@ from trio.testing import wait_all_tasks_blocked
 
 import gochan.debug
 from gochan import (
-    Case,
     Chan,
     Selector,
     WaitGroup,
@@ -37,6 +36,7 @@ from gochan import (
     select,
     stop_on_signals,
 )
+from gochan._core import NEVER
 from gochan.debug import Report, Wait, detect_deadlocks, report
 from gochan.strategies import Empty, Strategy
 
@@ -245,7 +245,7 @@ async def test_cases_have_a_repr() -> None:
     assert repr(after(2.5)) == "<gochan.Case: after 2.5 s>"
     assert repr(at(7)) == "<gochan.Case: at 7>"
     assert repr(default(3)) == "<gochan.Case: default>"
-    assert repr(Case(0)) == "<gochan.Case: nothing>"  # which None stands for
+    assert repr(NEVER) == "<gochan.Case: nothing>"  # which None stands for
     assert "end of <gochan.WaitGroup" in repr(WaitGroup().on_done())
     assert "next tick of <gochan.Ticker" in repr(every(3).on_tick())
 
