@@ -114,7 +114,9 @@ intersphinx_mapping = {
 
 nitpick_ignore_regex = [
     # Type variables are explained by where they stand.
-    (r"py:(class|obj)", r"(\w+\.)*(T|T_co|T_contra|L|P|R|E|Ts|OfCase|Unsendable)"),
+    (r"py:(class|obj)", r"(\w+\.)*(T|T_co|T_contra|L|P|R|E|Ts|Hideable|OfCase|Unsendable)"),
+    # What stands for a channel whose own object is gone, in a report.
+    (r"py:class", r"gochan\._core\._state\.ChanState"),
     # ADMIT and WAIT have entries of their own; that an enum has them, too, is nobody's concern.
     (r"py:attr", r"gochan\.strategies\._strategy\.Decision\.(ADMIT|WAIT)"),
 ]
