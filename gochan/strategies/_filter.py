@@ -59,8 +59,7 @@ class Filter(Strategy[T], Generic[T]):
         default: int | float = DEFAULT_CAPACITY,
     ) -> None:
         self._open = capacity is None  # whether an order may follow
-        self._dropped: list[tuple[T, str]] = []
-        self.dropped = self._dropped
+        self._share([])
         self._estimate = Estimate()
         self._attach(Fifo(default if capacity is None else capacity))
 
