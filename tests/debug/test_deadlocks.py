@@ -457,6 +457,7 @@ def test_a_task_in_a_thread_may_go_on() -> None:
 def test_a_thread_with_the_token_may_come_in() -> None:
     """From outside of all tasks."""
     channel = Chan[int]()
+    threads: list[threading.Thread] = []
 
     async def main() -> int:
         token = trio.lowlevel.current_trio_token()
@@ -466,14 +467,12 @@ def test_a_thread_with_the_token_may_come_in() -> None:
             may_send.wait()
             trio.from_thread.run(channel.send, 7, trio_token=token)
 
-        thread = threading.Thread(target=send, args=(token,))
-        thread.start()
+        threads.append(threading.Thread(target=send, args=(token,)))
+        threads[0].start()
         del token
         with detect_deadlocks():
             trio.lowlevel.spawn_system_task(allow, may_send)
-            value = await channel.receive()
-        thread.join()
-        return value
+            return await channel.receive()
 
     async def allow(may_send: threading.Event) -> None:
         with trio.move_on_after(0.05):
@@ -481,6 +480,7 @@ def test_a_thread_with_the_token_may_come_in() -> None:
         may_send.set()
 
     assert run(main, autojump=False) == 7
+    threads[0].join()  # not inside the run, which has to end the send
 
 
 class Keeper:
