@@ -59,7 +59,7 @@ class Filter(Strategy[T], Generic[T]):
         default: int | float = DEFAULT_CAPACITY,
     ) -> None:
         self._open = capacity is None  # whether an order may follow
-        self._share([])
+        super()._share([])  # what is behind gets it when it is attached
         self._estimate = Estimate()
         self._attach(Fifo(default if capacity is None else capacity))
 
