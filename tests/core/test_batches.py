@@ -534,7 +534,7 @@ async def test_an_iterable_may_use_the_channel(new: New, verb: str) -> None:
     async with trio.open_nursery() as nursery:
 
         async def send() -> None:
-            with suppress(ChanClosedError, ZeroDivisionError):
+            with suppress(ChanClosedError, ChanBrokenError, ZeroDivisionError):
                 await channel.send_many(unsent)
 
         await line_up(nursery, send)
@@ -1078,7 +1078,7 @@ async def test_nothing_is_kept_alive_by_what_is_over(new: New) -> None:
             traces = [weakref.ref(item) for item in items]
 
             async def send(channel: Chan[Any], items: list[Item]) -> None:
-                with suppress(ChanClosedError):
+                with suppress(ChanClosedError, ChanBrokenError):
                     await channel.send_many(items)
 
             async with trio.open_nursery() as nursery:
@@ -1200,7 +1200,7 @@ class Exchange:
                                     break
                             else:
                                 raise EndOfChannel("over")
-        except (EndOfChannel, ChanClosedError):
+        except (EndOfChannel, ChanClosedError, ChanBrokenError):
             take(batches.pending)
 
     async def disturb(self, patience: int) -> None:
