@@ -1154,7 +1154,7 @@ class Exchange:
                             next(unsent)
                         case _:
                             await self.channel.send_many(unsent)
-            except ChanClosedError as error:
+            except (ChanClosedError, ChanBrokenError) as error:
                 closed = error
             left = [*unsent]
             sent = len(some) - len(left)
