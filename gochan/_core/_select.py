@@ -146,7 +146,7 @@ async def select(*cases: Case[Any] | None, **named: Case[Any] | None) -> tuple[L
     if task is None or task._cancel_status.effectively_cancelled:
         if SLOT.observer is not None and SLOT.begins():
             full, _ = _in_full(row, labels)
-            if not _is_hidden(full):
+            if not _is_hidden(full):  # pragma: no branch  # gochan's own are inside operations
                 return await told(Operation("select", None, (), full), select(*cases, **named))
         pace, task = await enter()
         if state is not None:

@@ -72,9 +72,8 @@ class UserCode:
         self._call("on_end", self.on_end, job)
 
     def _call(self, name: str, hook: Hook | None, job: Job[Any, Any]) -> None:
-        """Call a hook, if there is one; if it raises, end the queue."""
-        if hook is None:
-            return
+        """Call a hook, which is there; if it raises, end the queue."""
+        assert hook is not None
         try:
             result = hook(job)
             if inspect.iscoroutine(result):

@@ -117,7 +117,7 @@ class Workers(Generic[P, R]):
                     if job._cause is not None or job.timeout is not None:
                         break
                     if status is not None and task._cancel_status is not status:
-                        break  # the handler has left a scope of its own open
+                        break  # pragma: no cover  # the handler has left a scope open
                     ended, job = job, None
                     lives.end(ended, "done", value)
                     value = None

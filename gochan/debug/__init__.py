@@ -34,7 +34,7 @@ del _name
 # These were here once; now gochan_trace has them, a distribution of its own.
 _MOVED = {"Trace", "TraceEvent", "Transfer", "trace"}
 
-if not TYPE_CHECKING:  # a type checker is to say that they are gone
+if not TYPE_CHECKING:  # pragma: no branch  # a type checker says that they are gone
 
     def __getattr__(name: str) -> object:
         if name not in _MOVED:

@@ -1930,3 +1930,14 @@ async def test_an_operation_is_protected_while_it_wakes_others(new: New) -> None
         channel.close()
         trio.lowlevel.remove_instrument(watch)
     assert protected == [True, True]
+
+
+@pytest.mark.parametrize("capacity", [0, 1])
+def test_a_value_that_is_put_back_goes_next(capacity: int) -> None:
+    """It was handed over, and could not be delivered: that must not lose it."""
+    channel = Chan[int](capacity)
+    if capacity:
+        channel.send_nowait(2)
+    channel._state.put_back(1)
+    assert channel.receive_nowait() == 1
+    assert channel.drain() == [2] * capacity

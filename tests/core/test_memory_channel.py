@@ -473,3 +473,21 @@ def test_whatever_is_done_trios_channel_does_the_same(
     theirs = trio.run(play, trio.open_memory_channel, capacity, steps)
     # Of several that are woken at once, chance decides who runs first.
     assert sorted(map(repr, ours)) == sorted(map(repr, theirs))
+
+
+async def test_reports_tell_who_waits_at_an_end() -> None:
+    """By the channel, which all clones have in common."""
+    sender, receiver = open_memory_channel[int](0)
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, receiver.receive)
+        await line_up(nursery, select_to_receive, receiver.clone())
+        report = gochan.debug.report()
+        nursery.cancel_scope.cancel()
+    assert len(report.waits) == 2
+    assert len(report.channels) == 1
+    assert all("receive from channel 0x" in wait.wants for wait in report.waits)
+    sender.close()
+
+
+async def select_to_receive(end: MemoryReceiveChannel[Any]) -> None:
+    await select(end.on_receive())

@@ -559,3 +559,38 @@ def test_whatever_the_channels_all_comes_once_and_in_order(
     received = trio.run(main)
     for number, (_, size) in enumerate(channels):
         assert [index for one, index in received if one == number] == [*range(size)]
+
+
+async def test_a_select_of_a_merged_channel_goes_on_when_one_of_several_has_ended() -> None:
+    """The end of one of its channels is no reason to return; only that of the last is."""
+    first, second = Chan[int](name="first"), Chan[int](name="second")
+    merged = merge(first, second)
+    got: list[Any] = []
+
+    async def wait() -> None:
+        got.append(await select(merged.on_receive()))
+
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, wait)
+        first.close()
+        await wait_all_tasks_blocked()
+        assert got == []
+        second.send_nowait(7)
+    assert got == [(0, 7)]
+
+
+def test_each_part_of_its_case_speaks_for_its_channel() -> None:
+    """In reports, in traces, and where a strategy may have given something up."""
+    first, second = Chan[int](name="first"), Chan[int](name="second")
+    merged = merge(first, second)
+    parts = [*merged.on_receive()._parts()]
+    channels = [part._thing for part in parts if part._thing in (first, second)]
+    assert channels == [first, second]
+    for part in parts[:2]:
+        assert part._given_up == 0
+        assert part._place is part._thing or part._place is not None
+        assert part._received(7) == (7,)
+        assert "receive from" in part._words(lambda thing: "it")
+    for case in (*parts, *merged.on_close()._parts()):
+        assert str(case)
+        assert case._thing is not None

@@ -408,3 +408,22 @@ async def test_after_the_block_nothing_is_told() -> None:
         assert await channel.receive() == 1
     assert listener.told == ["begins send 1", "waits send"]
     assert SLOT.begun == SLOT.waiting == {}
+
+
+async def test_what_no_operation_does_is_not_told() -> None:
+    """An operation that had begun before the observer came is none to it."""
+    told: list[str] = []
+
+    class Telling(Observer):
+        def sends(self, operation: Operation, channel: object, values: Any) -> None:
+            told.append("sends")
+
+        def submits(self, operation: Operation, job: Any) -> None:
+            told.append("submits")
+
+    channel = Chan[int](1)
+    with observe(Telling()):
+        SLOT.gave(channel._state, (1,))
+        SLOT.submits(object())
+        await channel.send(1)
+    assert told == ["sends"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -280,6 +281,7 @@ def test_it():
         text=True,
         check=True,
         cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
     )
     assert "1 passed" in done.stdout
     assert "imported: ['_gochan_pytest']" in done.stdout

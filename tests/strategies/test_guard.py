@@ -22,6 +22,7 @@ from gochan.strategies._guard import (
     checked_rest,
     checked_seconds,
     checked_verdict,
+    wrong_verdict,
 )
 
 
@@ -291,3 +292,8 @@ def test_a_coroutine_is_told_as_such() -> None:
 
     with pytest.raises(TypeError, match=r"answered a coroutine, since it is async; it must be"):
         checked_verdict(Mine(1), offer())  # type: ignore[arg-type]
+
+
+def test_right_verdicts_are_not_wrong() -> None:
+    """The functions that say what is wrong say nothing."""
+    assert wrong_verdict(ADMIT) == wrong_verdict(WAIT) == wrong_verdict(Refuse("full")) == ""

@@ -304,3 +304,67 @@ async def test_a_cancelled_timed_wait_lets_its_value_go(autojump_clock: MockCloc
     del value
     gc.collect()
     assert known() is None
+
+
+class Clears(Strategy[Any]):
+    """Lets nothing in until a moment; then it drops what it has, and lets in what comes."""
+
+    def __init__(self, moment: float) -> None:
+        super().__init__(1)
+        self.moment = moment
+
+    def offer(self, item: Any, now: float) -> Verdict:
+        if self.items and now < self.moment:
+            return WAIT
+        while self.items:
+            self.drop(self.items.popleft(), "old")
+        self.items.append(item)
+        return ADMIT
+
+    def next_change(self, now: float) -> float | None:
+        return self.moment if now < self.moment else None
+
+
+@pytest.mark.parametrize("how", ["send", "select", "selector"])
+async def test_what_was_sent_is_sent_though_the_listener_raises(
+    how: str, autojump_clock: MockClock
+) -> None:
+    """The sender hears of the trouble; its value is in the channel, once."""
+
+    def listen(value: object, reason: str) -> None:
+        raise ZeroDivisionError(value)
+
+    channel = Chan[Any](strategy=Clears(trio.current_time() + 5), on_drop=listen)
+    channel.send_nowait("old")
+    with pytest.raises(ZeroDivisionError):
+        match how:
+            case "send":
+                await channel.send("new")
+            case "select":
+                await select(channel.on_send("new"), Chan[int]().on_receive())
+            case _:
+                with Selector[str, Any]() as selector:
+                    selector.add(channel.on_send("new"), "it")
+                    await selector.select()
+    assert channel.statistics().tasks_waiting_send == 0
+    assert channel.drain() == ["new"]
+    channel.check()
+
+
+async def test_a_selector_reports_later_what_was_sent_while_the_listener_raised(
+    autojump_clock: MockClock,
+) -> None:
+    """What has happened is not told twice, and not forgotten."""
+
+    def listen(value: object, reason: str) -> None:
+        raise ZeroDivisionError(value)
+
+    channel = Chan[Any](strategy=Clears(trio.current_time() + 5), on_drop=listen)
+    channel.send_nowait("old")
+    with Selector[str, Any]() as selector:
+        selector.add(channel.on_send("new"), "it")
+        with pytest.raises(ZeroDivisionError):
+            await selector.select()
+        assert await selector.select() == ("it", None)
+        assert len(selector) == 0
+    assert channel.drain() == ["new"]

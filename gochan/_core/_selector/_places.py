@@ -292,7 +292,7 @@ class Places(Chooser, Generic[L, T]):
             self._go_on(member)
             return
         error.case = member.label
-        if member in self.members:
+        if member in self.members:  # pragma: no branch  # it may have been removed meanwhile
             self.members.remove(member)
             self._leave(member)
 

@@ -233,7 +233,8 @@ class Fair(Filter[T]):
 
     def _take_from(self, longest: _Queue[T], spared: T | None) -> None:
         """Take what can be spared from the key that has most."""
-        if spared is not None and self._remove_from(longest, spared):
+        # It has some; and what a strategy can spare, it can take out.
+        if spared is not None and self._remove_from(longest, spared):  # pragma: no branch
             self.drop(spared, "fair share")
 
     def _count(self, queue: _Queue[T]) -> None:

@@ -593,3 +593,19 @@ def test_it_is_lists_in_turns(capacity: int, program: list[str]) -> None:
         assert not strategy._dropped
         assert len(strategy) == len(model)
         strategy.check()
+
+
+class Fails(Strategy[Any]):
+    """Raises when an item is to be given out."""
+
+    def take(self, now: float) -> Any:
+        raise ZeroDivisionError
+
+
+def test_what_is_behind_may_fail() -> None:
+    """The error passes, and the items are still counted."""
+    chain = Fair(lambda item: item) | Fails(3)
+    chain.offer("a", 0.0)
+    with pytest.raises(ZeroDivisionError):
+        chain.take(0.0)
+    assert len(chain) == 1

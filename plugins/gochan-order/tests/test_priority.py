@@ -68,8 +68,11 @@ async def test_jobs_have_their_priority() -> None:
     """It is given when they are submitted."""
     started = []
 
+    go = trio.Event()
+
     async def handle(number: int) -> None:
         started.append(number)
+        await go.wait()
 
     async with gochan.open_job_queue(handle, strategy="priority(3)") as queue:
         first = await queue.submit(0)  # goes to the worker at once
@@ -80,6 +83,7 @@ async def test_jobs_have_their_priority() -> None:
         with pytest.raises(Refused):
             queue.submit_nowait(6, priority=-1)
         queue.audit()
+        go.set()
     outcomes = [job.outcome and job.outcome.kind for job in (first, *jobs)]
     assert outcomes == ["done", "done", "cancelled", "dropped", "done", "done"]
     assert started == [0, 1, 4, 5]
@@ -238,3 +242,16 @@ def test_what_has_left_is_not_kept() -> None:
     while len(strategy) > 1:
         strategy.remove(strategy.spare())  # type: ignore[arg-type]
         strategy.check()
+
+
+@pytest.mark.parametrize("priority", [10**400, -(10**400)])
+def test_with_ageing_a_priority_must_fit_into_a_float(priority: int) -> None:
+    """Or it could not be weighed against time; the error says so where the item is offered."""
+
+    class Item:
+        pass
+
+    item: Any = Item()
+    item.priority = priority
+    with pytest.raises(ValueError, match="with ageing, a priority"):
+        Priority(3, ageing=1.0).offer(item, 0.0)

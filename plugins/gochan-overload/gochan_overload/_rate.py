@@ -116,7 +116,7 @@ class Rate(Filter[T]):
 
     def _forget(self, now: float) -> None:
         """Forget the keys seen longest ago that may send freely, or are too many."""
-        while self._come:
+        while self._come:  # pragma: no branch  # the key that has just come is among them
             key, (since, count) = next(iter(self._come.items()))
             if since + count / self._limit > now and len(self._come) <= MOST_KEYS:
                 break
