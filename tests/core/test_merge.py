@@ -594,3 +594,35 @@ def test_each_part_of_its_case_speaks_for_its_channel() -> None:
     for case in (*parts, *merged.on_close()._parts()):
         assert str(case)
         assert case._thing is not None
+
+
+async def test_a_select_of_a_merged_channel_takes_what_has_come_since_one_has_ended() -> None:
+    """The end of one has woken it; before it runs, another has a value."""
+    first, second = Chan[int](), Chan[int](1)
+    merged = merge(first, second)
+    got: list[Any] = []
+
+    async def wait() -> None:
+        got.append(await select(merged.on_receive(), Chan[int]().on_receive()))
+
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, wait)
+        first.close()
+        second.send_nowait(7)
+    assert got == [(0, 7)]
+
+
+async def test_a_select_of_a_merged_channel_does_another_case_since_one_has_ended() -> None:
+    """The same, where it is another case of the select that has become ready."""
+    first, other = Chan[int](), Chan[int](1)
+    merged = merge(first, Chan[int]())
+    got: list[Any] = []
+
+    async def wait() -> None:
+        got.append(await select(merged.on_receive(), other.on_receive()))
+
+    async with trio.open_nursery() as nursery:
+        await line_up(nursery, wait)
+        first.close()
+        other.send_nowait(7)
+    assert got == [(1, 7)]

@@ -1056,3 +1056,19 @@ async def test_a_select_that_does_not_wait_cannot_be_interrupted_halfway() -> No
             assert await unprotected_steps(select_nowait, lambda c=case: select_nowait(c)) == []
     assert results == [(0, "sent")]
     assert len(full) == 0
+
+
+class Shut(Strategy[Any]):
+    """Lets nothing in."""
+
+    def offer(self, item: Any, now: float) -> Verdict:
+        return WAIT
+
+
+async def test_beside_a_default_neither_a_wait_nor_a_refusal_happens() -> None:
+    """Whichever of the two is tried first."""
+    shut, full = Chan[int](strategy=Shut(1)), Chan[int](strategy=DropOnFull(1))
+    full.send_nowait(0)
+    for _ in range(50):
+        assert select_nowait(shut.on_send(1), full.on_send(2), default("idle")) == (2, "idle")
+    assert full.drain() == [0]

@@ -184,7 +184,8 @@ class Recorder(Observer):
 
     def decides(self, operation: Operation) -> None:
         record = self._under_way.get(operation)
-        if record is not None and operation.case is not None:
+        # Unless it had begun before the trace.
+        if record is not None and operation.case is not None:  # pragma: no branch
             self._enter(record)
             record.case = _label(operation.label)
             record.chosen = self._describe(operation.case)
