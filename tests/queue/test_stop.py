@@ -207,3 +207,17 @@ def test_a_plan_that_makes_no_sense_is_rejected(
     """The error names the argument."""
     with pytest.raises(error, match=f"^{words}"):
         check_plan(*plan)
+
+
+async def test_a_stop_that_lets_jobs_start_may_be_hastened_and_go_on_doing_so(
+    autojump_clock: MockClock,
+) -> None:
+    """Asked again to finish what is queued, it has less time for the same."""
+    async with open_job_queue(trio.sleep, workers=1) as queue:
+        jobs = [await queue.submit(1), await queue.submit(2)]
+        queue.stop_soon(drain=100, finish="queued")
+        queue.stop_soon(drain=10, finish="queued")
+        assert queue.seconds_left == 10
+        report = await queue.stop(finish="queued")
+    assert [job.outcome and job.outcome.kind for job in jobs] == ["done", "done"]
+    assert len(report.done) == 2
