@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
-WHO_WAITS = pytest.StashKey[str]()
+if TYPE_CHECKING:
+    from gochan.testing import OpenTestQueue
+
+_WHO_WAITS = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,10 +48,22 @@ def gochan_nobody_waits() -> None:
     """
 
 
+@pytest.fixture
+def durable_queue() -> OpenTestQueue:
+    """Open durable queues inside an async test: this is `gochan.testing.open_test_queue`.
+
+    It opens nothing before the test says ``async with durable_queue(handler) as queue:``. So
+    whatever the queue raises is raised in the test, and no task outlives it.
+    """
+    from gochan.testing import open_test_queue  # it imports gochan and trio
+
+    return open_test_queue
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Watch the test, if that was asked for, before another plugin hands it to trio."""
-    item.stash[WHO_WAITS] = ""
+    item.stash[_WHO_WAITS] = ""
     deadlocks = bool(
         item.get_closest_marker("gochan_deadlocks") or item.config.getini("gochan_deadlocks")
     )
@@ -61,7 +77,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         return (yield)
     from gochan.debug.pytest_plugin import watch  # it imports gochan and trio
 
-    setattr(owner, name, watch(test, item, deadlocks=deadlocks, nobody_waits=nobody_waits))
+    def tell(who: str) -> None:
+        item.stash[_WHO_WAITS] = who
+
+    setattr(owner, name, watch(test, tell, deadlocks=deadlocks, nobody_waits=nobody_waits))
     try:
         return (yield)
     finally:
@@ -74,7 +93,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Tell which tasks waited when a test failed."""
     report = yield
-    who = item.stash.get(WHO_WAITS, "")
+    who = item.stash.get(_WHO_WAITS, "")
     if who and call.when == "call" and report.failed:
         report.sections.append(("gochan: who waits", who))
     return report

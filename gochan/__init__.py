@@ -6,14 +6,24 @@
 #   strategies/  what decides about waiting items: the protocol, the built-in ones, filters
 #   _plugins/    what plugins offer: found, loaded, and made by name
 #   _queue/      jobs, workers, the ledger, and how they stop
-#   testing/     whether a strategy keeps the rules; imported when it is used
+#   durable/     jobs that survive their process: stores, and queues on them; imported when used
+#   testing/     for tests: of durable queues, strategies and stores; imported when it is used
 #   debug/       who waits where; imported when it is used
 #   _command/    the command gochan: a file for each command, and those of plugins
 
 from __future__ import annotations
 
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
+
+# `python -m gochan` imports this before it comes to the command.
+if _sys.argv[:1] == ["-m"] and _sys.orig_argv[-len(_sys.argv)] in {"gochan", "-mgochan"}:
+    import _gochan_start as _start
+
+    _start.prepare()
+    if __file__ != f"{_sys.path[0]}/gochan/__init__.py":  # gochan itself is elsewhere
+        _start.forget_current_folder()
 
 from . import lowlevel, strategies
 from ._core import (
@@ -36,6 +46,7 @@ from ._core import (
     Unsent,
     WaitGroup,
     after,
+    as_safe_channel,
     at,
     default,
     every,
@@ -56,6 +67,7 @@ from .strategies import StrategySpec
 
 if TYPE_CHECKING:
     from . import debug as debug
+    from . import durable as durable
     from . import testing as testing
     from ._plugins import hookimpl
     from ._queue import (
@@ -139,6 +151,7 @@ __all__ = [
     "Unsent",
     "WaitGroup",
     "after",
+    "as_safe_channel",
     "at",
     "cleanup",
     "current_job",
@@ -169,7 +182,7 @@ del TYPE_CHECKING, _name, _public
 # The other names are imported when they are used: a program of channels alone need not wait for
 # job queues and pluggy, and few programs need debug and testing.
 def __getattr__(name: str) -> object:
-    if name in {"debug", "testing"}:
+    if name in {"debug", "durable", "testing"}:
         return _import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -179,4 +192,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "debug", "testing"})
+    return sorted({*globals(), *__all__, "debug", "durable", "testing"})

@@ -3,6 +3,55 @@
 This is the face of the room: what other rooms may use.
 """
 
+# The files, from the bottom up: each uses only those above it.
+#
+# What everything uses:
+#   _trio_private    what gochan uses of trio that is not public
+#   _threads         in which thread a thing may be used
+#   _errors          what trio has no word for
+#   _words           values and names in messages
+#   _arguments       numbers are checked where they are given
+#   _observer        the slot for one observer, and what it is told
+#   _pacing          how often an operation lets other tasks run
+#
+# How tasks wait:
+#   _lines           tasks that wait for one thing, oldest first
+#   _waiters         the wait of a plain operation, in one line
+#   _alarm           a wait that time may end
+#   _chooser         a wait in several lines at once
+#
+# What a channel is:
+#   _statistics      a channel at one moment
+#   _parts           buffer, lines, and how they look from outside
+#   _ending          how it is closed, at either end
+#   _state           what is done at once, and who waits
+#   _cases           what a select can do with a channel
+#   _many            many values in one call
+#
+# Select:
+#   _choice          the fair draw, and the wait for the first of several cases
+#   _results         the types that a select returns
+#   _misuse          what people write instead of a case
+#   _select          the functions themselves
+#
+# What users hold:
+#   _looking         what every end shows
+#   _batches         values in lists
+#   _receiving       what every end that receives can do
+#   _sending         what every end that sends can do
+#   _closing         closing, and the blocks that do it
+#   _ends            the ends of a channel, one by one
+#   _channel         both ends in one
+#   _memory_channel  ends that are counted, as trio's are
+#   _safe_channel    an async generator that is read as a channel
+#
+# What else a select can wait for:
+#   _wait_group      until everything that was started is done
+#   _timers          time
+#   _signals         signals of the operating system, by a channel
+#   _selector        the same cases, again and again; a folder with a map of its own
+#   _merge           several channels as one
+
 from __future__ import annotations
 
 from _gochan_chance import chance
@@ -37,12 +86,15 @@ from ._memory_channel import (
 from ._merge import MergedChan, merge
 from ._observer import SLOT, Observer, Operation, told, told_now
 from ._pacing import OUTSIDE, forget_entries, yield_interval
+from ._parts import NO_BUFFER
+from ._safe_channel import as_safe_channel
 from ._select import default, select, select_nowait
-from ._selector import Places, Selector, heap_here
+from ._selector import Decider, Selector, heap_here
 from ._signals import open_signal_chan
-from ._state import NO_BUFFER, ChanState
+from ._state import ChanState
 from ._statistics import ChanStatistics
 from ._timers import After, At, TickCase, Ticker, after, at, every
+from ._trio_private import how_to_read
 from ._wait_group import DoneCase, WaitGroup
 from ._waiters import BulkOffer, spare_offers, wait_in
 from ._words import brief, shortened, title_of
@@ -67,6 +119,7 @@ __all__ = [
     "Chooser",
     "CloseCase",
     "Closing",
+    "Decider",
     "Default",
     "DoneCase",
     "EndOfChannel",
@@ -78,7 +131,6 @@ __all__ = [
     "Nothing",
     "Observer",
     "Operation",
-    "Places",
     "ReceiveCase",
     "ReceiveChan",
     "ReceiveOkCase",
@@ -94,6 +146,7 @@ __all__ = [
     "WaitGroup",
     "Waiter",
     "after",
+    "as_safe_channel",
     "at",
     "brief",
     "chance",
@@ -108,6 +161,7 @@ __all__ = [
     "first",
     "forget_entries",
     "heap_here",
+    "how_to_read",
     "merge",
     "open_memory_channel",
     "open_signal_chan",

@@ -11,15 +11,15 @@ from __future__ import annotations
 import signal
 from abc import abstractmethod
 from collections.abc import Generator
-from threading import get_ident
-from typing import Any, Protocol, final
+from typing import Any, final
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, current_task
 
-from ._lines import NOTHING, Clock, Line, Role, Waiter
+from ._lines import NOTHING, Clock, Line, Role, Waiter, Wish
 from ._observer import SLOT
 from ._pacing import Pace
+from ._threads import this_thread
 from ._waiters import NO_CASES, InOneLine
 
 
@@ -68,34 +68,35 @@ class TimedWaiter(Waiter):
                     self._put_back()
                 raise
 
-    @abstractmethod
     def _put_back(self) -> None:
         """Give back the value that it was served with, if it was to receive one.
 
         It was served before something went wrong that is to be raised.
         """
+        wish = self._served()
+        if wish is not None and wish.role == "receive" and self.error is None:
+            end: Any = wish.end
+            end._state.put_back(self.result)
+            self.result = NOTHING
+
+    @abstractmethod
+    def _served(self) -> Wish | None:
+        """Return what it was served; ``None`` if it was woken for something else."""
 
     @abstractmethod
     def _look_at_clocks(self) -> None:
         """Do what time allows by now."""
 
 
-class Keeping(Clock, Protocol):
-    """The state of a channel whose strategy has to be asked again."""
-
-    def put_back(self, value: Any) -> None:
-        """Take in a value that was handed over and could not be delivered; it goes next."""
-
-
 @final
 class TimedOffer(InOneLine, TimedWaiter):
     """The wait of a plain operation at a channel whose strategy has to be asked again."""
 
-    __slots__ = ("_keeping", "end", "line", "pace", "role", "value")
+    __slots__ = ("end", "line", "pace", "role", "value")
 
     def __init__(
         self,
-        clock: Keeping,
+        clock: Clock,
         line: Line,
         role: Role,
         value: object,
@@ -104,9 +105,8 @@ class TimedOffer(InOneLine, TimedWaiter):
     ) -> None:
         super().__init__()
         self.task = None
-        self.thread = get_ident()
+        self.thread = this_thread()
         self._alarm = None
-        self._keeping = clock
         self._clocks = {0: clock}
         self.line = line
         self.pace = pace
@@ -129,9 +129,8 @@ class TimedOffer(InOneLine, TimedWaiter):
 
     _give_up = TimedWaiter._give_up
 
-    def _put_back(self) -> None:
-        if self.role == "receive" and self.error is None:
-            self._keeping.put_back(self.result)
+    def _served(self) -> Wish:
+        return self
 
     def _look_at_clocks(self) -> None:
         self._clocks[0]._strike(self)

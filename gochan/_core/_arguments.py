@@ -48,6 +48,8 @@ def check_number(
         TypeError: it is neither an ``int`` nor a ``float``, or it is a ``bool``.
         ValueError: it is out of bounds, or NaN, or too large for a ``float``.
     """
+    if type(value) is float and _is_good(value, least, more_than, most, less_than):
+        return value  # by far the most
     bounds = {">": more_than, ">=": least, "<": less_than, "<=": most}
     said = [f"{sign} {bound:.12g}" for sign, bound in bounds.items() if bound is not None]
     also = f", or {otherwise}" if otherwise else ""
@@ -63,6 +65,23 @@ def check_number(
     if not within or math.isnan(number) or (finite and math.isinf(number)):
         raise ValueError(f"{name} must be {' and '.join(said) or kind}{also}, not {value!r}")
     return number
+
+
+def _is_good(
+    value: float,
+    least: float | None,
+    more_than: float | None,
+    most: float | None,
+    less_than: float | None,
+) -> bool:
+    """Whether a number is finite and within the bounds; if not, it may be good all the same."""
+    return (
+        (least is None or value >= least)
+        and (more_than is None or value > more_than)
+        and (most is None or value <= most)
+        and (less_than is None or value < less_than)
+        and math.isfinite(value)
+    )
 
 
 def check_seconds(

@@ -24,7 +24,7 @@ from trio.lowlevel import enable_ki_protection
 from ._arguments import check_count, check_seconds
 from ._errors import ChanClosedError, EndOfChannel
 from ._many import go_on, receive_many
-from ._observer import SLOT, Operation, told_receive_many
+from ._observer import SLOT, Operation, told
 from ._state import ChanState
 
 T_co = TypeVar("T_co", covariant=True)
@@ -76,7 +76,7 @@ class Batches(AsyncIterator[list[T_co]]):
     async def __anext__(self) -> list[T_co]:
         state = self._source._state
         if SLOT.observer is not None and SLOT.begins_at(state):
-            return await told_receive_many(Operation("receive_many", state), self.__anext__())
+            return await told(Operation("receive_many", state), self.__anext__())
         source, size = self._source, self._max
         batch, due = self._begun.popleft() if self._begun else ([], math.inf)
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, final
+from weakref import ref
 
 import trio
 
@@ -23,6 +24,9 @@ from ._words import brief
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+# Which int it is that most priorities are, so that this one needs no check.
+USUAL_PRIORITY: Final = 0
 
 # The errors of a case. A select says in them which case it was.
 FAILURES: Final = (ChanClosedError, ChanBrokenError, EndOfChannel, Refused)
@@ -78,7 +82,7 @@ class Case(Generic[T_co]):
         """Wait for it, as case number ``index`` of ``chooser``."""
 
     # How many values have been given up where it happens. Each may have made room, so a case
-    # that was tried in vain is worth another try once this number has grown.
+    # that was not ready is worth another try once this number has grown.
     _given_up: int = 0
 
     # The errors that become a value of this case instead of being raised.
@@ -166,6 +170,22 @@ class End(Protocol):
         """The channel, as reports name it."""
 
 
+@final
+class Seat:
+    """The end of a case that its channel keeps: it does not keep the channel alive in turn."""
+
+    __slots__ = ("_channel", "_state")
+
+    def __init__(self, channel: End) -> None:
+        self._state = channel._state
+        self._channel = ref(channel)
+
+    @property
+    def _thing(self) -> object:
+        """The channel, or what is left of it."""
+        return self._channel() or self._state
+
+
 class ChannelCase(Case[T_co]):
     """A case that waits in one of the lines of a channel.
 
@@ -182,7 +202,7 @@ class ChannelCase(Case[T_co]):
         """Return the case of this kind at ``end``."""
         case = cls()
         case.end = end
-        case.priority = check_priority(priority)
+        case.priority = priority if priority is USUAL_PRIORITY else check_priority(priority)
         return case
 
     def _join(self, chooser: Chooser, index: int) -> None:
@@ -238,7 +258,6 @@ class SendCase(ChannelCase[None]):
         return f"send {brief(self.value)} to {self.end._state.title}"
 
 
-@final
 class ReceiveCase(ChannelCase[T_co]):
     """Receive a value, or raise `EndOfChannel`."""
 

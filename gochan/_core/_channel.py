@@ -9,9 +9,10 @@ from typing import Any, Literal, Never, NoReturn, Protocol, TypeVar, final
 from trio.lowlevel import enable_ki_protection
 
 from ._arguments import check_capacity
+from ._cases import USUAL_PRIORITY, Case, ReceiveCase, Seat
 from ._closing import Closing
 from ._ends import ReceiveChan, SendChan
-from ._observer import SLOT, Operation, told_receive_many_now
+from ._observer import SLOT, Operation, told_now
 from ._receiving import Receiving
 from ._sending import Sending
 from ._state import ChanState
@@ -101,7 +102,7 @@ class Chan(Sending[T], Receiving[T], Closing):
         ValueError: ``capacity`` is negative, or the strategy already serves another channel.
     """
 
-    __slots__ = ("__weakref__", "_state")
+    __slots__ = ("__weakref__", "_receive_case", "_state")
 
     def __init__(
         self,
@@ -128,9 +129,22 @@ class Chan(Sending[T], Receiving[T], Closing):
         else:
             self._state = state_behind(strategy, name, on_drop)
         self._state.address = id(self)
+        self._receive_case: ReceiveCase[T] | None = None
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Chan does not support subclassing; hold one instead")
+
+    # Selecting
+
+    def on_receive(self, *, priority: int = 0) -> Case[T]:
+        """A case for `select`: receive. Its value is what was received."""
+        if priority is not USUAL_PRIORITY:
+            return super().on_receive(priority=priority)
+        # Loops ask for it each time around, so it is kept.
+        case = self._receive_case
+        if case is None:
+            case = self._receive_case = ReceiveCase.at(Seat(self), priority)
+        return case
 
     # Closing
 
@@ -158,7 +172,7 @@ class Chan(Sending[T], Receiving[T], Closing):
         """
         state = self._state
         if SLOT.observer is not None and not state.hidden:
-            return told_receive_many_now(Operation("drain", state), state.drain)
+            return told_now(Operation("drain", state), state.drain)
         return state.drain()
 
     # Looking

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from threading import get_ident
 from typing import Any, Final, Protocol, final
 
 import trio
@@ -27,6 +26,7 @@ from ._chooser import Chooser
 from ._lines import NOTHING, Clock, Line, first
 from ._observer import SLOT
 from ._pacing import Pace
+from ._threads import this_thread
 from ._waiters import SPARES
 
 # The indices under which most selects stand in a line, made once.
@@ -81,8 +81,8 @@ class Choice(Chooser):
             choice = Choice()
         choice._cases = cases
         choice._pace = pace
-        choice.thread = get_ident()
-        choice.task = task if choice.thread == pace.thread else current_task()
+        choice.thread = thread = pace.thread if pace.thread._is_owned() else this_thread()
+        choice.task = task if thread is pace.thread else current_task()
         try:
             for index, case in enumerate(cases):
                 case._join(choice, index)
@@ -170,10 +170,8 @@ class Choice(Chooser):
                 self._winner = index
                 self.finish(result)
 
-    def _put_back(self) -> None:
-        case = self._cases[self._winner]
-        if case.role == "receive" and self.error is None:
-            case.end._state.put_back(self.result)
+    def _served(self) -> Case[object]:
+        return self._cases[self._winner]
 
     def _forget(self) -> None:
         """Let go of everything, and be kept for the next select."""

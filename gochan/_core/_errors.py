@@ -19,7 +19,7 @@ class OfCase:
     case: Any = None
 
 
-class Unsendable(OfCase):
+class Unsendable(OfCase, Exception):
     """What the errors of a send have in common.
 
     Attributes:
@@ -30,6 +30,10 @@ class Unsendable(OfCase):
 
     value: Any = None
     unsent: Iterable[Any] = ()
+
+    def __init__(self, message: str, value: object = None) -> None:
+        super().__init__(message)
+        self.value = value
 
 
 class ChanClosedError(Unsendable, trio.ClosedResourceError):
@@ -46,10 +50,6 @@ class ChanClosedError(Unsendable, trio.ClosedResourceError):
             otherwise ``None``.
     """
 
-    def __init__(self, message: str, value: object = None) -> None:
-        super().__init__(message)
-        self.value = value
-
 
 class ChanBrokenError(Unsendable, trio.BrokenResourceError):
     """A value could not be sent because nobody will ever receive it.
@@ -65,10 +65,6 @@ class ChanBrokenError(Unsendable, trio.BrokenResourceError):
             otherwise ``None``.
     """
 
-    def __init__(self, message: str, value: object = None) -> None:
-        super().__init__(message)
-        self.value = value
-
 
 class EndOfChannel(OfCase, trio.EndOfChannel):
     """The channel is closed and its last value has been received.
@@ -79,7 +75,7 @@ class EndOfChannel(OfCase, trio.EndOfChannel):
     """
 
 
-class Refused(Unsendable, Exception):
+class Refused(Unsendable):
     """A strategy turned an item away; the item is in ``value``, nothing else happened.
 
     Attributes:
@@ -93,7 +89,7 @@ class Refused(Unsendable, Exception):
     """
 
     def __init__(self, reason: str, retry_after: float | None = None, value: object = None) -> None:
-        super().__init__(reason, retry_after, value)
+        Exception.__init__(self, reason, retry_after, value)
         self.reason = reason
         self.retry_after = retry_after
         self.value = value

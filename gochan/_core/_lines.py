@@ -32,13 +32,13 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from enum import Enum
-from threading import get_ident
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from trio.lowlevel import Abort, RaiseCancelT, Task, reschedule, wait_task_rescheduled
 
 from ._observer import SLOT
 from ._pacing import OUTSIDE
+from ._threads import Thread
 
 
 class Nothing(Enum):
@@ -130,7 +130,7 @@ class Waiter(ABC):
 
     __slots__ = ("_sleep_message", "error", "result", "task", "thread")
 
-    thread: int
+    thread: Thread
     task: Task | None  # which to wake; None while it is not asleep
     result: Any  # NOTHING until finished
     error: BaseException | None  # what to raise instead of returning the result
@@ -181,7 +181,7 @@ class Waiter(ABC):
         A task waits only as long as its run goes on, and a thread has one run at a time,
         so being in the thread of the task means being in its run.
         """
-        if self.thread != get_ident():
+        if not self.thread._is_owned():
             raise RuntimeError(OUTSIDE)
 
     def finish(self, result: object = None, error: BaseException | None = None) -> None:
@@ -204,6 +204,15 @@ class Waiter(ABC):
     def serve_many(self, line: Line, number: int) -> list[Any]:
         """Let it send up to ``number`` values, at least one, and return them."""
         return [self.serve(line)]
+
+    def room(self) -> int:
+        """Return how many values it could receive at once."""
+        return 1
+
+    def serve_from(self, line: Line, values: list[Any]) -> None:
+        """Give it the first of ``values``, or as many as it can receive; take those out."""
+        self.serve(line, values[0])
+        del values[0]
 
     def turn_out(
         self, line: Line, end: object, reason: Callable[[Wish], BaseException | None]
@@ -233,5 +242,5 @@ def check_line(line: Line) -> None:
     present = [waiter for waiter in line if not waiter.away]
     for waiter in present:
         assert waiter.result is NOTHING
-        assert waiter.thread == present[0].thread
+        assert waiter.thread is present[0].thread
     assert len(line) == len(present)

@@ -53,7 +53,6 @@ class MemoryChannelStatistics:
     """The most values that were ever buffered at once."""
 
 
-@final
 class CountedState(ChanState[T]):
     """A channel that knows how many of its ends are open."""
 
@@ -106,7 +105,8 @@ class ClosedState(ChanState[Any]):
 class CountedEnd(Closing):
     """What the ends of a channel have in common that are counted."""
 
-    __slots__ = ("__weakref__", "_shared", "_state")
+    # As trio's ends, these take attributes, which programs set and tests replace.
+    __slots__ = ("__dict__", "__weakref__", "_shared", "_state")
 
     def __init__(self, shared: CountedState[Any]) -> None:
         self._shared = shared
@@ -121,13 +121,13 @@ class CountedEnd(Closing):
         return self._shared
 
     @property
-    def _is_closed(self) -> bool:
+    def _closed(self) -> bool:  # trio's ends call it so, and some programs look at it
         return self._state is not self._shared
 
     @property
     def closed(self) -> bool:
         """Whether this end has been closed."""
-        return self._is_closed
+        return self._closed
 
     @property
     def capacity(self) -> int | float:
@@ -144,7 +144,7 @@ class CountedEnd(Closing):
         Raises:
             ChanClosedError: this end is closed.
         """
-        if self._is_closed:
+        if self._closed:
             raise ChanClosedError(f"{self!r} is closed, so it cannot be cloned")
         return type(self)(self._shared)
 
@@ -185,10 +185,13 @@ class MemorySendChannel(CountedEnd, Sending[T_contra], trio.abc.SendChannel[T_co
         Those who wait to send by way of it get `ChanClosedError` with their value. When it
         was the last one, receivers get what is buffered, and then `EndOfChannel`.
         """
-        if self._is_closed:
+        if self._closed:
             return
         if not self._shut():
             self._shared.close()
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("MemorySendChannel does not support subclassing; hold one instead")
 
     def __repr__(self) -> str:
         return f"<gochan.MemorySendChannel at {id(self):#x} of channel {id(self._shared):#x}>"
@@ -213,10 +216,13 @@ class MemoryReceiveChannel(CountedEnd, Receiving[T_co], trio.abc.ReceiveChannel[
         Those who wait to receive by way of it get `ChanClosedError`. When it was the last
         one, senders get `ChanBrokenError`, and what was buffered is dropped.
         """
-        if self._is_closed:
+        if self._closed:
             return
         if not self._shut():
             self._shared.abandon()
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("MemoryReceiveChannel does not support subclassing; hold one instead")
 
     def __repr__(self) -> str:
         return f"<gochan.MemoryReceiveChannel at {id(self):#x} of channel {id(self._shared):#x}>"

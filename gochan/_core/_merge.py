@@ -11,25 +11,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, final
 
 import trio
 
-from ._cases import Case, check_priority
+from ._cases import Case, End, ReceiveCase, check_priority
 from ._channel import Chan
 from ._chooser import Chooser
 from ._closing import Closing
 from ._ends import ReceiveChan
 from ._errors import ChanClosedError, EndOfChannel
-from ._lines import Role
 from ._selector import Selector
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Source(Protocol[T_co]):
+class Source(End, Protocol[T_co]):
     """A `Chan` or a `ReceiveChan`."""
 
     @property
@@ -164,57 +163,59 @@ class MergedChan(Closing, trio.abc.ReceiveChannel[T], Generic[T]):
         return EndOfChannel("all merged channels are closed, and everything has been received")
 
 
-@final
-class MergedReceive(Case[T_co]):
-    """Receive from one of the merged channels."""
+class MergedCase(Case[T_co]):
+    """A case of merged channels."""
 
     __slots__ = ("_merged",)
 
-    _several = True
-
-    def __init__(self, merged: MergedChan[T_co], priority: int) -> None:
+    def __init__(self, merged: MergedChan[Any], priority: int) -> None:
         self.priority = check_priority(priority)
         self._merged = merged
 
+    @property
+    def _thing(self) -> object:
+        return self._merged
+
+
+@final
+class MergedReceive(MergedCase[T_co]):
+    """Receive from one of the merged channels."""
+
+    __slots__ = ()
+
+    _several = True
+
     def _parts(self) -> Sequence[Case[T_co]]:
-        channels = self._merged._open_channels()
-        receives = [
-            ReceiveFrom(self._merged, index, channel.on_receive(priority=self.priority))
-            for index, channel in channels.items()
-        ]
-        return [*receives, End(self._merged, self.priority)]
+        merged, priority = self._merged, self.priority
+        receives = [ReceiveFrom(merged, index, priority) for index in merged._open_channels()]
+        return [*receives, MergedEnd(merged, priority)]
 
     def _from_now(self) -> Sequence[Case[T_co]]:
         channels = self._merged._open_channels().values()
         receives = [channel.on_receive(priority=self.priority) for channel in channels]
-        return receives or [End(self._merged, self.priority)]
+        return receives or [MergedEnd(self._merged, self.priority)]
 
     def __str__(self) -> str:
         return f"receive from {self._merged!r}"
 
 
 @final
-class ReceiveFrom(Case[T_co]):
+class ReceiveFrom(ReceiveCase[T_co]):
     """Receive from one merged channel; when that has ended, nothing happens."""
 
-    __slots__ = ("_case", "_index", "_merged", "end")
+    __slots__ = ("_index", "_merged")
 
-    role: Role = "receive"
     _not_raised = (EndOfChannel, ChanClosedError)
 
-    def __init__(self, merged: MergedChan[T_co], index: int, case: Case[T_co]) -> None:
-        self.priority = case.priority
+    def __init__(self, merged: MergedChan[T_co], index: int, priority: int) -> None:
+        self.priority = priority
+        self.end = merged._channels[index]
         self._merged = merged
         self._index = index
-        self._case = case
-        self.end = case.end
-
-    def _ready(self) -> bool:
-        return self._case._ready()
 
     def _commit(self) -> T_co:
         try:
-            return self._case._commit()
+            return super()._commit()
         except EndOfChannel:
             self._merged._leave_out(self._index)
             raise trio.WouldBlock from None
@@ -222,43 +223,15 @@ class ReceiveFrom(Case[T_co]):
             self._merged._leave_out(self._index)
             raise
 
-    def _join(self, chooser: Chooser, index: int) -> None:
-        self._case._join(chooser, index)
-
     def _conclude(self, result: Any, *, ended: bool) -> T_co:
-        return self._commit() if ended else self._case._conclude(result, ended=False)
-
-    @property
-    def _given_up(self) -> int:  # type: ignore[override]
-        return self._case._given_up
-
-    @property
-    def _thing(self) -> object:
-        return self._case._thing
-
-    @property
-    def _place(self) -> object:
-        return self._case._place
-
-    def _received(self, value: Any) -> Sequence[object]:
-        return self._case._received(value)
-
-    def _words(self, name: Callable[[object], str]) -> str:
-        return self._case._words(name)
-
-    def __str__(self) -> str:
-        return str(self._case)
+        return self._commit() if ended else super()._conclude(result, ended=False)
 
 
 @final
-class End(Case[Any]):
+class MergedEnd(MergedCase[Any]):
     """Raise the error that says that nothing more comes from the merged channels."""
 
-    __slots__ = ("_merged",)
-
-    def __init__(self, merged: MergedChan[Any], priority: int) -> None:
-        self.priority = check_priority(priority)
-        self._merged = merged
+    __slots__ = ()
 
     def _ready(self) -> bool:
         return not self._merged._open_channels()
@@ -272,25 +245,17 @@ class End(Case[Any]):
     def _conclude(self, result: Any, *, ended: bool) -> NoReturn:
         raise self._merged._end()
 
-    @property
-    def _thing(self) -> object:
-        return self._merged
-
     def __str__(self) -> str:
         return f"end of {self._merged!r}"
 
 
 @final
-class MergedClose(Case[None]):
+class MergedClose(MergedCase[None]):
     """Wait until all merged channels are closed, or the merged channel itself is."""
 
-    __slots__ = ("_merged",)
+    __slots__ = ()
 
     _several = True
-
-    def __init__(self, merged: MergedChan[Any], priority: int) -> None:
-        self.priority = check_priority(priority)
-        self._merged = merged
 
     def _parts(self) -> Sequence[Case[None]]:
         closing = self._merged._closed.on_close(priority=self.priority)
@@ -304,14 +269,10 @@ class MergedClose(Case[None]):
 
 
 @final
-class AllClosed(Case[None]):
+class AllClosed(MergedCase[None]):
     """Wait until all merged channels are closed: for the first that is open, then for others."""
 
-    __slots__ = ("_merged",)
-
-    def __init__(self, merged: MergedChan[Any], priority: int) -> None:
-        self.priority = check_priority(priority)
-        self._merged = merged
+    __slots__ = ()
 
     def _open(self) -> Source[Any] | None:
         channels = self._merged._channels.values()
@@ -331,10 +292,6 @@ class AllClosed(Case[None]):
 
     def _conclude(self, result: Any, *, ended: bool) -> None:
         self._commit()
-
-    @property
-    def _thing(self) -> object:
-        return self._merged
 
     def __str__(self) -> str:
         return f"close of {self._merged!r}"

@@ -9,7 +9,7 @@
 #
 # An operation begins with the call of a public method and ends when the method returns or
 # raises. A method that finds an observer makes an Operation, and calls itself once more inside
-# of that; the second call is the operation itself, so it is not told again. What gochan does
+# of that; the second call is the operation itself, so it is not reported again. What gochan does
 # inside an operation works on states and not on public methods, so it is not told either.
 #
 # Code further inside knows only the running task, or a waiter that it serves. So the slot keeps
@@ -31,6 +31,10 @@ import trio
 from trio.lowlevel import Task
 
 R = TypeVar("R")
+
+# The verbs whose result is a value that was received, or a list of them.
+_RECEIVE_ONE: Final = {"receive", "receive_nowait"}
+_RECEIVE_MANY: Final = {"receive_many", "receive_many_nowait", "drain"}
 
 
 class Observer:
@@ -138,6 +142,11 @@ class Operation:
         self._key = _caller()
         self._before = SLOT.begun.get(self._key)
 
+    def itself(self) -> Operation:
+        """Let the next call of the method be this operation itself, and not another one."""
+        self._fresh = True
+        return self
+
     def __enter__(self) -> Operation:
         SLOT.begun[self._key] = self
         self._observer.begins(self)
@@ -173,6 +182,13 @@ class Operation:
         """Tell that these values were received."""
         self._received = True
         self._observer.receives(self, channel, values)
+
+    def returns(self, result: Any) -> None:
+        """Tell what is received with the result, unless that was told when it was."""
+        if self.verb in _RECEIVE_ONE and not self._received:
+            self.receives(self.thing, (result,))
+        elif self.verb in _RECEIVE_MANY and not self._received:
+            self.receives(self.thing, result)
 
     def decides(self, case: Any, label: object, value: object) -> None:
         """Tell which case was done, and what was received with it."""
@@ -270,51 +286,15 @@ SLOT: Final = Slot()
 
 async def told(operation: Operation, call: Awaitable[R]) -> R:
     """Do what was called, and tell of it."""
-    operation._fresh = True
-    with operation:
-        return await call
-
-
-async def told_receive(operation: Operation, call: Awaitable[R]) -> R:
-    """Receive a value, and tell of it."""
-    operation._fresh = True
-    with operation:
-        value = await call
-        if not operation._received:  # it had to wait
-            operation.receives(operation.thing, (value,))
-        return value
-
-
-async def told_receive_many(operation: Operation, call: Awaitable[list[R]]) -> list[R]:
-    """Receive values, and tell of them."""
-    operation._fresh = True
-    with operation:
-        values = await call
-        if not operation._received:  # it had to wait
-            operation.receives(operation.thing, values)
-        return values
+    with operation.itself():
+        result = await call
+        operation.returns(result)
+        return result
 
 
 def told_now(operation: Operation, call: Callable[[], R]) -> R:
     """Do what was called without waiting, and tell of it."""
-    operation._fresh = True
-    with operation:
-        return call()
-
-
-def told_receive_now(operation: Operation, call: Callable[[], R]) -> R:
-    """Receive a value without waiting, and tell of it."""
-    operation._fresh = True
-    with operation:
-        value = call()
-        operation.receives(operation.thing, (value,))
-        return value
-
-
-def told_receive_many_now(operation: Operation, call: Callable[[], list[R]]) -> list[R]:
-    """Receive values without waiting, and tell of them."""
-    operation._fresh = True
-    with operation:
-        values = call()
-        operation.receives(operation.thing, values)
-        return values
+    with operation.itself():
+        result = call()
+        operation.returns(result)
+        return result

@@ -32,7 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock, get_ident
+from threading import Lock
 from time import perf_counter
 from typing import Any, Final, final
 from weakref import WeakSet
@@ -42,6 +42,7 @@ from trio.lowlevel import RunVar, Task, cancel_shielded_checkpoint, current_task
 
 from ._arguments import check_seconds
 from ._observer import SLOT
+from ._threads import Thread, this_thread
 from ._trio_private import NOWHERE, find_here, shows_cancellation
 
 DEFAULT_INTERVAL: Final = 100e-6
@@ -61,11 +62,11 @@ class Pace:
     due: float
     here: dict[str, Any]
     interval: float
-    thread: int
+    thread: Thread
 
     def __init__(self, there: dict[str, Any]) -> None:
         self._there = there  # what trio keeps about the thread of the run, or NOWHERE
-        self.thread = get_ident()
+        self.thread = this_thread()
         self.set_interval(0.0)
 
     def set_interval(self, seconds: float) -> None:
@@ -102,6 +103,18 @@ _pace_of_run: RunVar[Pace] = RunVar("gochan pace")
 _paces: WeakSet[Pace] = WeakSet()
 _intervals: dict[object, float] = {}  # of the blocks entered now, innermost last
 _lock = Lock()  # runs in several threads share the two above
+
+
+def now() -> float:
+    """Return the time on trio's clock.
+
+    Raises:
+        RuntimeError: called outside `trio.run`.
+    """
+    try:
+        return trio.current_time()
+    except RuntimeError:
+        raise RuntimeError(OUTSIDE) from None
 
 
 def current_pace() -> Pace:

@@ -10,19 +10,12 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._batches import Batches, check_max
-from ._cases import Case, ReceiveCase, Received, ReceiveOkCase, check_priority
+from ._cases import Case, ReceiveCase, Received, ReceiveOkCase
 from ._errors import EndOfChannel
 from ._lines import NOTHING
 from ._looking import Looking
 from ._many import receive_many
-from ._observer import (
-    SLOT,
-    Operation,
-    told_receive,
-    told_receive_many,
-    told_receive_many_now,
-    told_receive_now,
-)
+from ._observer import SLOT, Operation, told, told_now
 from ._state import ChanState
 
 T_co = TypeVar("T_co", covariant=True)
@@ -50,7 +43,7 @@ class Receiving(Looking, Generic[T_co]):
         task = state.pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
             if SLOT.observer is not None and SLOT.begins_at(state):
-                return await told_receive(Operation("receive", state), self.receive())
+                return await told(Operation("receive", state), self.receive())
             task = await state.enter()
         if state.quick:
             value = state.quick.popleft()
@@ -78,11 +71,12 @@ class Receiving(Looking, Generic[T_co]):
             EndOfChannel: the sending end is closed and everything has been received.
             ChanClosedError: the receiving end is closed.
         """
+        quick = self._state.quick
+        if quick:
+            return quick.popleft()
         state = self._state
-        if state.quick:
-            return state.quick.popleft()
         if SLOT.observer is not None and SLOT.begins_at(state):
-            return told_receive_now(Operation("receive_nowait", state), self.receive_nowait)
+            return told_now(Operation("receive_nowait", state), self.receive_nowait)
         value = state.take()
         if value is NOTHING:
             raise trio.WouldBlock
@@ -121,7 +115,7 @@ class Receiving(Looking, Generic[T_co]):
         state = self._state
         receiving = receive_many(state, check_max(max), self)
         if SLOT.observer is not None and not state.hidden:
-            receiving = told_receive_many(Operation("receive_many", state), receiving)
+            receiving = told(Operation("receive_many", state), receiving)
         return await receiving
 
     @enable_ki_protection
@@ -138,7 +132,7 @@ class Receiving(Looking, Generic[T_co]):
         state = self._state
         if SLOT.observer is not None and SLOT.begins_at(state):
             operation = Operation("receive_many_nowait", state)
-            return told_receive_many_now(operation, partial(self.receive_many_nowait, max))
+            return told_now(operation, partial(self.receive_many_nowait, max))
         values: list[T_co] = []
         state.take_many(values, check_max(max))
         if not values:
@@ -173,7 +167,7 @@ class Receiving(Looking, Generic[T_co]):
         task = state.pace.here.get("task")
         if task is None or task._cancel_status.effectively_cancelled:
             if SLOT.observer is not None and SLOT.begins_at(state):
-                return await told_receive(Operation("receive", state), self.__anext__())
+                return await told(Operation("receive", state), self.__anext__())
             task = await state.enter()
         if state.quick:
             value = state.quick.popleft()
@@ -197,11 +191,10 @@ class Receiving(Looking, Generic[T_co]):
 
     def on_receive(self, *, priority: int = 0) -> Case[T_co]:
         """A case for `select`: receive. Its value is what was received."""
-        case: ReceiveCase[T_co] = ReceiveCase()
-        case.end = self
-        case.priority = priority if type(priority) is int else check_priority(priority)
+        case: ReceiveCase[T_co] = ReceiveCase.at(self, priority)
         return case
 
     def on_receive_ok(self, *, priority: int = 0) -> Case[Received[T_co]]:
         """A case for `select`: receive ``(value, True)``, or ``(None, False)`` at the end."""
-        return ReceiveOkCase[T_co].at(self, priority)
+        case: ReceiveOkCase[T_co] = ReceiveOkCase.at(self, priority)
+        return case

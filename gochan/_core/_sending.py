@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from threading import get_ident
 from time import perf_counter
 from typing import Generic, TypeVar
 
@@ -73,9 +72,9 @@ class Sending(Looking, Generic[T_contra]):
             RuntimeError: called from another thread than that of the run.
         """
         state = self._state
-        if len(state.buffer) < state.mark and state.thread == get_ident():
-            state.buffer.append(value)
-            return
+        if len(state.buffer) < state.mark and state.thread._is_owned():
+            # To return what ``append`` returns, which is None, saves a step.
+            return state.buffer.append(value)
         if SLOT.observer is not None and SLOT.begins_at(state):
             operation = Operation("send_nowait", state, (value,))
             told_now(operation, partial(self.send_nowait, value))
@@ -83,6 +82,7 @@ class Sending(Looking, Generic[T_contra]):
             raise trio.WouldBlock
         elif SLOT.observer is not None:
             SLOT.gave(state, (value,))
+        return None
 
     @enable_ki_protection
     async def send_many(self, items: Iterable[T_contra]) -> None:

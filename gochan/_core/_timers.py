@@ -16,7 +16,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NoReturn, final
 
-import trio
 from trio.lowlevel import enable_ki_protection
 
 from ._arguments import check_number
@@ -25,7 +24,7 @@ from ._channel import Chan
 from ._chooser import Chooser
 from ._lines import NOTHING, CallingLine, Line, Nothing, Waiter, first
 from ._observer import SLOT, Operation, told
-from ._pacing import OUTSIDE
+from ._pacing import now
 from ._select import select
 
 
@@ -66,25 +65,6 @@ def every(seconds: float) -> Ticker:
 
 
 @final
-class Deadline:
-    """When a case of one select is due."""
-
-    __slots__ = ("_deadline",)
-
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
-
-    def _due_for(self, waiter: Waiter) -> float:
-        return self._deadline
-
-    def _strike(self, waiter: Waiter) -> float | Nothing:
-        return self._deadline if self._deadline <= trio.current_time() else NOTHING
-
-    def _left(self) -> None:
-        pass
-
-
-@final
 class After(Case[float]):
     """Wait for so many seconds."""
 
@@ -101,7 +81,7 @@ class After(Case[float]):
         return now()
 
     def _join(self, chooser: Chooser, index: int) -> None:
-        chooser.follow(Deadline(now() + self._seconds), index)
+        chooser.follow(At(now() + self._seconds, self.priority), index)
 
     def _from_now(self) -> Sequence[Case[float]]:
         return (At(now() + self._seconds, self.priority),)
@@ -112,7 +92,7 @@ class After(Case[float]):
 
 @final
 class At(Case[float]):
-    """Wait for a moment."""
+    """Wait for a moment. It is its own clock, the same for all that follow it."""
 
     __slots__ = ("_deadline",)
 
@@ -127,7 +107,18 @@ class At(Case[float]):
         return self._deadline
 
     def _join(self, chooser: Chooser, index: int) -> None:
-        chooser.follow(Deadline(self._deadline), index)
+        chooser.follow(self, index)
+
+    # Being a clock
+
+    def _due_for(self, waiter: Waiter) -> float:
+        return self._deadline
+
+    def _strike(self, waiter: Waiter) -> float | Nothing:
+        return self._deadline if self._ready() else NOTHING
+
+    def _left(self) -> None:
+        pass
 
     def __str__(self) -> str:
         return f"at {self._deadline:.6g}"
@@ -170,9 +161,7 @@ class Ticker:
     @enable_ki_protection
     def stop(self) -> None:
         """Stop: no more ticks, not even a pending one, and ``async for`` ends."""
-        if self._line:
-            first(self._line).check_thread()
-        self._stopped.close()
+        self._stopped.close()  # which another thread may not
         self._left()
 
     def __aiter__(self) -> Ticker:
@@ -256,15 +245,3 @@ class TickCase(Case[float]):
 
     def __str__(self) -> str:
         return f"next tick of {self._ticker!r}"
-
-
-def now() -> float:
-    """Return the time on trio's clock.
-
-    Raises:
-        RuntimeError: called outside `trio.run`.
-    """
-    try:
-        return trio.current_time()
-    except RuntimeError:
-        raise RuntimeError(OUTSIDE) from None

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Generator
-from threading import get_ident
 from time import perf_counter
 from types import coroutine
 from typing import Any, Final, final
@@ -23,6 +22,7 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, current_task
 from ._lines import NOTHING, WOKEN, Line, Role, Waiter, Wish, first
 from ._observer import SLOT
 from ._pacing import OUTSIDE, Pace
+from ._threads import this_thread
 from ._trio_private import SHOWS_RUNNER
 
 # How many waiters of each kind are kept to be used again.
@@ -57,15 +57,39 @@ class InOneLine(Waiter):
 
 
 @final
+class Basket:
+    """Where a task that waits for a value lets others put more, if there are more."""
+
+    __slots__ = ("size", "values")
+
+    def __init__(self, size: int) -> None:
+        self.size = size  # how many, at most
+        self.values: list[Any] = []
+
+
+@final
 class Offer(InOneLine):
-    """The place of a plain operation."""
+    """The place of a plain operation; the value of one that receives is its basket, if any."""
 
     __slots__ = ("end", "line", "role", "value")
+
+    def room(self) -> int:
+        return 1 if self.value is None else 1 + int(self.value.size)
+
+    def serve_from(self, line: Line, values: list[Any]) -> None:
+        # Those that wait behind it come before a second value. Those that are away count, too.
+        basket = self.value if OrderedDict.__len__(line) == 1 else None
+        self.serve(line, values[0])
+        if basket is None:
+            del values[0]
+        else:
+            basket.values = values[1 : 1 + basket.size]
+            del values[: 1 + basket.size]
 
     def serve(self, line: Line, result: object = None) -> Any:
         # Waiter.serve without its calls, one of them to trio's own: every rendezvous
         # passes here.
-        if self.thread != get_ident():
+        if not self.thread._is_owned():
             raise RuntimeError(OUTSIDE)
         if SLOT.observer is not None:
             SLOT.served(self, self, (self.value,))
@@ -101,8 +125,8 @@ def wait_in(
     offer.role = role
     offer.value = value
     offer.end = end
-    offer.thread = get_ident()
-    offer.task = task if offer.thread == pace.thread else current_task()
+    offer.thread = thread = pace.thread if pace.thread._is_owned() else this_thread()
+    offer.task = task if thread is pace.thread else current_task()
     offer.line = line
     line[offer] = NO_CASES
     if SLOT.observer is not None:
@@ -143,7 +167,7 @@ class BulkOffer(InOneLine):
         if line:
             first(line).check_thread()
         self.task = current_task()
-        self.thread = get_ident()
+        self.thread = this_thread()
         self.line = line
         self.end = end
         self.pace = pace

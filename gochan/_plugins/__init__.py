@@ -1,5 +1,19 @@
 """Plugins: found, loaded, and made into strategies."""
 
+# The files, from the bottom up: each uses only those above it.
+#
+#   _errors     what can be wrong with plugins and names
+#   _hooks      what a plugin can implement
+#   _info       what is known about one plugin
+#   _sentences  what is said about plugins, everywhere the same
+#   _discovery  which plugins are installed
+#   _loading    importing them, and asking what they offer
+#   _built_in   the strategies that need no plugin
+#   _chains     a chain of strategies as text
+#   _making     a strategy from its factory and options
+#   _plugins    who offers which strategy
+#   _installed  the plugins of this environment, and `gochan.strategy`
+
 # What most programs never need, such as pluggy, is imported when somebody asks for it.
 
 from __future__ import annotations
@@ -14,7 +28,7 @@ if TYPE_CHECKING:
     from ._hooks import Hooks, hookimpl
     from ._info import PluginInfo
     from ._loading import ask
-    from ._making import signature_of
+    from ._making import nearest, signature_of
     from ._plugins import Plugins
     from ._sentences import clash, cure, text_of
 
@@ -31,6 +45,7 @@ __all__ = [
     "cure",
     "hookimpl",
     "installed_plugins",
+    "nearest",
     "signature_of",
     "strategy",
     "strategy_for_jobs",
@@ -45,6 +60,7 @@ _MODULES = {
     "clash": "_sentences",
     "cure": "_sentences",
     "hookimpl": "_hooks",
+    "nearest": "_making",
     "signature_of": "_making",
     "text_of": "_sentences",
 }

@@ -30,3 +30,8 @@ class Hooks:
     @hookspec
     def gochan_commands(self) -> Iterable[click.Command]:  # type: ignore[empty-body]
         """Yield the commands that this plugin adds to ``gochan``."""
+
+    # Not `StoreSpec`, whose room is below this one.
+    @hookspec
+    def gochan_stores(self) -> Iterable[object]:  # type: ignore[empty-body]
+        """Yield the stores that this plugin offers, each a `gochan.durable.StoreSpec`."""

@@ -53,19 +53,12 @@ def strategy(name: str, /, **options: object) -> Strategy[Any]:
 def strategy_for_jobs(name: str, capacity: int | float | None = None) -> Strategy[Any]:
     """Make a new strategy by its name, as `gochan.open_job_queue` does.
 
+    Raises and warns as `gochan.strategy` does.
+
     Args:
         name: as for `gochan.strategy`.
         capacity: how many jobs may wait; ``None`` leaves it to the strategy, or is 100 if that
             has no default of its own.
-
-    Raises:
-        UnknownStrategyError: nobody offers that name.
-        NameConflictError: more than one plugin offers it.
-        TypeError: an option is unknown or missing, or the parts do not make a chain.
-        ValueError: a chain cannot be read, or an option is out of range.
-
-    Warns:
-        PluginWarning: the name is not built in, and an installed plugin is broken.
     """
     plugins = installed_plugins()
     plugins.warn(name)

@@ -13,7 +13,7 @@ from typing import Any, Final, final
 from ._queue import JobQueue
 from ._stop import Phase
 
-# What Ctrl-C goes through, one by one.
+# The stages that Ctrl-C goes through, one by one.
 STAGES: Final[dict[Phase, int]] = {
     "run": 0, "quiet": 1, "drain": 1, "cancel": 2, "release": 3, "report": 3
 }  # fmt: skip
@@ -33,21 +33,20 @@ class Announcer:
 
     @property
     def stage(self) -> int:
-        """The stage of the queue that has come least far."""
+        """The stage of the queue that is furthest behind."""
         return min(STAGES[queue.phase] for queue in self._queues)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Say what happens inside the block."""
+        """Announce what happens inside the block."""
         with ExitStack() as on_exit:
             for queue in self._queues:
                 watcher = partial(self._tell, queue)
-                queue._phase_watchers.append(watcher)
-                on_exit.callback(queue._phase_watchers.remove, watcher)
+                on_exit.enter_context(queue.watch_phases(watcher))
             yield
 
     def _tell(self, queue: JobQueue[Any, Any]) -> None:
-        """Say what happens now that ``queue`` has entered a phase, if it was the last."""
+        """Announce a stage if ``queue`` is the last to reach it; name its stuck jobs."""
         if self.stage > self._told:
             self._told = self.stage
             line = self._line()
@@ -62,7 +61,7 @@ class Announcer:
         running = sum(count.running for count in counts)
         left = round(max(queue.seconds_left or 0.0 for queue in self._queues), 1)
         if self.stage == 1:
-            may_start = [queue._finishes_queued for queue in self._queues]
+            may_start = [queue._stop.finish == "queued" for queue in self._queues]
             running += sum(compress([count.waiting for count in counts], may_start))
             begin = f"no further job {'is accepted' if any(may_start) else 'starts'}"
             if not running or not left:

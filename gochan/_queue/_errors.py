@@ -65,7 +65,7 @@ _ERRORS: Final[dict[str, tuple[type[JobError], str]]] = {
 
 
 def error_of(job: Any) -> JobError:
-    """Return the error that says how a job ended which is not done; raise it from its cause."""
+    """Return the error for a job that did not end as done; raise it from the job's error."""
     outcome = job.outcome
     kind, verb = _ERRORS[outcome.kind]
     why = repr(outcome.error) if kind is JobFailed else outcome.reason

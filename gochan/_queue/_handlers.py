@@ -12,8 +12,14 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+from collections.abc import Awaitable, Callable
 from types import AsyncGeneratorType, BuiltinFunctionType
-from typing import Any
+from typing import Any, TypeVar
+
+from .._core import brief
+
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 def name_of(handler: object) -> str:
@@ -38,6 +44,21 @@ def not_async(handler: object, returned: str = "") -> TypeError:
         f"handler {name} is not async{found}; write async def, or if it blocks, a handler "
         f"that awaits trio.to_thread.run_sync({name}, payload)"
     )
+
+
+def awaited(handler: Callable[[P], Awaitable[R]]) -> Callable[[P], Awaitable[R]]:
+    """Return a handler that says so if what ``handler`` returns cannot be awaited."""
+    if is_async(handler):
+        return handler
+
+    async def handle(payload: P) -> R:
+        awaitable = handler(payload)
+        if not inspect.isawaitable(awaitable):
+            raise not_async(handler, brief(awaitable))
+        result: R = await awaitable
+        return result
+
+    return handle
 
 
 def is_async(handler: object) -> bool:
@@ -86,3 +107,15 @@ def check_hook(name: str, hook: object) -> None:
     for function in _faces(hook):
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{name} must be a plain function, not an async one: {hook!r}")
+
+
+def call_hook(name: str, hook: Callable[[P], object], about: P, owner: str) -> None:
+    """Call the hook of a user; whatever it raises has a note that says whose hook it was."""
+    try:
+        result = hook(about)
+        if inspect.iscoroutine(result):
+            result.close()  # or Python would warn that it was never awaited
+            raise TypeError(f"{name} must be a plain function, not an async one: {hook!r}")
+    except BaseException as error:
+        error.add_note(f"raised by {name} of {owner}, called with {about!r}")
+        raise

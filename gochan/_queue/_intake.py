@@ -1,7 +1,4 @@
-"""The intake: where jobs wait for a worker, behind a strategy.
-
-This is the only file of the room that reaches into a channel.
-"""
+"""The intake: where jobs wait for a worker, behind a strategy."""
 
 from __future__ import annotations
 
@@ -16,7 +13,10 @@ T = TypeVar("T")
 
 @final
 class Intake(Generic[T]):
-    """A channel whose strategy decides about the jobs in it."""
+    """A channel whose strategy decides about the jobs in it.
+
+    Submitters and workers use its state, without the operations of a channel around it.
+    """
 
     def __init__(
         self,
@@ -25,9 +25,9 @@ class Intake(Generic[T]):
         on_drop: Callable[[T, str], object],
     ) -> None:
         self.strategy = strategy
-        self.channel = Chan[T](strategy=strategy, on_drop=on_drop, name="jobs")
+        self.channel: Chan[T] = Chan(strategy=strategy, on_drop=on_drop, name="jobs")
         # That of a channel with a strategy.
-        self.state = cast("Any", self.channel._state)
+        self.state: Any = cast("Any", self.channel._state)
         self.state.on_admit = on_admit
         self.state.hidden = True
 
@@ -41,14 +41,6 @@ class Intake(Generic[T]):
         self.channel.close()
         handed_back: list[T] = self.state.take_handed_back()
         return handed_back
-
-    def discard(self, job: T) -> None:
-        """Take a waiting job out, if the strategy can find it."""
-        self.state.discard(job)
-
-    def ask_again(self) -> None:
-        """Let the waiting tasks know that the strategy may have changed its mind."""
-        self.state.ask_again()
 
     def send_worker_away(self) -> bool:
         """Wake the worker that has waited longest, without a job; return whether one waited."""

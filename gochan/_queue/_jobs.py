@@ -10,8 +10,6 @@
 # The outcome is made when somebody first looks at it; until then the job keeps its kind and
 # its content: the value of a job that is done, the error of one that failed, or the reason.
 #
-# Progress reports are kept for displays, and have no other effect.
-#
 # Invariants (``Job.check`` asserts them)
 # ---------------------------------------
 # 1. A job has a kind of outcome if and only if it has ended.
@@ -22,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable
 from contextvars import Context, ContextVar, copy_context
-from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, NoReturn, Protocol, TypeAlias, TypeVar, final
 
 import trio
@@ -30,32 +27,12 @@ import trio
 from ..strategies import check_number
 from ._errors import error_of
 from ._outcomes import OUTCOMES, Cause, Done, Kind, Outcome
+from ._progress import Progress
 
 P = TypeVar("P")
 R = TypeVar("R")
 
 State: TypeAlias = Literal["waiting", "running", "ended"]
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job has come, as its handler last reported. As a string ``"3/10"`` or ``"3"``."""
-
-    done: float
-    """How much is done, in whatever unit the handler counts."""
-    total: float | None = None
-    """How much there is to do; ``None`` if that is not known."""
-
-    @property
-    def fraction(self) -> float | None:
-        """The share that is done, from 0 to 1; ``None`` if the total is not known."""
-        if self.total is None:
-            return None
-        return min(1.0, self.done / self.total) if self.total else 1.0
-
-    def __str__(self) -> str:
-        return f"{self.done}" if self.total is None else f"{self.done}/{self.total}"
 
 
 class Owner(Protocol):
@@ -286,11 +263,8 @@ class Job(Generic[P, R]):
             JobTimedOut, JobCancelled, JobInterrupted, JobRefused, JobDropped, JobHandedBack:
                 the job ended early. `JobError` is the base of them all.
         """
-        outcome = await self.wait()
-        if isinstance(outcome, Done):
-            value: R = outcome.value
-            return value
-        raise error_of(self) from outcome.error
+        await self.wait()
+        return self._value()
 
     def __await__(self) -> NoReturn:
         raise TypeError(
@@ -308,6 +282,15 @@ class Job(Generic[P, R]):
             self._watchers = {watcher: None}
         else:
             self._watchers[watcher] = None
+
+    def _value(self) -> R:
+        """Return what its handler returned; raise the error of a job that did not end as done."""
+        outcome = self.outcome
+        assert outcome is not None
+        if isinstance(outcome, Done):
+            value: R = outcome.value
+            return value
+        raise error_of(self) from outcome.error
 
     def _start(self, scope: trio.CancelScope, now: float) -> Context:
         """Go from waiting to running in ``scope``; return the context of the handler."""
@@ -358,38 +341,3 @@ class Job(Generic[P, R]):
 
 # The job whose handler is running; set by its queue.
 CURRENT: Final[ContextVar[Job[Any, Any]]] = ContextVar("gochan job")
-
-
-def current_job() -> Job[Any, Any]:
-    """Return the job whose handler is running.
-
-    Raises:
-        RuntimeError: called from elsewhere.
-    """
-    try:
-        return CURRENT.get()
-    except LookupError:
-        raise RuntimeError("current_job() works only inside a job's handler") from None
-
-
-def cleanup() -> trio.CancelScope:
-    """Let a cancelled handler clean up, for a limited time.
-
-    ::
-
-        try:
-            await work()
-        except trio.Cancelled:
-            with gochan.cleanup():
-                await put_things_in_order()
-            raise
-
-    The block is shielded from cancellation until the hard deadline of the stop that is
-    under way; outside a stop, for as long as the ``grace`` of the queue. A nursery, and
-    `trio.run_process`, raise a group, which ``except trio.Cancelled`` does not catch; there,
-    use ``finally`` and look at `Job.cause`.
-
-    Raises:
-        RuntimeError: called outside a job's handler.
-    """
-    return current_job()._owner.open_cleanup()

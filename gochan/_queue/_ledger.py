@@ -43,14 +43,14 @@ class Ledger(Generic[J]):
     """The books of one queue."""
 
     def __init__(self) -> None:
-        self.submitted = 0
+        self.submitted: int = 0
         self.waiting: dict[J, None] = {}
         self.running: dict[J, Task] = {}  # each with the task of its worker
         self.ended: dict[Kind, int] = dict.fromkeys(KINDS, 0)
-        self.entering = 0  # how many submits are under way
-        self.worked = 0  # how many jobs have run to an end, and how long in all
-        self.worked_seconds = 0.0
-        self.watched = 0  # how many tasks wait for one of the following
+        self.entering: int = 0  # how many submits are under way
+        self.worked: int = 0  # how many jobs have run to an end, and how long in all
+        self.worked_seconds: float = 0.0
+        self.watched: int = 0  # how many tasks wait for one of the following
         self._idle = ParkingLot()  # tasks that wait until nothing waits or runs
         self._at_rest = ParkingLot()  # tasks that wait until nothing runs
 

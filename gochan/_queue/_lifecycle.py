@@ -23,13 +23,13 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextvars import Context
 from threading import get_ident
 from typing import Any, Generic, TypeVar, final
-from weakref import WeakSet
 
 import trio
 from trio.lowlevel import Task, enable_ki_protection
 
 from .._core import OUTSIDE, SLOT, Refused
 from ..strategies import Strategy
+from ._cleanups import Cleanups
 from ._intake import Intake
 from ._jobs import Job
 from ._ledger import Ledger
@@ -39,29 +39,6 @@ from ._user_code import Hook, UserCode
 
 P = TypeVar("P")
 R = TypeVar("R")
-
-
-@final
-class Cleanups:
-    """The scopes in which cancelled jobs clean up."""
-
-    def __init__(self, grace: float) -> None:
-        self._grace = grace
-        self._end: float | None = None  # the same for all, once a stop is under way
-        self._scopes: WeakSet[trio.CancelScope] = WeakSet()
-
-    def open(self) -> trio.CancelScope:
-        """Return a new scope."""
-        end = trio.current_time() + self._grace if self._end is None else self._end
-        scope = trio.CancelScope(shield=True, deadline=end)
-        self._scopes.add(scope)
-        return scope
-
-    def end_by(self, moment: float) -> None:
-        """Let all of them, also those to come, end at ``moment``, or earlier."""
-        self._end = moment
-        for scope in self._scopes:
-            scope.deadline = min(scope.deadline, moment)
 
 
 @final
@@ -76,20 +53,22 @@ class Lifecycle(Generic[P, R]):
         on_start: Hook | None,
         on_end: Hook | None,
         *,
+        name: str | None,
         keep_results: bool,
         strategy_is_ours: bool,
     ) -> None:
-        self.handler_name = handler_name
-        self.ledger = Ledger[Job[P, R]]()
-        self.intake = Intake[Job[P, R]](strategy, self.ledger.admit, self._drop)
-        self.results = Results[Job[P, R]](keep=keep_results)
-        self.user_code = UserCode(
+        self.own_name: str | None = name  # that the program has given the queue
+        self.name: str = handler_name if name is None else name
+        self.ledger: Ledger[Job[P, R]] = Ledger()
+        self.intake: Intake[Job[P, R]] = Intake(strategy, self.ledger.admit, self._drop)
+        self.results: Results[Job[P, R]] = Results(keep=keep_results)
+        self.user_code: UserCode = UserCode(
             strategy, on_start, on_end, self._break_off, strategy_is_ours=strategy_is_ours
         )
-        self.cleanups = Cleanups(grace)
-        self.halting = False  # whether no further job is to start
-        self.now = trio.lowlevel.current_clock().current_time
-        self.body = trio.CancelScope()  # around the block of open_job_queue
+        self.cleanups: Cleanups = Cleanups(grace)
+        self.halting: bool = False  # whether no further job is to start
+        self.now: Callable[[], float] = trio.lowlevel.current_clock().current_time
+        self.body: trio.CancelScope = trio.CancelScope()  # around the block of open_job_queue
         # What is called with each job that has ended: the results, and the stop under way.
         self.listeners: list[Callable[[Job[P, R]], object]] = []
         if keep_results:
@@ -108,11 +87,18 @@ class Lifecycle(Generic[P, R]):
         if get_ident() != self._thread:
             raise RuntimeError(OUTSIDE)
 
+    @property
+    def title(self) -> str:
+        """What the queue is called in messages."""
+        if self.own_name is None:
+            return f"the job queue of {self.name}"
+        return f"job queue {self.own_name!r}"
+
     # What a job knows
 
     def name_job(self, job: Job[Any, Any]) -> str:
         """Return the default name of ``job``."""
-        return f"job {job.id} ({self.handler_name})"
+        return f"job {job.id} ({self.name})"
 
     @enable_ki_protection
     def cancel_job(self, job: Job[Any, Any], reason: str) -> None:
@@ -171,7 +157,7 @@ class Lifecycle(Generic[P, R]):
             if self._tells_strategy:
                 self.tell_strategy(job, now)
         elif kind == "cancelled":
-            self.user_code.ask(self.intake.discard, job)
+            self.user_code.ask(self._state.discard, job)
 
     def follow_results(self) -> AsyncIterator[Job[P, R]]:
         """Return a new iterator over the results."""
@@ -192,7 +178,7 @@ class Lifecycle(Generic[P, R]):
         try:
             self._tell_strategy_of_end(job, now, ran=ran)
             while outermost and self._untold:
-                self.user_code.call_on_end(self._untold.popleft())
+                self.user_code.call("on_end", self._untold.popleft())
         finally:
             self._telling = not outermost
 
@@ -200,7 +186,7 @@ class Lifecycle(Generic[P, R]):
         if ran:
             self.tell_strategy(job, now)
         elif job._kind == "cancelled":
-            self.user_code.ask(self.intake.discard, job)
+            self.user_code.ask(self._state.discard, job)
 
     def tell_strategy(self, job: Job[P, R], now: float) -> None:
         """Tell the strategy that a job which it gave out has ended."""
@@ -215,7 +201,7 @@ class Lifecycle(Generic[P, R]):
                 ok=outcome.kind == "done",
             )
             if self.user_code.learns:
-                self.intake.ask_again()
+                self._state.ask_again()
         except BaseException as error:
             self.user_code.blame_strategy(error)
 
@@ -249,19 +235,6 @@ class Lifecycle(Generic[P, R]):
         if self._strategy.hands_back and not len(self._strategy):
             # Then workers hand back the jobs in their hands, too, if they have not started.
             self.take_back(self.ledger.waiting, "the queue was closed")
-
-    @property
-    def running(self) -> dict[Job[P, R], Task]:
-        """The jobs that run, each with the task of its worker."""
-        return self.ledger.running
-
-    async def wait_idle(self) -> None:
-        """Wait until nothing waits or runs."""
-        await self.ledger.wait_idle()
-
-    async def wait_at_rest(self) -> None:
-        """Wait until nothing runs."""
-        await self.ledger.wait_at_rest()
 
     def halt(self) -> None:
         """Let no further job start."""

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar, final
@@ -24,9 +24,8 @@ import trio
 from trio.lowlevel import ParkingLot, disable_ki_protection, enable_ki_protection
 
 from .._core import ChanClosedError, Refused
-from ._errors import error_of
 from ._jobs import Job
-from ._outcomes import Done
+from ._submitting import Submitting
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -38,28 +37,25 @@ class Map(trio.abc.ReceiveChannel[R], Generic[P, R]):
 
     Args:
         payloads: what is left to be submitted.
+        submitting: submits the jobs.
         ordered: whether the results come in the order of the payloads.
         make: makes a job for a payload.
-        give: submits a job; returns whether there was room.
-        wait_for_room: submits a job for which there was no room.
         window: returns how many jobs may be submitted and not yet yielded.
     """
 
     def __init__(
         self,
         payloads: Iterator[P],
+        submitting: Submitting[P, R],
         *,
         ordered: bool,
         make: Callable[[P], Job[P, R]],
-        give: Callable[[Job[P, R]], bool],
-        wait_for_room: Callable[[Job[P, R]], Awaitable[object]],
         window: Callable[[], int],
     ) -> None:
         self._payloads: Iterator[P] | None = payloads
         self._ordered = ordered
         self._make = make
-        self._give = give
-        self._wait_for_room = wait_for_room
+        self._submitting = submitting
         self._window = window
         self._next_job: Job[P, R] | None = None  # made, but there was no room for it
         self._left: dict[Job[P, R], None] = {}  # submitted and not yet yielded, in order
@@ -72,13 +68,7 @@ class Map(trio.abc.ReceiveChannel[R], Generic[P, R]):
         """Return the next result."""
         try:
             await trio.lowlevel.checkpoint()
-            job = await self._receive_job()
-            outcome = job.outcome
-            if isinstance(outcome, Done):
-                value: R = outcome.value
-                return value
-            assert outcome is not None
-            raise error_of(job) from outcome.error
+            return (await self._receive_job())._value()
         except BaseException:
             self._give_up()
             raise
@@ -96,7 +86,7 @@ class Map(trio.abc.ReceiveChannel[R], Generic[P, R]):
                 # All the room is taken by the jobs of others.
                 job, self._next_job = self._next_job, None
                 with suppress(Refused):
-                    await self._wait_for_room(job)
+                    await self._submitting.wait_for_room(job)
                 self._follow(job)
             else:
                 raise self._closed or trio.EndOfChannel
@@ -123,7 +113,7 @@ class Map(trio.abc.ReceiveChannel[R], Generic[P, R]):
             if job is None:
                 return
             try:
-                if not self._give(job):
+                if not self._submitting.give(job):
                     return
             except Refused:
                 pass  # the outcome of the job says so

@@ -1,36 +1,29 @@
-"""Opening a job queue, and leaving it."""
+"""Opening a job queue: what it is made of, and what is wrong with that."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
-from typing import Any, Final, Generic, Literal, NoReturn, TypeVar, final
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Literal, TypeVar
 
-import trio
-
-from .._plugins import installed_plugins
+from .._plugins import strategy_for_jobs
 from ..strategies import Strategy, check_bool, check_count, check_seconds
-from ._handlers import check_handler, check_hook
+from ._block import open_block
+from ._entering import Opening
+from ._handlers import check_handler, check_hook, name_of
 from ._jobs import Job
+from ._lifecycle import Lifecycle
 from ._queue import JobQueue
+from ._workers import Workers
 
 P = TypeVar("P")
 R = TypeVar("R")
-
-_NOT_ENTERED: Final = (
-    "open_job_queue(...) has to be entered: write "
-    "`async with open_job_queue(...) as queue:` and use queue inside the block"
-)
-_NOT_IN_TRIO: Final = (
-    "open_job_queue works only inside trio.run, and no trio runs here{}; "
-    "start the program with trio.run(main)"
-)
 
 
 def open_job_queue(
     handler: Callable[[P], Awaitable[R]],
     *,
+    name: str | None = None,
     workers: int = 1,
     strategy: str | Strategy[Job[P, R]] = "block",
     capacity: int | float | None = None,
@@ -55,6 +48,8 @@ def open_job_queue(
         handler: async, called with the payload of each job; what it returns is the value
             of the job's outcome. It runs in a copy of the context variables of the task
             that submitted the job.
+        name: what reports, errors and the names of jobs and workers call the queue; by default
+            the name of the handler.
         workers: how many jobs run at the same time, at least 1.
         strategy: decides about jobs that wait: a name or a chain of them (see
             `gochan.strategy`), or an instance.
@@ -82,6 +77,8 @@ def open_job_queue(
         RuntimeError: entered outside `trio.run`.
     """
     check_handler(handler)
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {name!r}")
     if failures not in ("raise", "collect"):
         raise ValueError(f'failures must be "raise" or "collect", not {failures!r}')
     check_count("workers", workers, least=1)
@@ -92,128 +89,24 @@ def open_job_queue(
     chosen = _choose_strategy(strategy, capacity)
 
     def make() -> JobQueue[P, R]:
-        return JobQueue(
-            handler,
+        lives = Lifecycle[P, R](
+            name_of(handler),
             chosen,
-            failures,
             grace,
             on_start,
             on_end,
+            name=name,
             keep_results=results,
             strategy_is_ours=isinstance(strategy, str),
         )
+        return JobQueue(lives, Workers(handler, lives, failures))
 
-    return _Opening(make, workers)
-
-
-@final
-class _Opening(AbstractAsyncContextManager[JobQueue[P, R], None], Generic[P, R]):
-    """A queue that will be open inside the block. Used in any other way, it says how to use it."""
-
-    def __init__(self, make: Callable[[], JobQueue[P, R]], workers: int) -> None:
-        self._make = make
-        self._workers = workers
-
-    async def __aenter__(self) -> JobQueue[P, R]:
-        try:
-            trio.lowlevel.current_task()
-        except RuntimeError:
-            raise RuntimeError(_NOT_IN_TRIO.format(_other_loop())) from None
-        self._block = open_block(self._make(), self._workers)
-        return await self._block.__aenter__()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._block.__aexit__(exc_type, exc, traceback)
-
-    def __await__(self) -> NoReturn:
-        raise TypeError(_NOT_ENTERED)
-
-    def __enter__(self) -> NoReturn:
-        raise TypeError(_NOT_ENTERED)
-
-    def __exit__(self, *_: object) -> None:
-        """Never called, but without it Python would not look for ``__enter__``."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in dir(JobQueue):
-            raise AttributeError(f"there is no {name} yet: {_NOT_ENTERED}")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-
-def _other_loop() -> str:
-    """Say, for an error, which other event loop runs."""
-    import asyncio  # only needed when all is lost
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return ""
-    return ", but asyncio does"
-
-
-@asynccontextmanager
-async def open_block(queue: JobQueue[P, R], workers: int) -> AsyncIterator[JobQueue[P, R]]:
-    """Do what `open_job_queue` says, with a fresh queue."""
-    lives, user_code = queue._lives, queue._user_code
-    error: BaseException | None = None
-    cancelled: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            queue._workers.nursery = nursery
-            queue.resize(workers)
-            # Otherwise the first jobs would be refused while all workers are free.
-            while user_code.error is None and queue._intake.waiting_workers < workers:
-                await trio.lowlevel.checkpoint()
-            try:
-                with lives.body:
-                    yield queue
-            except BaseException as raised:
-                error = raised
-                lives.abandon("the block of open_job_queue was left by an error")
-            else:
-                lives.close()
-    except BaseException as raised:
-        # Workers keep errors to themselves, so the nursery adds only that it was cancelled.
-        cancelled = raised
-    finally:
-        queue._workers.over = True
-        lives.abandon("the queue was cancelled")  # the jobs that no worker could end
-        queue._end_stop()
-    failure, user_code.error = user_code.error, None
-    if failure is None and (error is None or isinstance(error, trio.Cancelled)):
-        error = cancelled
-    try:
-        _raise_both(error, failure)
-    finally:
-        del error, cancelled, failure  # they would be in a cycle with their tracebacks
-
-
-def _raise_both(block: BaseException | None, queue: BaseException | None) -> None:
-    """Raise what the block raised, what the queue has to raise, or both in a group."""
-    if block is not None and queue is not None and not _contains(block, queue):
-        raise BaseExceptionGroup("the block of a job queue and a job failed", [queue, block])
-    for error in (block, queue):
-        if error is not None:
-            raise error
-
-
-def _contains(block: BaseException, error: BaseException) -> bool:
-    """Whether the block has raised this error itself, perhaps in a group."""
-    if isinstance(block, BaseExceptionGroup):
-        return any(_contains(part, error) for part in block.exceptions)
-    return block is error
+    return Opening("open_job_queue", "queue", JobQueue, lambda: open_block(make(), workers))
 
 
 def _choose_strategy(strategy: str | Strategy[Any], capacity: int | float | None) -> Strategy[Any]:
     if isinstance(strategy, str):
-        plugins = installed_plugins()
-        plugins.warn(strategy)
-        return plugins.strategy_for_jobs(strategy, capacity)
+        return strategy_for_jobs(strategy, capacity)
     if capacity is not None:
         raise TypeError(
             "capacity goes with the name of a strategy; give it to the strategy instead, "

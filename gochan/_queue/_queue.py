@@ -2,41 +2,31 @@
 
 # Theory of operation
 # -------------------
-# This is the face of a queue. The work is done behind it: `_lifecycle` changes jobs and
-# books together, `_intake` is where jobs wait behind the strategy, `_workers` run them,
-# `_user_code` calls the strategy and the hooks and keeps what they raise, `_results`
-# passes ended jobs on, and `_stop` goes through the phases of a stop.
+# This is the face of a queue. The work is done behind it: `_submitting` lets jobs in,
+# `_lifecycle` changes jobs and books together, `_intake` is where jobs wait behind the
+# strategy, `_workers` run them, `_user_code` calls the strategy and the hooks and keeps what
+# they raise, `_results` passes ended jobs on, and `_stop` goes through the phases of a stop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from threading import get_ident
 from time import perf_counter
-from typing import Generic, Literal, TypeVar, final
+from typing import Generic, TypeVar, final
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from .._core import (
-    SLOT,
-    ChanClosedError,
-    ChanState,
-    Operation,
-    Refused,
-    check_priority,
-    told,
-    told_now,
-)
-from ..strategies import Strategy, check_bool, check_count, check_seconds
-from ._handlers import name_of
+from .._core import SLOT, ChanState, Operation, Refused, told, told_now
+from ..strategies import check_bool, check_count
 from ._jobs import Job
 from ._lifecycle import Lifecycle
 from ._map import Map
 from ._statistics import QueueStatistics
 from ._stop import Finish, Phase, Stop, check_plan
 from ._stop_report import StopReport
+from ._submitting import Submitting, check_options
 from ._workers import Workers
 
 P = TypeVar("P")
@@ -47,38 +37,15 @@ R = TypeVar("R")
 class JobQueue(Generic[P, R]):
     """Runs jobs on a number of workers; made by `open_job_queue`."""
 
-    def __init__(
-        self,
-        handler: Callable[[P], Awaitable[R]],
-        strategy: Strategy[Job[P, R]],
-        failures: Literal["raise", "collect"],
-        grace: float,
-        on_start: Callable[[Job[P, R]], object] | None,
-        on_end: Callable[[Job[P, R]], object] | None,
-        *,
-        keep_results: bool,
-        strategy_is_ours: bool,
-    ) -> None:
-        self._lives = Lifecycle[P, R](
-            name_of(handler),
-            strategy,
-            grace,
-            on_start,
-            on_end,
-            keep_results=keep_results,
-            strategy_is_ours=strategy_is_ours,
-        )
-        self._ledger = self._lives.ledger
-        self._intake = self._lives.intake
-        self._user_code = self._lives.user_code
-        self._workers = Workers(handler, self._lives, failures)
-        self._state: ChanState[Job[P, R]] = self._intake.state
-        self._thread = get_ident()
-        self._now = self._lives.now
-        self._opened = self._now()
-        self._stop: Stop | None = None
-        self._reported = trio.Event()
-        self._phase_watchers: list[Callable[[], object]] = []
+    def __init__(self, lives: Lifecycle[P, R], workers: Workers[P, R]) -> None:
+        self._lives = lives
+        self._workers = workers
+        self._ledger = lives.ledger
+        self._state: ChanState[Job[P, R]] = lives.intake.state
+        self._submitting = Submitting(lives, self.__repr__)
+        self._make = self._submitting.make
+        self._opened = lives.now()
+        self._stop = Stop(lives, workers)
 
     # Submitting
 
@@ -121,11 +88,11 @@ class JobQueue(Generic[P, R]):
         try:
             admitted = state.give(job)
         except Exception as error:
-            refusal = self._turned_away(job, error)  # before other tasks run
+            refusal = self._submitting.turned_away(job, error)  # before other tasks run
             await pace.pass_turn_if_due()
             raise refusal from None
         if not admitted:
-            await self._wait_for_room(job)
+            await self._submitting.wait_for_room(job)
             return job
         if SLOT.observer is not None:
             SLOT.observer.admits(self._lives, job)
@@ -153,7 +120,7 @@ class JobQueue(Generic[P, R]):
             )
             return told_now(Operation("submit_nowait", self._lives, (payload,)), submit)
         job = self._make(payload, timeout, priority, key)
-        if not self._give(job):
+        if not self._submitting.give(job):
             raise trio.WouldBlock
         return job
 
@@ -176,56 +143,10 @@ class JobQueue(Generic[P, R]):
             return False
         return True
 
-    def _make(
-        self, payload: P, timeout: float | None = None, priority: int = 0, key: Hashable = None
-    ) -> Job[P, R]:
-        """Make a job; it is not submitted yet."""
-        if get_ident() != self._thread:
-            self._lives.check_run()
-        if timeout is not None or type(priority) is not int:
-            _check_options(timeout, priority)
-        job: Job[P, R] = Job(self._lives, payload, timeout, priority, key, self._now())
-        if SLOT.observer is not None:
-            SLOT.submits(job)
-        return job
-
-    def _give(self, job: Job[P, R]) -> bool:
-        """Submit a job if there is room for it now, and return whether there was."""
-        try:
-            admitted = self._state.give(job)
-        except Exception as error:
-            raise self._turned_away(job, error) from None
-        if admitted and SLOT.observer is not None:
-            SLOT.observer.admits(self._lives, job)
-        return admitted
-
-    async def _wait_for_room(self, job: Job[P, R]) -> None:
-        """Submit a job for which there was no room."""
-        self._ledger.entering += 1
-        try:
-            task = trio.lowlevel.current_task()
-            await self._state.wait(task, "send", job, self._intake.channel)
-            if SLOT.observer is not None:
-                SLOT.observer.admits(self._lives, job)
-        except Exception as error:
-            raise self._turned_away(job, error) from None
-        finally:
-            self._ledger.entering -= 1
-            self._lives.note_idleness()
-
-    def _turned_away(self, job: Job[P, R], error: Exception) -> Exception:
-        """Return what the submitter of a job gets that was not let in because of ``error``."""
-        if isinstance(error, Refused):
-            return self._lives.refuse(job, error)
-        if isinstance(error, ChanClosedError):
-            return ChanClosedError(f"{self!r} accepts no more jobs", job.payload)
-        self._user_code.blame_strategy(error)
-        return error
-
     @property
     def closed(self) -> bool:
         """Whether the queue accepts no more jobs."""
-        return self._intake.closed
+        return self._lives.intake.closed
 
     @enable_ki_protection
     def close(self) -> None:
@@ -257,7 +178,6 @@ class JobQueue(Generic[P, R]):
         """
         return self._lives.follow_results()
 
-    @enable_ki_protection
     def map(
         self,
         payloads: Iterable[P],
@@ -295,13 +215,12 @@ class JobQueue(Generic[P, R]):
             JobError: a job did not end as done; see `Job.result`.
             ChanClosedError: the queue was closed before all payloads were submitted.
         """
-        _check_options(timeout, priority)
+        check_options(timeout, priority)
         return Map(
             iter(payloads),
+            self._submitting,
             ordered=check_bool("ordered", ordered),
             make=partial(self._make, timeout=timeout, priority=priority, key=key),
-            give=self._give,
-            wait_for_room=self._wait_for_room,
             window=lambda: 2 * self._workers.count,
         )
 
@@ -310,24 +229,17 @@ class JobQueue(Generic[P, R]):
     @property
     def phase(self) -> Phase:
         """``run``, or the phase of the stop that is under way or over; see `stop`."""
-        return "run" if self._stop is None else self._stop.phase
+        return self._stop.phase
 
     @property
     def seconds_left(self) -> float | None:
         """How long the current phase of a stop may still last; ``None`` if none is under way."""
-        if self._stop is None or self._stop.report is not None:
-            return None
         return self._stop.seconds_left()
-
-    @property
-    def _finishes_queued(self) -> bool:
-        """Whether a stop is under way that lets waiting jobs start."""
-        return self._stop is not None and self._stop.finish == "queued"
 
     @property
     def report(self) -> StopReport | None:
         """What the stop brought about; ``None`` until it is over."""
-        return None if self._stop is None else self._stop.report
+        return self._stop.report
 
     async def stop(
         self,
@@ -370,43 +282,16 @@ class JobQueue(Generic[P, R]):
 
         Otherwise the same as `stop`; for hooks, handlers and signals.
         """
-        drain, grace, finish = check_plan(drain, grace, finish)
+        plan = check_plan(drain, grace, finish)
         self._lives.check_run()
-        if self._stop is None:
-            self._begin_stop(drain, grace, finish)
-        else:
-            self._stop.hasten(drain, grace)
-            if finish == "running":
-                self._lives.halt()
-                if self._stop.finish == "queued":
-                    self._lives.release("the queue was stopped")
-
-    def _begin_stop(self, drain: float, grace: float, finish: Finish) -> None:
-        stop = Stop(drain, grace, finish, self._lives.cleanups, self._tell_phase)
-        self._stop = stop
-        self._lives.listeners.append(stop.ended.append)
-        if finish == "running":
-            self._lives.halt()
-        self._lives.close()
-        self._tell_phase()
-        if self._workers.over:
-            self._end_stop()
-        else:
-            # If even the last worker has gone, the block ends, and reports.
-            with suppress(RuntimeError):
-                self._workers.nursery.start_soon(stop.run, self._lives)
-
-    def _end_stop(self) -> None:
-        """Report, if a stop is under way that can go no further."""
-        if self._stop is not None:
-            self._stop.end(self._ledger.running)
+        self._stop.ask(*plan)
 
     async def wait_stopped(self) -> StopReport:
-        """Wait until the queue was stopped, whoever began it, and return the report.
+        """Wait until the queue has stopped, for whatever reason, and return the report.
 
         If the call is cancelled, nothing has changed.
         """
-        await self._reported.wait()
+        await self._stop.reported.wait()
         assert self.report is not None
         return self.report
 
@@ -414,21 +299,16 @@ class JobQueue(Generic[P, R]):
     def hasten(self) -> None:
         """Go on to the next phase of the stop that is under way; otherwise do nothing."""
         self._lives.check_run()
-        if self._stop is not None:
-            self._stop.skip()
+        self._stop.skip()
 
-    def _tell_phase(self) -> None:
-        """Tell those who watch the phases that another one has begun."""
-        observer = SLOT.observer
-        if observer is not None:
-            observer.enters_phase(self._lives, self.phase)
-        if self.report is not None:
-            self._reported.set()
-        for watcher in [*self._phase_watchers]:
-            try:
-                watcher()
-            except BaseException as error:
-                self._user_code.break_(error, f"announcing a phase of a stop raised {error!r}")
+    @contextmanager
+    def watch_phases(self, watcher: Callable[[], object]) -> Iterator[None]:
+        """Have ``watcher`` called whenever a phase of a stop begins, inside the block."""
+        self._stop.watchers.append(watcher)
+        try:
+            yield
+        finally:
+            self._stop.watchers.remove(watcher)
 
     # Workers
 
@@ -445,6 +325,11 @@ class JobQueue(Generic[P, R]):
         self._workers.resize(check_count("workers", workers, least=1))
 
     # Looking
+
+    @property
+    def name(self) -> str:
+        """What reports and displays call the queue: its name, or else that of its handler."""
+        return self._lives.name
 
     def running(self) -> tuple[Job[P, R], ...]:
         """Return the jobs that run at this moment, in the order in which they started.
@@ -479,14 +364,9 @@ class JobQueue(Generic[P, R]):
         return counts
 
     def __repr__(self) -> str:
+        own_name = self._lives.own_name
+        name = "" if own_name is None else f" {own_name!r}"
         return (
-            f"<gochan.JobQueue: {self.phase}, {len(self._ledger.waiting)} waiting, "
+            f"<gochan.JobQueue{name}: {self.phase}, {len(self._ledger.waiting)} waiting, "
             f"{len(self._ledger.running)} running on {self._workers.count} workers>"
         )
-
-
-def _check_options(timeout: float | None, priority: int) -> None:
-    """Raise unless a job can have these options."""
-    if timeout is not None:
-        check_seconds("timeout", timeout, more_than=0, otherwise="None")
-    check_priority(priority)

@@ -1,13 +1,13 @@
-"""Where a task is: the calls that it is in the middle of, and those of its children."""
+"""Where a task is: its stack, and the stacks of its child tasks."""
 
 # Theory of operation
 # -------------------
-# A task that waits is a chain of coroutines, each awaiting the next, so its stack can be
-# read from outside; trio does that. A task that waits for a nursery is where the tasks
-# of that nursery are, so these follow, and theirs, like branches of a tree.
+# A waiting task is a chain of coroutines, each awaiting the next, and trio can walk that
+# chain, so the stack of a task can be read from outside. If a task waits for a nursery, the
+# tasks in that nursery tell more, so their stacks follow, and those of their children.
 #
-# The usual reason why a job takes no notice of being cancelled is that it waits for a
-# thread. What the thread runs is found in the frame of the function that waits for it.
+# A job usually ignores its cancellation because it waits for a thread. The frame of
+# ``trio.to_thread.run_sync`` tells which function the thread runs.
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from typing import Any, Final
 import trio
 from trio.lowlevel import Task
 
-# How many tasks are looked at; of the rest it is said how many there are.
+# How many tasks are described; the rest are only counted.
 _TASKS: Final = 20
 
 _THREAD: Final = unwrap(trio.to_thread.run_sync).__code__
 
-# Libraries in which a place says little about what a job is doing.
-_BELOW: Final = {"trio", "gochan", "outcome", "contextlib", "typing"}
+# Frames of these libraries say little about what a job is doing.
+_BELOW: Final = {"trio", "gochan", "outcome", "contextlib", "functools", "typing"}
 
 
 def find(task: Task) -> tuple[str, list[str]]:
@@ -69,7 +69,7 @@ def _stack(task: Task) -> list[tuple[FrameType, int]]:
 
 
 def _thread(stack: list[tuple[FrameType, int]]) -> str:
-    """Say what the thread runs that a task waits for, if it does."""
+    """Say what the thread runs that a task waits for, or return ``""`` if it waits for none."""
     for frame, _ in stack:
         if frame.f_code is _THREAD:
             return f"waiting for a thread that runs {_name(frame.f_locals.get('sync_fn'))}"
@@ -77,7 +77,7 @@ def _thread(stack: list[tuple[FrameType, int]]) -> str:
 
 
 def _name(function: Any) -> str:
-    """Return what a function is called, with its module."""
+    """Return the name of a function, with its module."""
     while isinstance(function, partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
@@ -86,7 +86,7 @@ def _name(function: Any) -> str:
 
 
 def _place(stack: list[tuple[FrameType, int]]) -> str:
-    """Say where a task is: the innermost place that belongs to the user."""
+    """Say where a task is: its innermost frame in the user's code."""
     own = [(frame, line) for frame, line in stack if belongs_to_user(frame)]
     if not stack:
         return "nowhere"
@@ -96,10 +96,10 @@ def _place(stack: list[tuple[FrameType, int]]) -> str:
 
 
 def belongs_to_user(frame: FrameType) -> bool:
-    """Tell whether a place says something about what a task is doing."""
+    """Whether a frame is in the user's code, and so says what a task is doing."""
     return str(frame.f_globals.get("__name__")).partition(".")[0] not in _BELOW
 
 
 def describe(file: str, line: int, function: str) -> str:
-    """Say where something is, in a few words."""
+    """Describe a place in a few words."""
     return f"in {function} ({PurePath(file).name}, line {line})"

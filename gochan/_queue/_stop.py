@@ -1,29 +1,28 @@
-"""A stop of a job queue: its deadlines, its phases, and the report at the end."""
+"""The stop of a job queue: its phases, and the report at the end."""
 
 # Theory of operation
 # -------------------
-# A stop has a plan: running jobs may go on for a time, the drain, and once they are
-# cancelled they have a further time, the grace, to clean up. The two deadlines that follow
-# are fixed when it begins and can only be brought forward: by calling it again, by
-# hastening, and by a phase that ends before its time. Cleaning up may last until the
-# second one, so the scopes that jobs have opened for that follow it.
-#
-# ``run`` goes through the phases. A phase that waits ends when the queue has nothing to
-# wait for any more, or when its time is up.
+# A stop is there before it has begun, in the phase ``run``. When somebody asks for it, the
+# queue becomes quiet, and a task goes through the other phases. A phase that waits ends when
+# the queue has nothing to wait for any more, or when its time is up. Asking again can only
+# hasten it. If the workers end before the stop does, there is nothing left to wait for, and
+# the report is made at once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Literal, Protocol, TypeAlias, final
+from collections.abc import Callable
+from typing import Any, Final, Literal, TypeAlias, final
 
 import trio
-from trio.lowlevel import Task, enable_ki_protection
+from trio.lowlevel import enable_ki_protection
 
+from .._core import SLOT
 from ..strategies import check_seconds
+from ._countdown import Countdown
 from ._jobs import Job
-from ._lifecycle import Cleanups
-from ._outcomes import Cause
+from ._lifecycle import Lifecycle
 from ._stop_report import StopReport, make_report
+from ._workers import Workers
 
 Phase: TypeAlias = Literal["run", "quiet", "drain", "cancel", "release", "report"]
 Finish: TypeAlias = Literal["running", "queued"]
@@ -34,135 +33,125 @@ _LAST_STEPS: Final = 10
 _REASON: Final = "the queue was stopped"
 
 
-class Work(Protocol):
-    """What a stop sees of a queue, and does to it."""
-
-    @property
-    def running(self) -> Mapping[Job[Any, Any], Task]:
-        """The jobs that run, each with the task of its worker."""
-
-    async def wait_idle(self) -> None:
-        """Wait until nothing waits or runs."""
-
-    async def wait_at_rest(self) -> None:
-        """Wait until nothing runs."""
-
-    def halt(self) -> None:
-        """Let no further job start."""
-
-    def interrupt(self, cause: Cause, reason: str) -> None:
-        """Cancel every job that runs."""
-
-    def release(self, reason: str) -> None:
-        """Hand back every job that waits."""
-
-
 @final
 class Stop:
-    """A stop under way: its deadlines, its phase, and what has come of it so far."""
+    """The stop of one queue, whether it has begun or not.
 
-    def __init__(
-        self,
-        drain: float,
-        grace: float,
-        finish: Finish,
-        cleanups: Cleanups,
-        on_phase: Callable[[], object],
-    ) -> None:
-        self._since = trio.current_time()
-        self.phase: Phase = "quiet"
-        self.drain_end = self._since + drain
-        self.hard_end = self.drain_end + grace
-        self.grace = grace
-        self.finish: Finish = finish
-        self.ended: list[Job[Any, Any]] = []
-        self.draining = True  # or about to
+    Attributes:
+        phase: the one that it is in.
+        finish: whether waiting jobs may start.
+        report: what it brought about; ``None`` until it is over.
+        reported: set when there is a report.
+        watchers: called whenever a phase begins.
+    """
+
+    def __init__(self, lives: Lifecycle[Any, Any], workers: Workers[Any, Any]) -> None:
+        self.phase: Phase = "run"
+        self.finish: Finish = "running"
         self.report: StopReport | None = None
-        self._cleanups = cleanups
-        self._on_phase = on_phase
-        self._scope = trio.CancelScope()  # of the phase that waits
+        self.reported = trio.Event()
+        self.watchers: list[Callable[[], object]] = []
+        self.countdown = Countdown(lives.cleanups)
+        self.lives = lives
+        self._workers = workers
+        self._ended: list[Job[Any, Any]] = []
+        self._since = 0.0  # when the phase began
         self._seconds: dict[str, float] = {}
-        cleanups.end_by(self.hard_end)
 
-    # Deadlines
+    def seconds_left(self) -> float | None:
+        """Return how long the phase may still last; ``None`` if no stop is under way."""
+        if self.phase == "run" or self.report is not None:
+            return None
+        return self.countdown.seconds_left()
 
-    def hasten(self, drain: float, grace: float) -> None:
-        """Bring the deadlines forward, if these are earlier."""
-        now = trio.current_time()
-        self.drain_end = min(self.drain_end, now + drain)
-        self.grace = min(self.grace, grace)
-        if self.draining:
-            self._scope.deadline = min(self._scope.deadline, self.drain_end)
-        self.end_by(now + drain + grace)
+    def ask(self, drain: float, grace: float, finish: Finish) -> None:
+        """Begin, or hasten what is under way."""
+        begins = self.phase == "run"
+        self.countdown.hasten(drain, grace)
+        if finish == "running":
+            self.lives.halt()
+            if self.finish == "queued":
+                self.lives.release(_REASON)
+        if begins:
+            self._begin(finish)
 
-    def end_by(self, moment: float) -> None:
-        """Bring the hard deadline forward, and with it the end of all cleaning up."""
-        self.hard_end = min(self.hard_end, moment)
-        self._cleanups.end_by(self.hard_end)
-        self._scope.deadline = min(self._scope.deadline, self.hard_end)
-
-    async def wait(self, rest: Callable[[], Awaitable[object]], deadline: float) -> None:
-        """Let a phase last until there is ``rest``, or its time is over."""
-        self._scope.deadline = min(self._scope.deadline, deadline)
-        try:
-            with self._scope:
-                await rest()
-        finally:
-            self._scope = trio.CancelScope()
-            self.draining = False
+    def _begin(self, finish: Finish) -> None:
+        self.phase = "quiet"
+        self.finish = finish
+        self._since = trio.current_time()
+        self.lives.listeners.append(self._ended.append)
+        self.lives.close()
+        self._tell()
+        if self._workers.over:
+            self.end()
+        else:
+            self._workers.start(self.run, name=f"stop of {self.lives.name}")
 
     def skip(self) -> None:
-        """End the phase that waits."""
-        self._scope.cancel()
-
-    def seconds_left(self) -> float:
-        """Return how long the phase that waits may still last."""
-        end = self.drain_end if self.draining else self.hard_end
-        return max(0.0, end - trio.current_time())
+        """Go on to the next phase, if a stop is under way."""
+        if self.phase != "run":
+            self.countdown.skip()
 
     # Phases
 
     @enable_ki_protection
-    async def run(self, work: Work) -> None:
-        """Stop, in time also if jobs ignore it, or the queue is cancelled meanwhile."""
+    async def run(self) -> None:
+        """Go through the phases, in time also if jobs ignore it, or the queue is cancelled."""
+        lives, countdown = self.lives, self.countdown
+        ledger = lives.ledger
         self._enter("drain")
         try:
-            rest = work.wait_idle if self.finish == "queued" else work.wait_at_rest
-            await self.wait(rest, self.drain_end)
+            rest = ledger.wait_idle if self.finish == "queued" else ledger.wait_at_rest
+            await countdown.wait(rest, countdown.drain_end)
         finally:
             with trio.CancelScope(shield=True):
-                work.halt()
-                if work.running:
-                    self.end_by(trio.current_time() + self.grace)
+                lives.halt()
+                if ledger.running:
+                    countdown.end_by(trio.current_time() + countdown.grace)
                     self._enter("cancel")
-                    work.interrupt("interrupted", _REASON)
-                    await self.wait(work.wait_at_rest, self.hard_end)
+                    lives.interrupt("interrupted", _REASON)
+                    await countdown.wait(ledger.wait_at_rest, countdown.hard_end)
                 self._enter("release")
-                self.end_by(trio.current_time())
-                work.release(_REASON)
+                countdown.end_by(trio.current_time())
+                lives.release(_REASON)
                 for _ in range(_LAST_STEPS):
-                    if work.running:
+                    if ledger.running:
                         await trio.lowlevel.checkpoint()
-                self.end(work.running)
+                self.end()
 
-    def end(self, running: Mapping[Job[Any, Any], Task]) -> None:
-        """Make the report, unless that has been done; what still runs is stuck."""
-        if self.report is None:
-            self._note()
-            self.report = make_report(self.ended, running, self._seconds)
+    def end(self) -> None:
+        """Report, if there is a stop without a report yet; what still runs is stuck."""
+        if self.phase != "run" and self.report is None:
+            self._note_time()
+            self.report = make_report(
+                self._ended, self.lives.ledger.running, self._seconds, self.lives.own_name
+            )
             self.phase = "report"
-            self._on_phase()
+            self.reported.set()
+            self._tell()
 
     def _enter(self, phase: Phase) -> None:
-        self._note()
+        self._note_time()
         self.phase = phase
-        self._on_phase()
+        self._tell()
 
-    def _note(self) -> None:
+    def _note_time(self) -> None:
         """Note how long the phase took that ends now."""
         now = trio.current_time()
         self._seconds[self.phase] = now - self._since
         self._since = now
+
+    def _tell(self) -> None:
+        """Tell those who watch the phases that another one has begun."""
+        observer = SLOT.observer
+        if observer is not None:
+            observer.enters_phase(self.lives, self.phase)
+        for watcher in [*self.watchers]:
+            try:
+                watcher()
+            except BaseException as error:
+                why = f"announcing a phase of a stop raised {error!r}"
+                self.lives.user_code.break_(error, why)
 
 
 def check_plan(drain: float, grace: float, finish: Finish) -> tuple[float, float, Finish]:

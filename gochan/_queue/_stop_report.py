@@ -1,4 +1,4 @@
-"""The report of a stop: what has become of every job."""
+"""The report of a stop: how every job ended."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ._stacks import find
 @final
 @dataclass(frozen=True, slots=True)
 class StuckJob:
-    """A job that still ran when the time of a stop was over; see `StopReport.stuck`."""
+    """A job that was still running at the end of a stop; see `StopReport.stuck`."""
 
     job: Job[Any, Any]
     """The job; it may have ended since."""
     name: str
-    """What it was called then, such as ``"job 3 (fetch)"``; see `Job.name`."""
+    """The name it had then, such as ``"job 3 (fetch)"``; see `Job.name`."""
     age: float
     """Seconds since its start."""
     where: str
-    """Where it was, in a few words; a thread that it waited for is named."""
+    """Where it was, in a few words; if it waited for a thread, what the thread ran."""
     stack: tuple[str, ...]
-    """The lines of its stack as in a traceback, outermost call first, followed by the stacks
-    of the tasks in its nurseries."""
+    """The lines of its stack as in a traceback, outermost call first, then the stacks of the
+    tasks in its nurseries."""
 
     def __str__(self) -> str:
         lines = [f"{self.name} has run for {self.age:.3g} s, and is still {self.where}"]
@@ -38,27 +38,35 @@ class StuckJob:
 @final
 @dataclass(frozen=True, slots=True)
 class StopReport:
-    """What a stop brought about. As a string it is a summary, with the stacks of stuck jobs."""
+    """The outcome of a stop. As a string, a summary and the stacks of the stuck jobs."""
 
     done: tuple[Job[Any, Any], ...]
     """The jobs that ended by themselves while the queue was stopping."""
     interrupted: tuple[Job[Any, Any], ...]
-    """The jobs that were cancelled because their time was up."""
+    """The jobs that were cancelled when their time was up."""
     handed_back: tuple[Job[Any, Any], ...]
     """The jobs that never ran."""
     stuck: tuple[StuckJob, ...]
-    """The jobs that ignored their cancellation and still ran, each with its name, its age and
-    where it was."""
+    """The jobs that ignored their cancellation and were still running, each with its name, its
+    age and where it was."""
     seconds: dict[str, float]
     """How long each phase took."""
+    name: str | None = None
+    """The ``name`` that the queue was opened with; ``None`` if it has none."""
+    unwritten: tuple[int, ...] = ()
+    """Of a durable queue, the numbers of the jobs that ended, and whose store could not be reached
+    to write that. Unless that succeeds on the way out of its block, they will run again."""
 
     def __str__(self) -> str:
         phases = ", ".join(f"{phase} {took:.3g} s" for phase, took in self.seconds.items())
+        queue = "" if self.name is None else f"job queue {self.name!r} "
         summary = (
-            f"stopped in {math.fsum(self.seconds.values()):.3g} s ({phases}): "
+            f"{queue}stopped in {math.fsum(self.seconds.values()):.3g} s ({phases}): "
             f"{len(self.done)} ended by themselves, {len(self.interrupted)} interrupted, "
             f"{len(self.handed_back)} handed back, {len(self.stuck)} stuck"
         )
+        if self.unwritten:
+            summary += f", {len(self.unwritten)} unwritten: {', '.join(map(str, self.unwritten))}"
         return "\n".join([summary, *map(str, self.stuck)])
 
 
@@ -66,8 +74,9 @@ def make_report(
     ended: Iterable[Job[Any, Any]],
     running: Mapping[Job[Any, Any], Task],
     seconds: dict[str, float],
+    name: str | None,
 ) -> StopReport:
-    """Make the report, from the jobs that ended during the stop and those that still run."""
+    """Make the report from the jobs that ended during the stop and those still running."""
     groups: dict[str, list[Job[Any, Any]]] = {"interrupted": [], "handed_back": [], "": []}
     for job in ended:
         assert job.outcome is not None
@@ -78,6 +87,7 @@ def make_report(
         handed_back=tuple(groups["handed_back"]),
         stuck=tuple(_find_stuck(job, task) for job, task in running.items()),
         seconds=seconds,
+        name=name,
     )
 
 
@@ -85,5 +95,5 @@ def _find_stuck(job: Job[Any, Any], task: Task) -> StuckJob:
     try:
         where, stack = find(task)
     except Exception as error:  # better no place than no report
-        where, stack = f"at a place that cannot be told ({error!r})", []
+        where, stack = f"at an unknown place ({error!r})", []
     return StuckJob(job, job.name, job.age, where, tuple(stack))

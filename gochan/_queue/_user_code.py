@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 from ..strategies import Strategy, overrides
+from ._handlers import call_hook
 from ._jobs import Job
 
 Hook: TypeAlias = Callable[[Job[Any, Any]], object]
@@ -41,9 +41,9 @@ class UserCode:
         strategy_is_ours: bool,
     ) -> None:
         self.error: BaseException | None = None
-        self.learns = any(overrides(strategy, question) for question in _QUESTIONS)
+        self.learns: bool = any(overrides(strategy, question) for question in _QUESTIONS)
         # Of others only the user can ask for the estimate that follows from it.
-        self.listens = self.learns or not strategy_is_ours
+        self.listens: bool = self.learns or not strategy_is_ours
         self.on_start = on_start
         self.on_end = on_end
         self._strategy = strategy
@@ -63,24 +63,13 @@ class UserCode:
             error.add_note(f"raised by the strategy of a job queue, {name}; no further job starts")
         self.break_(error, f"the strategy, {name}, raised {error!r}")
 
-    def call_on_start(self, job: Job[Any, Any]) -> None:
-        """Call the hook that sees jobs start."""
-        self._call("on_start", self.on_start, job)
-
-    def call_on_end(self, job: Job[Any, Any]) -> None:
-        """Call the hook that sees jobs end."""
-        self._call("on_end", self.on_end, job)
-
-    def _call(self, name: str, hook: Hook | None, job: Job[Any, Any]) -> None:
-        """Call a hook, which is there; if it raises, end the queue."""
+    def call(self, name: Literal["on_start", "on_end"], job: Job[Any, Any]) -> None:
+        """Call the hook of that name, which is there; if it raises, end the queue."""
+        hook = self.on_start if name == "on_start" else self.on_end
         assert hook is not None
         try:
-            result = hook(job)
-            if inspect.iscoroutine(result):
-                result.close()  # or Python would warn that it was never awaited
-                raise TypeError(f"{name} must be a plain function, not an async one: {hook!r}")
+            call_hook(name, hook, job, "a job queue")
         except BaseException as error:
-            error.add_note(f"raised by {name} of a job queue, called with {job!r}")
             self.break_(error, f"{name} raised {error!r}")
 
     def break_(self, error: BaseException, reason: str) -> None:

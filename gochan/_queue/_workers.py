@@ -7,7 +7,7 @@
 # so after a halt no further job starts, in any schedule. Idle workers wait in line for jobs.
 #
 # All jobs of a worker run in one cancel scope, since making one costs as much as all the
-# rest. It is used up, and replaced, when it was cancelled or given a deadline, or when a
+# rest. It is used up, and replaced, when it was cancelled, be it by its deadline, or when a
 # handler has raised.
 #
 # A job that fails never breaks its worker. What the user has to hear of, the first failure
@@ -18,6 +18,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from math import inf
 from time import perf_counter
 from typing import Any, Generic, Literal, TypeVar, final
 
@@ -46,8 +47,8 @@ class Workers(Generic[P, R]):
         failures: Literal["raise", "collect"],
     ) -> None:
         self.nursery: trio.Nursery
-        self.count = 0
-        self.over = False  # whether the last of them has gone for good
+        self.count: int = 0
+        self.over: bool = False  # whether the last of them has gone for good
         self._handler = handler
         self._is_async = is_async(handler)
         self._lives = lives
@@ -63,13 +64,16 @@ class Workers(Generic[P, R]):
             if self._surplus:
                 self._surplus -= 1  # one that was to leave can stay
                 continue
-            # If even the last worker has gone, nothing is left to be done.
-            with suppress(RuntimeError):
-                self.nursery.start_soon(self._work, name=f"worker of {self._lives.handler_name}")
+            self.start(self._work, name=f"worker of {self._lives.name}")
         for _ in range(count, self.count):
             if not self._intake.send_worker_away():
                 self._surplus += 1
         self.count = count
+
+    def start(self, async_fn: Callable[[], Awaitable[object]], *, name: str) -> None:
+        """Start a task beside the workers, unless even the last of them has gone."""
+        with suppress(RuntimeError):
+            self.nursery.start_soon(async_fn, name=name)
 
     @enable_ki_protection
     async def _work(self) -> None:
@@ -114,8 +118,12 @@ class Workers(Generic[P, R]):
                     else:
                         value = await Steps(context.run, coroutine, message)
                         del message
-                    if job._cause is not None or job.timeout is not None:
+                    if job._cause is not None:
                         break
+                    if job.timeout is not None:
+                        if scope.cancel_called:
+                            break  # its time was up just before it was done
+                        scope.deadline = inf
                     if status is not None and task._cancel_status is not status:
                         break  # pragma: no cover  # the handler has left a scope open
                     ended, job = job, None
@@ -126,12 +134,16 @@ class Workers(Generic[P, R]):
             if job is None or not self._end_raised(job, error):
                 raise
         else:
-            assert job is not None
-            if scope.cancelled_caught:
-                lives.end(job, *job._why())
-            else:
-                lives.end(job, "done", value)
+            self._end_last(job, scope, value)
         return True
+
+    def _end_last(self, job: Job[P, R] | None, scope: trio.CancelScope, value: R) -> None:
+        """End the job with which ``scope`` is used up, although its handler has not raised."""
+        assert job is not None
+        if scope.cancelled_caught:
+            self._lives.end(job, *job._why())
+        else:
+            self._lives.end(job, "done", value)
 
     def _take(self) -> Any:
         """Return a job, `NOTHING` if there is none now, or ``None`` if this worker has to leave."""
@@ -167,7 +179,7 @@ class Workers(Generic[P, R]):
 
     def _call_on_start(self, job: Job[P, R]) -> bool:
         """Call the hook; return whether the handler is to be called, too."""
-        self._user_code.call_on_start(job)
+        self._user_code.call("on_start", job)
         if job._cause is None:
             return True
         self._lives.end(job, *job._why())  # it was cancelled there

@@ -1,4 +1,4 @@
-"""Where channels were made, noted down while deadlocks are detected."""
+"""Where channels were made, noted while deadlocks are detected."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .._core import SLOT, ChanState
 from .._queue import belongs_to_user, describe
 
 _lock: Final = Lock()
-_blocks: Final[list[object]] = []  # those that note down births now
+_blocks: Final[list[object]] = []  # the blocks of `noting_births` that are entered
 _births: Final[WeakKeyDictionary[ChanState[Any], str]] = WeakKeyDictionary()
 
 
 @contextmanager
 def noting_births() -> Iterator[None]:
-    """Note down where channels are made, in all threads, while the block is entered."""
+    """Note where channels are made, in all threads, while the block is entered."""
     block = object()
     with _lock:
         _blocks.append(block)

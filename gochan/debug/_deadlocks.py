@@ -2,10 +2,10 @@
 
 # Theory of operation
 # -------------------
-# Each run with a block of ``detect_deadlocks`` has a watch (see _watch.py), which finds out that
-# no task can go on. Then the block that was entered last is struck: it is cancelled, and raises
-# the error when it is left. Tasks behind a shield sleep on. If everything comes to rest again
-# before the block is left, the error is raised in each sleeping task of the block, right where
+# Each run with a block of ``detect_deadlocks`` has a watch (see _watch.py), which notices when
+# no task can go on. It then strikes the block that was entered last: the block is cancelled, and
+# raises the error when it is left. Tasks behind a shield sleep on. If everything comes to rest
+# again before the block is left, the error is raised in each sleeping task of the block, where
 # it sleeps.
 #
 # Invariants
@@ -24,8 +24,11 @@ import trio
 from trio.lowlevel import Task
 
 from .._core import Chan, ChanState, ChanStatistics, WaitGroup
+from .._queue import JobQueue
+from .._queue._lifecycle import Lifecycle
+from .._queue._workers import Workers
 from ._births import birth_of, noting_births
-from ._report import Report, title_of
+from ._report import Report, ReportedChan, title_of
 from ._waits import Ender, examine
 from ._watch import watch_of_run
 
@@ -35,22 +38,22 @@ class DeadlockError(Exception):
     """Nothing can happen any more, because all tasks wait for one another.
 
     The message names each task, what it waits for, and where in the program. It also says where
-    each channel was made, if that was inside the block.
+    each channel was made and each job queue opened, if that was inside the block.
 
     Attributes:
         report: the same as a `Report`. It also has the tasks that wait for an event, a lock or
-            another thing of trio's, but not those that only wait for the end of a nursery.
+            something else in trio, but not those that only wait for a nursery to end.
     """
 
     def __init__(self, report: Report) -> None:
         super().__init__(report)
         self.report = report
-        births = filter(None, map(_birth, report.channels))
+        things = [thing for wait in report.waits for thing in wait.things]
+        births = dict.fromkeys(filter(None, map(_birth, things)))
         hints = [_hint(*channel) for channel in report.channels.items()]
         hints += [
             f"nobody is left to finish {thing!r}"
-            for wait in report.waits
-            for thing in wait.things
+            for thing in things
             if isinstance(thing, WaitGroup)
         ]
         details = indent("\n".join([str(report), *births, *dict.fromkeys(hints)]), "  ")
@@ -59,13 +62,13 @@ class DeadlockError(Exception):
     def __str__(self) -> str:
         return self._text
 
-    def __repr__(self) -> str:  # all that some tools show, such as pytest at the end
+    def __repr__(self) -> str:  # some tools show only this, such as pytest in its summary
         waits = sorted(self.report.waits, key=lambda wait: wait.wants.startswith("trio."))
         return f"DeadlockError({'; '.join(map(str, waits))})"
 
 
-def _hint(channel: Chan[Any] | ChanState[Any], statistics: ChanStatistics) -> str:
-    """Say what nobody will do any more."""
+def _hint(channel: ReportedChan, statistics: ChanStatistics) -> str:
+    """Say what no task is left to do."""
     sending, receiving = statistics.tasks_waiting_send, statistics.tasks_waiting_receive
     missing = {
         (True, False): "receive from",
@@ -76,10 +79,20 @@ def _hint(channel: Chan[Any] | ChanState[Any], statistics: ChanStatistics) -> st
     return f"nobody is left to {missing} {title_of(channel)}"
 
 
-def _birth(channel: Chan[Any] | ChanState[Any]) -> str:
-    """Say where a channel was made, if that is known."""
-    birth = birth_of(channel._state if isinstance(channel, Chan) else channel)
-    return f"{title_of(channel)} was made {birth}" if birth else ""
+def _birth(thing: object) -> str:
+    """Say where a channel was made or a job queue opened, if that is known."""
+    match thing:
+        case Chan():
+            return _birth(thing._state)
+        case ChanState():
+            birth = birth_of(thing)
+            return f"{thing.title} was made {birth}" if birth else ""
+        case JobQueue() | Workers():
+            return _birth(thing._lives)
+        case Lifecycle():
+            birth = birth_of(thing.intake.state)
+            return f"{thing.title} was opened {birth}" if birth else ""
+    return ""
 
 
 @contextmanager
@@ -91,38 +104,38 @@ def detect_deadlocks() -> Iterator[None]:
         with gochan.debug.detect_deadlocks():
             await serve()
 
-    This is Go's "all goroutines are asleep - deadlock!". The error is raised only if it is
-    certain that nothing can ever happen again, and at least one task waits in gochan: no task
-    can run, no time limit, timer or ticker is pending, and all tasks wait for something that
-    only another task can do: at channels, for wait groups and job queues, for the end of a
-    nursery, for trio's events, locks and memory channels, or in ``trio.sleep_forever``.
+    This is Go's "all goroutines are asleep - deadlock!". The error is raised only if nothing can
+    ever happen again and at least one task waits in gochan. That means: no task can run; no
+    time limit, timer or ticker is pending; and every task waits for something that only another
+    task can do: at a channel, for a wait group or job queue, for a nursery to end, for one of
+    trio's events, locks and memory channels, or in ``trio.sleep_forever``.
 
-    A task that waits for a socket, a thread, a process, a signal, or anything unknown, may go on
-    by itself. So may the others while something holds the `trio.lowlevel.TrioToken` of the run,
-    as `open_signal_chan` and threads do. (That is checked again every second, at least.) The
-    same is true of your own signal handlers, and of your own instruments that trio calls around
-    its waits. In guest mode, nothing is ever raised.
+    A task that waits for a socket, a thread, a process, a signal, or anything unknown may go on
+    by itself. Any task may go on while something holds the `trio.lowlevel.TrioToken` of the run,
+    as `open_signal_chan` and threads do (this is checked at least every second), or if the
+    program has signal handlers of its own, or instruments that trio calls around its waits. In
+    guest mode, the error is never raised.
 
-    All tasks of the run are looked at, not only those of the block. The block is cancelled, and
-    raises the error when it is left. If another exception leaves it meanwhile, both are raised
-    in a group. If everything comes to rest once more while the block cleans up behind a shield,
-    the error is raised where its tasks wait. When blocks are nested, or several tasks have one,
-    the block that was entered last raises.
+    All tasks of the run count, not only those of the block. The block is cancelled, and raises
+    the error when it is left. If another exception leaves it first, both are raised in a group.
+    If everything comes to rest once more while the block cleans up behind a shield, the error
+    is raised where its tasks wait. If blocks are nested, or several tasks have one, the block
+    that was entered last raises.
 
-    Use it inside a task. While a block is entered, each wait of the scheduler costs a few
-    microseconds more, each wait in which all tasks sleep a few dozen for each task, and each
-    new channel a few, to note down where it was made.
+    Use it inside a task. While a block is entered, each wait of the scheduler takes a few
+    microseconds more, and a few dozen per task when all tasks sleep. Each new channel takes a
+    few microseconds more, to note where it was made.
 
     Raises:
         DeadlockError: see above.
-        RuntimeError: it is not used in a task.
+        RuntimeError: it was not entered by a task.
     """
     try:
         task = trio.lowlevel.current_task()
     except RuntimeError:
         raise RuntimeError(
-            "detect_deadlocks() has to be entered by a task: use it inside an async function "
-            "that trio runs"
+            "detect_deadlocks() must be entered by a task: use it inside an async function that "
+            "trio runs"
         ) from None
     block = _Block(task)
     watch = watch_of_run()
@@ -140,11 +153,11 @@ def detect_deadlocks() -> Iterator[None]:
     finally:
         watch.leave(block)
     if block.error is not None:
-        raise block.error from None  # which names all that matters
+        raise block.error from None  # the message has all that matters
 
 
 def _is(error: BaseException, what: Any) -> bool:
-    """Whether this is nothing but ``what``, an error or a kind of them, perhaps in groups."""
+    """Whether this is only ``what``, an error or a class of errors, perhaps in groups."""
     if isinstance(error, BaseExceptionGroup):
         return all(_is(part, what) for part in error.exceptions)
     return error is what if isinstance(what, BaseException) else isinstance(error, what)
@@ -152,7 +165,7 @@ def _is(error: BaseException, what: Any) -> bool:
 
 @final
 class _Block:
-    """A block of `detect_deadlocks` that a task is in."""
+    """A block of `detect_deadlocks` that a task has entered."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -161,7 +174,7 @@ class _Block:
         self._outside = len(task.child_nurseries)
 
     def strike(self, report: Report) -> None:
-        """Cancel it; if that was done before, raise the error in each task that sleeps on."""
+        """Cancel the block; the second time, raise the error in each task that still sleeps."""
         error = DeadlockError(report)
         if self.error is None:
             self.error = error

@@ -1,17 +1,18 @@
-"""Doors: the ways in which something from outside could still wake a task of a run."""
+"""Doors: the ways in which something outside could still wake a task of a run."""
 
 # Theory of operation
 # -------------------
 # When all tasks of a run sleep, four things could still wake one of them.
 #
 # 1. In guest mode, the host loop may do anything at any time.
-# 2. Another thread needs the token of the run. The run itself holds one reference to it; if
-#    there is another, somebody may come in. Trio tells nobody when that reference goes.
-# 3. A handler of the program for a signal runs in the main thread and may do anything. (Those
-#    of Python, trio and gochan only end the run, or have the token. Ctrl-C does not count.)
+# 2. Another thread may wake a task if it has the token of the run. The run itself holds one
+#    reference to the token; if there is another, a thread may have it. Trio does not report
+#    when that reference goes.
+# 3. A signal handler of the program runs in the main thread and may do anything. (Handlers of
+#    Python, trio and gochan only end the run, or have the token. Ctrl-C does not count.)
 # 4. Another instrument may do something each time that trio waits.
 #
-# Whenever in doubt, a door is open: better no error than a wrong one.
+# In doubt, a door counts as open: better no error than a wrong one.
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ import trio
 from trio.abc import Instrument
 from trio.lowlevel import Task
 
-# The modules whose handlers of signals are harmless; see above.
+# The modules whose signal handlers are harmless; see above.
 _HARMLESS: Final = {"_signal", "trio", "gochan", "pytest_timeout"}
 
 
@@ -37,7 +38,7 @@ def is_guest() -> bool:
 
 
 def token_is_held(*, but_for: int) -> bool:
-    """Whether somebody has the token of this run, but for so many references of our own."""
+    """Whether something has the token of this run, apart from ``but_for`` references of ours."""
     token = trio.lowlevel.current_trio_token
     held = _count_references(token) > _ALONE + but_for
     return held or weakref.getweakrefcount(token()) > 0
@@ -53,19 +54,19 @@ def signals_are_handled() -> bool:
 
 
 def others_are_told(instrument: Instrument, task: Task) -> bool:
-    """Whether another instrument is told when the run of ``task`` waits."""
+    """Whether another instrument is called when the run of ``task`` waits."""
     told = task._runner.instruments
     return not {*told.get("before_io_wait", ()), *told.get("after_io_wait", ())} <= {instrument}
 
 
 def _count_references(get: Callable[[], object]) -> int:
-    """Return how many references there are to what ``get`` returns, as Python counts here."""
+    """Return how many references to the result of ``get`` Python counts here."""
     thing = get()
     return sys.getrefcount(thing)
 
 
 class _Holder:
-    """Has the only reference to a thing, as a run has to its token."""
+    """Holds the only reference to a thing, as a run does to its token."""
 
     def __init__(self) -> None:
         self.thing = object()
@@ -74,5 +75,5 @@ class _Holder:
         return self.thing
 
 
-# The count when nobody else has a reference, measured because it differs between versions.
+# The count when nothing else has a reference. It is measured, as it differs between versions.
 _ALONE: Final = _count_references(_Holder().get)

@@ -1,17 +1,17 @@
-"""Leaks: tasks that wait for what nobody can do who can still do anything."""
+"""Leaks: tasks blocked on something that no live task can do."""
 
 # Theory of operation
 # -------------------
-# Whoever is to wake a task that waits at a channel needs a reference to the channel. So the
-# memory is searched for what can be reached by the parts of the program that can go on:
-# modules, running frames, and tasks that do not sleep or that time or the world outside will
-# wake. A task that waits at a channel found there can go on, too, and what it reaches is found
-# as well; and so on, until nothing new is found. The others have leaked.
+# To wake a task that waits at a channel, code needs a reference to that channel. So we search
+# the memory for everything that the live parts of the program can reach: modules, running
+# frames, and tasks that do not sleep or that time or the outside world will wake. A task that
+# waits at a channel found in this way is live, too, so we add what that task can reach; and so
+# on, until the search finds nothing new. The other waiting tasks have leaked.
 #
-# The search goes from each object to those that it refers to, as the garbage collector does.
-# It must not pass through the task of somebody who sleeps: a channel knows who waits there, and
-# trio knows all tasks, but nobody can reach what a task holds by way of that. A task that waits
-# for its nursery can go on if one of the tasks there can.
+# The search follows references from object to object, as the garbage collector does. It must
+# not pass through a sleeping task. A channel refers to the tasks that wait there, and trio to
+# all tasks, but no code can use these references to reach what a task holds. A task that waits
+# for its nursery is live if one of the tasks in that nursery is.
 
 from __future__ import annotations
 
@@ -31,29 +31,28 @@ from .._core import heap_here, spare_choices, spare_offers
 from ._report import Report, find_tasks, report_on
 from ._waits import Ender, Sleep, examine
 
-# What is kept to be used again, and may still know where it has been.
+# Objects that gochan keeps for reuse, which may still refer to channels they were used with.
 _SPARES: Final = (spare_offers, spare_choices)
 
-# Without asking the module, which may be of a class that loads things when it is asked.
+# Bypasses the class of a module, which might import something when it is asked.
 _names_of: Final = vars(ModuleType)["__dict__"].__get__
 
 
 def leaks() -> Report:
-    """Tell which tasks of this run wait in gochan and will never be woken.
+    """Report the tasks of this run that wait in gochan and will never be woken.
 
-    These are the tasks that wait at channels, wait groups or job queues which nobody can reach
-    who can still go on: neither the running code, nor a module, nor a task that waits for
-    time, I/O, a thread, or at something that can itself be reached. A task that waits in a
-    select without any case has leaked, too, unless it is the main task of the run. It is
-    what Go calls a goroutine leak. Where nothing at all can go on, see `detect_deadlocks`.
+    These tasks wait at channels, wait groups or job queues that no live code can reach: neither
+    the running code, nor a module, nor a task that waits for time, for I/O, for a thread, or at
+    something that live code can reach. A task in a select without cases has leaked, too, unless
+    it is the main task of the run. Go calls this a goroutine leak. If no task at all can go on,
+    that is a deadlock; see `detect_deadlocks`.
 
-    A task that is reported will wait until it is cancelled. Not all that will are reported:
-    that a task could reach a channel does not mean that it will ever use it, and a task under a
-    time limit goes on when that has passed.
+    A reported task will wait until it is cancelled. The report may miss some: a task that can
+    reach a channel may still never use it. A task under a time limit is not a leak.
 
-    It searches the whole memory of the process, which may take some tenths of a second. It
-    does not see what is held by nothing but a C extension, or by an expression that is being
-    evaluated while it is called.
+    The search covers the whole memory of the process, which may take some tenths of a second.
+    It does not see references that only a C extension holds, or only an expression that is being
+    evaluated during the call.
 
     Raises:
         RuntimeError: no run is going on in the calling thread.
@@ -61,7 +60,7 @@ def leaks() -> Report:
     tasks = find_tasks("leaks()")
     sleeps = {task: examine(task) for task in tasks}
     asleep = {task: sleep for task, sleep in sleeps.items() if not _goes_on(task, sleep)}
-    # First, as a frame may keep an old copy of its variables until it is asked for them.
+    # First, because a frame may keep an old copy of its variables until they are read.
     running = [*_held_by_frames(sys._getframe(1))]
     known = _Known(asleep)
     known.add(sys.modules.values())
@@ -78,7 +77,7 @@ def leaks() -> Report:
 
 
 def _goes_on(task: Task, sleep: Sleep) -> bool:
-    """Whether a task needs no other one."""
+    """Whether a task can go on without another task."""
     if sleep.ender is Ender.TASKS:
         deadline: float = task._cancel_status.effective_deadline()
         return deadline < math.inf
@@ -90,7 +89,7 @@ def _is_main(task: Task) -> bool:
 
 
 def _held_by_frames(frame: FrameType | None) -> Iterator[object]:
-    """Yield what the running code of all threads has in its variables; ``frame`` is this one's."""
+    """Yield the variables of the running code in all threads; ``frame`` is of this thread."""
     frames = [frame, *(f for t, f in sys._current_frames().items() if t != get_ident())]
     for innermost in frames:
         here = innermost
@@ -101,39 +100,39 @@ def _held_by_frames(frame: FrameType | None) -> Iterator[object]:
 
 
 class _Known:
-    """What has been found, and how to find more."""
+    """The objects found so far, and the search for more."""
 
     def __init__(self, asleep: dict[Task, Sleep]) -> None:
         self._asleep = asleep  # shrinks
-        # Kept alive, so that no number is used again. What is in it is not searched any more,
-        # so it begins with that through which there is no way.
+        # Found objects are kept alive, so that no id is used again, and are not searched again.
+        # So what the search must not pass through is in here from the start.
         known = (*_SPARES, heap_here(), *asleep)
         self._found: dict[int, object] = {id(thing): thing for thing in known}
 
     def add(self, things: Iterable[object]) -> None:
-        """Find these things, and all that they lead to."""
+        """Add these things, and everything that can be reached from them."""
         found, is_tracked = self._found, gc.is_tracked
         wave = [*things]
         while wave:
-            # What the garbage collector does not track refers to nothing that it does.
+            # An object that the garbage collector does not track refers to no tracked object.
             news = {id(t): t for t in wave if is_tracked(t) and id(t) not in found}
             found |= news
-            # Of a module its names are enough; in the state of one that is written in C, the
-            # search was seen not to end.
+            # The names of a module are enough. In the state of modules written in C, the search
+            # did not end. (Some objects say that they are modules, and are none.)
             wave = gc.get_referents(
-                *[_names_of(t) if isinstance(t, ModuleType) else t for t in news.values()]
+                *[_names_of(t) if issubclass(type(t), ModuleType) else t for t in news.values()]
             )
-            # A waiting task keeps its channel alive, so who knows it weakly finds it still.
+            # A waiting task keeps its channel alive, so a weak reference still leads there.
             wave += [t() for t in news.values() if isinstance(t, ref)]
 
     def wake(self, tasks: list[Task]) -> None:
-        """Find these tasks, which are not asleep any more, and all that they lead to."""
+        """Mark tasks as live, and add everything that can be reached from them."""
         for task in tasks:
             del self._asleep[task], self._found[id(task)]
         self.add(tasks)
 
     def can_end(self, task: Task, sleep: Sleep) -> bool:
-        """Whether somebody who can go on can end this sleep."""
+        """Whether live code can end this sleep."""
         if sleep.ender is Ender.CHILDREN:
             return any(
                 child not in self._asleep

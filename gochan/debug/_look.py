@@ -1,4 +1,4 @@
-"""Looking at the things that observers are told about."""
+"""Describing the things that observers are told about."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .._queue._lifecycle import Lifecycle
 @final
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a thing is like at one moment."""
+    """What is known of a thing at one moment."""
 
     kind: Literal["channel", "selector", "job queue", "wait group", "ticker"]
     """What it is."""
     name: str | None
-    """The name that the program has given it; of a job queue, that of its handler."""
+    """The name that the program has given it; a job queue without one has that of its handler."""
     capacity: int | float = 0
     """How many values it can hold."""
     held: int = 0
@@ -27,7 +27,7 @@ class Look:
 
 
 def look(thing: object) -> Look:
-    """Look at what an `Observer` is told about: a channel, selector, wait group, job queue."""
+    """Describe a thing that an `Observer` is told about, such as a channel or a job queue."""
     match thing:
         case Chan():
             return look(thing._state)
@@ -38,19 +38,18 @@ def look(thing: object) -> Look:
         case JobQueue():
             return look(thing._lives)
         case Lifecycle():
-            return Look("job queue", thing.handler_name)
+            return Look("job queue", thing.name)
         case Ticker():
             return Look("ticker", None)
     return Look("wait group", None)
 
 
 def describe(case: Case[Any], name: Callable[[object], str]) -> str:
-    """Say what a case of a select does, in a few words, such as ``"send to jobs"``.
+    """Describe a case of a select in a few words, such as ``"send to jobs"``.
 
     Args:
         case: the case; for anything else, the answer is ``"never"``.
-        name: called with what stands for the channel or the wait group of the case, and
-            returns what to call it.
+        name: returns a name for the channel or wait group of the case, with which it is called.
     """
     known = isinstance(case, Case) and case is not NEVER
     return case._words(name) if known else "never"

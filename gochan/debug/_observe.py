@@ -1,4 +1,4 @@
-"""The door for observers: who is told what happens, and in which threads."""
+"""Observers: which of them are told what happens, and in which threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _lock: Final = Lock()
 
 @contextmanager
 def observe(observer: Observer) -> Iterator[None]:
-    """Let ``observer`` be told what happens in this thread while the block is entered.
+    """Tell ``observer`` what happens in this thread while the block is entered.
 
     ::
 
@@ -27,13 +27,13 @@ def observe(observer: Observer) -> Iterator[None]:
         with gochan.debug.observe(Waits()):
             await main()
 
-    Blocks nest, and several threads can have their own. An operation that is under way when
-    the block is entered is not told, though its end may be if somebody else observed its
-    beginning. Once the block is left, nothing is told any more.
+    Blocks nest, and several threads can have their own. The observer is not told of operations
+    that were under way when the block was entered, except that it may be told of their ends if
+    another observer was there before. Once the block is left, it is told nothing more.
 
-    While nobody observes, this costs nothing measurable. While somebody does, each operation
-    costs a few microseconds more, in all threads. Nothing else changes, neither the order of
-    what happens nor when a task can be cancelled.
+    Without an observer, this costs nothing measurable. With one, each operation takes a few
+    microseconds more, in all threads. Nothing else changes: neither the order of events, nor
+    when a task can be cancelled.
 
     Raises:
         TypeError: ``observer`` is not an `Observer`.
@@ -55,9 +55,9 @@ def observe(observer: Observer) -> Iterator[None]:
 
 
 def _close_fast_paths() -> None:
-    """Let operations pass where the observer is told, at every channel that exists.
+    """Make the operations of all existing channels take the path that tells the observer.
 
-    They open again by themselves, one after the other, once nobody observes.
+    The fast paths open again by themselves, one after another, once there is no observer.
     """
     forget_entries()
     for thing in gc.get_objects():
@@ -68,7 +68,7 @@ def _close_fast_paths() -> None:
 
 @final
 class _Crowd:
-    """Stands for all observers; each is told about its own thread."""
+    """Stands for all observers, and tells each about its own thread."""
 
     def __init__(self) -> None:
         # By thread; changed under the lock, and read without it.
@@ -88,7 +88,7 @@ class _Crowd:
             del self.members[thread]
 
     def __getattr__(self, name: str) -> Callable[..., None]:
-        """Return a method of an `Observer` that calls those of all in this thread."""
+        """Return a method of `Observer` that calls the same method of all in this thread."""
         return partial(self._tell, name)
 
     def _tell(self, name: str, *arguments: object) -> None:

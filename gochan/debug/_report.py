@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, Protocol, final
 
 from trio.lowlevel import Task
 
@@ -14,8 +14,8 @@ from .._queue import describe
 from ._waits import Sleep, examine, tasks_of_run
 
 _NO_RUN: Final = (
-    "gochan.debug.{} tells about the run of the thread that calls it, and there is none; call it "
-    "from a task, an instrument or a signal handler of a run, or from another thread with "
+    "gochan.debug.{} looks at the trio run of the calling thread, and there is none; call it from "
+    "a task, an instrument or a signal handler of the run, or from another thread with "
     "trio.from_thread.run_sync"
 )
 
@@ -32,25 +32,36 @@ class Wait:
     wants: str
     """What it waits for, in words, such as ``"receive from channel 'jobs'"``."""
     things: tuple[object, ...]
-    """What it waits at: channels, wait groups, tickers, jobs, job queues. Empty if nothing can
-    end the wait but time or a cancellation."""
+    """What it waits at: channels, wait groups, tickers, jobs, job queues. Empty if only time or
+    a cancellation can end the wait."""
     file: str | None
-    """The file of the innermost line of the user's own code that it is in; ``None`` if there is
-    none, as with an idle worker of a job queue."""
+    """The file of the innermost line in the user's own code; ``None`` if there is none, as for an
+    idle worker of a job queue."""
     line: int | None
     """The number of that line, from 1."""
     function: str | None
-    """The qualified name of the function that the line is in."""
+    """The qualified name of the function around that line."""
 
     @property
     def where(self) -> str:
-        """That place in a few words, such as ``"in crawl (web.py, line 12)"``, or ``""``."""
+        """The place in a few words, such as ``"in crawl (web.py, line 12)"``, or ``""``."""
         if self.file is None or self.line is None or self.function is None:
             return ""
         return describe(self.file, self.line, self.function)
 
     def __str__(self) -> str:
         return ", ".join(filter(None, (f"{self.name}: {self.wants}", self.where)))
+
+
+class ReportedChan(Protocol):
+    """A channel in a `Report`: a `gochan.Chan`, or what the ends of one have in common.
+
+    The second stands for a channel of `gochan.open_memory_channel`, and for a ``Chan`` of which
+    the program has kept only an end.
+    """
+
+    def statistics(self) -> ChanStatistics:
+        """Return what the channel holds and who waits there, at this moment."""
 
 
 @final
@@ -60,7 +71,7 @@ class Report:
 
     waits: tuple[Wait, ...]
     """The tasks that wait: parents before their children, older ones before younger ones."""
-    channels: dict[Chan[Any] | ChanState[Any], ChanStatistics]
+    channels: dict[ReportedChan, ChanStatistics]
     """The channels at which they wait, each as it was at that moment."""
 
     def __str__(self) -> str:
@@ -79,19 +90,19 @@ class Report:
 
 
 def report() -> Report:
-    """Tell which tasks of this run wait in gochan, for what, and where in the program.
+    """Report which tasks of this run wait in gochan, for what, and where in the program.
 
     ::
 
         print(gochan.debug.report())
 
-    Found are all waits at channels, selects, selectors, merged channels, tickers and wait groups,
-    for a job, and for something of a job queue. A task that waits for something else is left
-    out, and so is one that can go on already and only has not had its turn.
+    It finds all waits at channels, selects, selectors, merged channels, tickers and wait groups,
+    and for jobs and job queues. It leaves out tasks that wait for something else, and tasks
+    that can already go on and only have not had their turn.
 
-    It looks at the frames of the tasks, so it costs nothing until it is called, and then a few
-    dozen microseconds for each task. It changes nothing. It can be called from a task, an
-    instrument, and a signal handler in the thread of the run.
+    It reads the frames of the tasks, so it costs nothing until it is called, and then a few dozen
+    microseconds per task. It changes nothing. Call it from a task, an instrument, or a signal
+    handler in the thread of the run.
 
     Raises:
         RuntimeError: no run is going on in the calling thread.
@@ -101,7 +112,7 @@ def report() -> Report:
 
 
 def find_tasks(caller: str) -> list[Task]:
-    """Return all tasks of the run; if there is none, say what to do."""
+    """Return all tasks of the run; without a run, raise an error that says what to do."""
     try:
         return tasks_of_run()
     except RuntimeError:
@@ -111,7 +122,7 @@ def find_tasks(caller: str) -> list[Task]:
 def report_on(sleeps: Iterable[tuple[Task, Sleep]]) -> Report:
     """Return a report on these tasks."""
     waits = tuple(_wait(task, sleep) for task, sleep in sleeps)
-    channels = [
+    channels: list[ReportedChan] = [
         thing for wait in waits for thing in wait.things if isinstance(thing, (Chan, ChanState))
     ]
     return Report(waits, {channel: channel.statistics() for channel in channels})
@@ -127,12 +138,14 @@ def _wait(task: Task, sleep: Sleep) -> Wait:
     )
 
 
-def title_of(channel: Chan[Any] | ChanState[Any]) -> str:
+def title_of(channel: ReportedChan) -> str:
     """Return what a channel is called in messages."""
-    return channel.title if isinstance(channel, ChanState) else channel._state.title
+    known: Any = channel
+    title: str = getattr(known, "_state", known).title
+    return title
 
 
-def describe_channel(channel: Chan[Any] | ChanState[Any], statistics: ChanStatistics) -> str:
+def describe_channel(channel: ReportedChan, statistics: ChanStatistics) -> str:
     """Say in one line what a channel was like."""
     return (
         f"{title_of(channel)}: {'closed' if statistics.closed else 'open'}, "

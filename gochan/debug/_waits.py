@@ -2,15 +2,15 @@
 
 # Theory of operation
 # -------------------
-# Nothing is noted down while a program runs. A task that sleeps is a chain of frames, from
-# its function down to where it gave up control, and what it waits for is in the innermost
-# ones: a waiter of gochan's, with the channel or the cases that it stands in line for, or
-# one of trio's own functions that sleep.
+# Nothing is recorded while a program runs. A sleeping task is a chain of frames, from its
+# function down to where it gave up control. The innermost frames show what it waits for: a
+# waiter of gochan, with the channel or the cases that it stands in line for, or one of trio's
+# own functions that sleep.
 #
-# Of trio's, only those are known here which nothing but another task of the same run can
-# wake: an event, a lock, a memory channel, the tasks of a nursery. All other sleeps count
-# as ended from outside, by time, by the operating system, by a thread, or by something that
-# nobody here has heard of. To know too few of them is to be careful.
+# Of trio's functions, this file knows only those that nothing but another task of the same run
+# can wake: events, locks, memory channels, nurseries. Any other sleep may be ended from outside:
+# by time, by the operating system, by a thread, or by something unknown. If a function is
+# missing here, a deadlock may go unnoticed, but none is reported wrongly.
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from .._core import (
     BulkOffer,
     Case,
     Choice,
+    Decider,
     MergedChan,
-    Places,
     Ticker,
     TimedOffer,
     Waiter,
@@ -38,14 +38,13 @@ from .._core import (
     wait_in,
 )
 from .._queue import Job, JobQueue, belongs_to_user
-from .._queue._lifecycle import Lifecycle
-from .._queue._opening import open_block
+from .._queue._block import open_block
 from .._queue._stop import Stop
 from .._queue._workers import Workers
 
 Frames: TypeAlias = list[tuple[FrameType, int]]
 
-# How many cases of one select are named.
+# The most cases of one select that are named.
 _CASES: Final = 8
 
 
@@ -66,7 +65,7 @@ class Sleep:
     ender: Ender
     frames: Frames
     wants: str = ""
-    things: tuple[object, ...] = ()  # whoever can end it holds one of these
+    things: tuple[object, ...] = ()  # only code that can reach one of these can end the sleep
     in_gochan: bool = False
 
     @property
@@ -117,16 +116,16 @@ def _code(function: Any) -> CodeType:
 
 
 def _local(frame: FrameType, name: str) -> Any:
-    """Return a local variable of a frame of gochan's or trio's."""
+    """Return a local variable of a frame of gochan or trio."""
     there = frame.f_locals
     value = there.get(name)
-    if isinstance(there, dict):  # pragma: no branch  # since Python 3.13 it is no copy
-        there.clear()  # or the frame would keep the copy, and what is in it
+    if isinstance(there, dict):  # pragma: no branch  # since Python 3.13 it is not a copy
+        there.clear()  # otherwise the frame would keep the copy and its values alive
     return value
 
 
 def _begin(frames: Frames) -> int:
-    """Return where the library begins, below the last frame of the user's."""
+    """Return the index of the first library frame, below the last frame of the user's."""
     for index in range(len(frames) - 1, -1, -1):
         frame = frames[index][0]
         if belongs_to_user(frame) or frame.f_code is _HANDLE:
@@ -139,29 +138,29 @@ def _begin(frames: Frames) -> int:
 # The frames in which tasks sleep, with the name of the waiter there.
 _WAITERS: Final[dict[CodeType, str]] = {
     _code(wait_in): "offer",
-    **{_code(kind.__await__): "self" for kind in (BulkOffer, TimedOffer, Choice, Places)},
+    **{_code(kind.__await__): "self" for kind in (BulkOffer, TimedOffer, Choice, Decider)},
 }
 
 
 def _sleep_in_gochan(frames: Frames) -> Sleep | None:
-    """Return what the task waits for, if that is gochan's."""
+    """Return what the task waits for, if it waits in gochan."""
     for index in range(len(frames) - 1, -1, -1):
         frame = frames[index][0]
         if frame.f_code in _WAITERS:
             waiter = _local(frame, _WAITERS[frame.f_code])
             wants, things = _wish(waiter, frames[:index])
-            # If time can wake it, too, that is a cancel scope of the task, as any time limit.
+            # A time limit does not matter here, since it is a cancel scope of the task.
             return Sleep(Ender.TASKS, frames, wants, things, in_gochan=True)
     return None
 
 
 def _wish(waiter: Waiter, callers: Frames) -> tuple[str, tuple[object, ...]]:
-    """Return what a waiter wants, and at what it waits."""
+    """Return what a waiter wants, and the things that it waits at."""
     match waiter:
         case Choice():
             cases = zip(_nearest(callers, "all_labels"), waiter._cases, strict=True)
             return _first_of("select", [pair for pair in cases if pair[1] is not NEVER])
-        case Places():
+        case Decider():
             members = waiter.members
             return _first_of(waiter.title, [(member.label, member.case) for member in members])
     offer: Any = waiter
@@ -175,7 +174,7 @@ def _wish(waiter: Waiter, callers: Frames) -> tuple[str, tuple[object, ...]]:
 
 
 def _nearest(callers: Frames, name: str) -> Any:
-    """Return that variable of the innermost caller that has it: a trace may stand in between."""
+    """Return that variable of the innermost caller that has one; a tracer may be in between."""
     values = (_local(frame, name) for frame, _ in reversed(callers))
     return next(value for value in values if value is not None)
 
@@ -183,7 +182,7 @@ def _nearest(callers: Frames, name: str) -> Any:
 def _first_of(
     title: str, cases: Sequence[tuple[object, Case[Any]]]
 ) -> tuple[str, tuple[object, ...]]:
-    """Return the same for the first of several cases, each with its label."""
+    """Return the same for a wait for the first of several cases, each with its label."""
     things = tuple(case._thing for _, case in cases if case._thing is not None)
     if not cases:
         return f"{title} without any case", ()
@@ -203,23 +202,23 @@ def _say(label: object) -> str:
 
 
 def _work(workers: Workers[Any, Any]) -> tuple[str, tuple[object, ...]]:
-    return f"next job of the job queue of {workers._lives.handler_name}", (workers,)
+    return f"next job of {workers._lives.title}", (workers,)
 
 
 def _submit(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
-    return f"submit to {_name(queue)}", (queue,)
+    return f"submit to {queue._lives.title}", (queue,)
 
 
 def _join(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
-    return f"end of all jobs of {_name(queue)}", (queue,)
+    return f"end of all jobs of {queue._lives.title}", (queue,)
 
 
 def _stop(queue: JobQueue[Any, Any]) -> tuple[str, tuple[object, ...]]:
-    return f"stop of {_name(queue)}", (queue,)
+    return f"stop of {queue._lives.title}", (queue,)
 
 
-def _stop_under_way(work: Lifecycle[Any, Any]) -> tuple[str, tuple[object, ...]]:
-    return f"stop of the job queue of {work.handler_name}", (work,)
+def _stop_under_way(stop: Stop) -> tuple[str, tuple[object, ...]]:
+    return f"stop of {stop.lives.title}", (stop.lives,)
 
 
 def _job(job: Job[Any, Any]) -> tuple[str, tuple[object, ...]]:
@@ -234,12 +233,8 @@ def _tick(ticker: Ticker) -> tuple[str, tuple[object, ...]]:
     return f"next tick of {ticker!r}", (ticker,)
 
 
-def _name(queue: JobQueue[Any, Any]) -> str:
-    return f"the job queue of {queue._lives.handler_name}"
-
-
-# What is said instead while a task is inside one of these, and at what it waits, if that
-# is not told already. The outermost counts; it is what the user has called.
+# While a task is inside one of these functions, this is reported instead: what it wants, and
+# the things it waits at, if there are any. The outermost function counts; the user called it.
 _PHRASES: Final[dict[CodeType, Callable[[Any], tuple[str, tuple[object, ...]]]]] = {
     _code(Workers._work): _work,
     _code(JobQueue.submit): _submit,
@@ -253,10 +248,10 @@ _PHRASES: Final[dict[CodeType, Callable[[Any], tuple[str, tuple[object, ...]]]]]
     _code(MergedChan.__anext__): _merged,
     _code(Ticker.__anext__): _tick,
 }
-# Where that thing is found, if not in ``self``.
-_NAMES: Final = {_code(open_block): "queue", _code(Stop.run): "work"}
+# The variable that holds the object, where it is not ``self``.
+_NAMES: Final = {_code(open_block): "queue"}
 
-# Below it is the handler of a job, whatever module that is from.
+# Below this frame is the handler of a job, whatever its module.
 _HANDLE: Final = _code(Workers._handle)
 
 # In trio
@@ -269,7 +264,7 @@ def _functions(*functions: tuple[str, Any]) -> dict[CodeType, str]:
     return {_code(function): f"trio.{name}" for name, function in functions}
 
 
-# Those that sleep by themselves, and those that do so in a parking lot of theirs.
+# Functions that sleep by themselves, and functions that sleep in a parking lot.
 _SLEEPS: Final = _functions(
     ("Event.wait", trio.Event.wait),
     ("MemorySendChannel.send", trio.MemorySendChannel.send),
@@ -288,11 +283,11 @@ _CHILDREN: Final = _functions(
 
 
 def _sleep_in_trio(frames: Frames) -> Sleep:
-    """Return what the task waits for, if that is not gochan's."""
+    """Return what the task waits for, if it does not wait in gochan."""
     callers = [frame for frame, _ in frames]
     while callers and callers[-1].f_code is not _SLEEP:
         callers.pop()
-    # What has called the function that sleeps, and what has called that.
+    # The caller of the function that sleeps, and the caller of that.
     outer, caller = [None, None, *callers[:-1]][-2:]
     if caller is None:
         return Sleep(Ender.OUTSIDE, frames)
@@ -301,13 +296,13 @@ def _sleep_in_trio(frames: Frames) -> Sleep:
         return Sleep(Ender.CHILDREN, frames, _CHILDREN[code])
     if code in _SLEEPS:
         thing = _local(caller, "self")
-        # The two ends of a memory channel have its state in common.
+        # The two ends of a memory channel share its state.
         things = () if thing is None else (getattr(thing, "_state", thing),)
         return Sleep(Ender.TASKS, frames, _SLEEPS[code], things)
     if code is _PARK and outer is not None:
         if outer.f_code in _PARKS:
             return Sleep(Ender.TASKS, frames, _PARKS[outer.f_code], (_local(outer, "self"),))
-        # Trio parks tasks that wait for signals, too; those are woken from outside.
+        # Trio also parks tasks that wait for signals, which come from outside.
         if str(outer.f_globals.get("__name__")).partition(".")[0] != "trio":
             return Sleep(Ender.TASKS, frames, "trio.ParkingLot.park", (_local(caller, "self"),))
     return Sleep(Ender.OUTSIDE, frames)

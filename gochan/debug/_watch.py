@@ -1,15 +1,15 @@
-"""The watch of a run: finds out that no task can go on."""
+"""The watch of a run: notices when no task can go on."""
 
 # Theory of operation
 # -------------------
-# Trio tells an instrument each time before it waits for the world outside. If no task can run
-# then, nothing is due at any time, and all tasks sleep until another task does something, then
-# nothing will ever happen again, unless something comes in from outside (see _doors.py). As trio
-# does not say when another thread lets go of the token, a timer looks again every now and then.
-# That timer needs the token, too, so its own reference is allowed for.
+# Trio calls an instrument each time before it waits for the outside world. If no task can run
+# then, nothing is due at any time, and every task sleeps until another task does something,
+# then nothing will ever happen again, unless something comes in from outside (see _doors.py).
+# Trio does not report when another thread releases the token, so we poll with a timer. The
+# timer needs the token, too, so one reference more is expected while it runs.
 #
-# By then trio has decided how long it will wait, so it would not look at tasks that are woken
-# here. A call by way of the token makes it look.
+# By then trio has decided how long to wait, and would not notice tasks that are woken here. A
+# call through the token makes it look.
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ._doors import is_guest, others_are_told, signals_are_handled, token_is_hel
 from ._report import Report, report_on
 from ._waits import Ender, Sleep, belongs_to_trio, examine, tasks_of_run
 
-# How soon to look again while somebody has the token: in so many seconds, then twice as many.
+# Seconds until the next look while another thread has the token; each delay doubles the last.
 _FIRST_DELAY: Final = 0.01
 _LAST_DELAY: Final = 1.0
 
@@ -36,12 +36,12 @@ class Block(Protocol):
     task: Task
 
     def strike(self, report: Report) -> None:
-        """End it, as nothing in it can go on."""
+        """End the block, because nothing in it can go on."""
 
 
 @final
 class Watch(trio.abc.Instrument):
-    """Looks whether all tasks sleep, on behalf of the blocks of one run."""
+    """Notices when all tasks of a run sleep, on behalf of the blocks of that run."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
@@ -49,23 +49,23 @@ class Watch(trio.abc.Instrument):
         self._delay = _FIRST_DELAY
 
     def enter(self, block: Block) -> None:
-        """Add a block; with the first one, begin to look."""
+        """Add a block; the first one starts the watch."""
         if not self.blocks:
             trio.lowlevel.add_instrument(self)
         self.blocks.append(block)
 
     def leave(self, block: Block) -> None:
-        """Forget a block; with the last one, stop looking."""
+        """Remove a block; without blocks, the watch stops."""
         self.blocks.remove(block)
         if not self.blocks:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            with suppress(KeyError):  # trio takes out an instrument that has failed
+            with suppress(KeyError):  # trio removes an instrument that has failed
                 trio.lowlevel.remove_instrument(self)
 
     def before_io_wait(self, timeout: float) -> None:
-        """Strike the block that was entered last, if nothing can happen any more."""
+        """Strike the block that was entered last, if nothing can ever happen again."""
         statistics = trio.lowlevel.current_statistics()
         if (
             statistics.tasks_runnable
@@ -100,11 +100,11 @@ class Watch(trio.abc.Instrument):
 
 
 def _look_at_tasks() -> None:
-    """Do nothing; but trio does not wait before it has done so."""
+    """Do nothing, and so keep trio from waiting before it has looked at its tasks."""
 
 
 def _find_deadlock() -> list[tuple[Task, Sleep]] | None:
-    """Return the tasks that sleep, and for what, if only tasks could wake tasks."""
+    """Return the sleeping tasks and what each waits for, if only tasks could wake them."""
     sleeps: list[tuple[Task, Sleep]] = []
     for task in tasks_of_run():
         if not belongs_to_trio(task):
@@ -120,7 +120,7 @@ _watch_of_run: RunVar[Watch] = RunVar("gochan deadlocks")
 
 
 def watch_of_run() -> Watch:
-    """Return the watch of the run that goes on in this thread."""
+    """Return the watch of the run in this thread."""
     try:
         return _watch_of_run.get()
     except LookupError:

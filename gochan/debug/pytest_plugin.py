@@ -1,4 +1,4 @@
-"""What the plugin for pytest does to a test: it fails with a report instead of waiting for ever.
+"""The part of the plugin for pytest that makes a test fail with a report instead of hanging.
 
 The hooks are in ``_gochan_pytest``, which every run of pytest loads; this is imported only when
 a test asks for it.
@@ -14,20 +14,18 @@ from typing import Any
 import pytest
 import trio
 
-from _gochan_pytest import WHO_WAITS
-
 from ._deadlocks import detect_deadlocks
 from ._report import report
 
 
 def watch(
     test: Callable[..., Awaitable[object]],
-    item: pytest.Item,
+    tell: Callable[[str], object],
     *,
     deadlocks: bool,
     nobody_waits: bool,
 ) -> Callable[..., Awaitable[object]]:
-    """Return the same test, watched."""
+    """Return the test function, watched; if it fails, call ``tell`` with who waited."""
 
     @functools.wraps(test)
     async def watched(*arguments: Any, **named: Any) -> object:
@@ -40,20 +38,22 @@ def watch(
         except BaseException:
             who = report()
             if who.waits:
-                item.stash[WHO_WAITS] = str(who)
+                tell(str(who))
             raise
         me = trio.lowlevel.current_task()
         left = [wait for wait in report().waits if _is_below(wait.task, me)]
         if nobody_waits and left:
             lines = "\n".join(map(str, left))
-            pytest.fail(f"at the end of the test, tasks of it wait in gochan:\n{lines}", False)
+            pytest.fail(
+                f"at the end of the test, these tasks still wait in gochan:\n{lines}", False
+            )
         return value
 
     return watched
 
 
 def _is_below(task: Any, ancestor: Any) -> bool:
-    """Whether a task is in a nursery of another one, or of a task that is."""
+    """Whether a task is in a nursery of ``ancestor``, or of a task below it."""
     while task.parent_nursery is not None:
         task = task.parent_nursery.parent_task
         if task is ancestor:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar, final
 
-from ._strategy import Strategy
+from ._fifo import Fifo
 
 T = TypeVar("T")
 
 
 @final
-class Block(Strategy[T]):
+class Block(Fifo[T]):
     """Make the sender wait while it is full; give out the oldest item first.
 
     ``Chan(strategy=Block(20))`` behaves as ``Chan(20)`` does. Its size is a promise about

@@ -18,6 +18,8 @@ class DropOnFull(Strategy[T]):
     somebody still wants the result: allowed wait x items processed per second.
     """
 
+    ignores_time = True
+
     def offer(self, item: T, now: float) -> Verdict:
         items = self.items
         if len(items) >= self.capacity:

@@ -22,8 +22,16 @@ from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 from ._estimate import Estimate
-from ._guard import checked_change
-from ._strategy import ADMIT, DEFAULT_CAPACITY, WAIT, Strategy, Verdict
+from ._fifo import Fifo
+from ._guard import (
+    checked_capacity,
+    checked_change,
+    checked_list,
+    checked_removal,
+    checked_rest,
+    checked_seconds,
+)
+from ._strategy import DEFAULT_CAPACITY, Strategy, Verdict
 
 T = TypeVar("T")
 
@@ -90,7 +98,7 @@ class Filter(Strategy[T], Generic[T]):
         return self
 
     def _attach(self, inner: Strategy[T]) -> None:
-        if not inner.capacity:
+        if not checked_capacity(inner):
             raise ValueError(
                 f"nothing can wait in {inner!r}, so {type(self).__name__} would never be asked; "
                 f"its capacity must be >= 1"
@@ -128,7 +136,8 @@ class Filter(Strategy[T], Generic[T]):
         """Return the strategies behind it that hold items: by default ``inner``."""
         return (self.inner,)
 
-    # Passing questions on
+    # Passing questions on. Where answers are put together, a wrong one would get lost among the
+    # others, so each is looked at.
 
     @property
     def capacity(self) -> int | float:  # type: ignore[override]  # decided by the order
@@ -152,7 +161,6 @@ class Filter(Strategy[T], Generic[T]):
         return self.inner.take(now)
 
     def next_change(self, now: float) -> float | None:
-        # A NaN would get lost among the others, so each is looked at.
         changes = [checked_change(part, now, part.next_change(now)) for part in self.parts()]
         return min((change for change in changes if change is not None), default=None)
 
@@ -160,23 +168,23 @@ class Filter(Strategy[T], Generic[T]):
         self.inner.finished(item, now, waited=waited, ran=ran, ok=ok)
 
     def close(self) -> list[T]:
-        return [item for part in self.parts() for item in part.close()]
+        return [item for part in self.parts() for item in checked_list(part, part.close())]
 
     def remove(self, item: T) -> bool:
-        return any(part.remove(item) for part in self.parts())
+        return any(checked_removal(part, part.remove(item)) for part in self.parts())
 
     def spare(self) -> T | None:
         return self.inner.spare()
 
     def take_all(self, now: float) -> Iterator[T]:
         for part in self.parts():
-            yield from part.take_all(now)
+            yield from checked_rest(part, part.take_all(now))
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts())
 
     def retry_after(self, now: float) -> float:
-        return self.inner.retry_after(now)
+        return checked_seconds(self.inner, self.inner.retry_after(now))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {len(self)}/{self.capacity}> | {self.inner!r}"
@@ -189,13 +197,3 @@ class Filter(Strategy[T], Generic[T]):
             assert part._dropped is self._dropped
             if isinstance(part, Filter):
                 part.check()
-
-
-class Fifo(Strategy[T]):
-    """The order behind a filter that was given none."""
-
-    def offer(self, item: T, now: float) -> Verdict:
-        if len(self.items) >= self.capacity:
-            return WAIT
-        self.items.append(item)
-        return ADMIT

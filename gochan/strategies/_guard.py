@@ -22,12 +22,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Any, Final, TypeVar
 
+from .._core import check_capacity
 from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
 
 T = TypeVar("T")
 
 # These define what every strategy and every filter does if nobody says otherwise.
-_DEFAULTS: Final = {f"{__package__}.{module}" for module in ("_strategy", "_estimate", "_filter")}
+_DEFAULTS: Final = {f"{__package__}.{module}" for module in ("_strategy", "_fifo", "_filter")}
 
 _SECONDS: Final = "a number of seconds, finite and >= 0"
 
@@ -183,6 +184,21 @@ def checked_rest(strategy: Strategy[T], answer: Iterable[T]) -> Iterator[T]:
         raise _error(strategy, "take_all", answer, "an iterable of items") from None
 
 
+def checked_capacity(strategy: Strategy[Any]) -> int | float:
+    """Return how many items may wait, which a strategy may find out whenever it is asked.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is negative, NaN, or a number with a fraction.
+    """
+    answer = strategy.capacity
+    try:
+        return check_capacity(answer)
+    except (TypeError, ValueError):
+        must = "an int >= 0, or math.inf"
+        raise _error(strategy, "capacity", answer, must, _kind(answer)) from None
+
+
 def checked_length(strategy: Strategy[Any]) -> int:
     """Return how many items wait.
 
@@ -215,14 +231,20 @@ def _answering(strategy: Strategy[Any], question: str) -> Iterator[Strategy[Any]
     """Find the parts of a chain that have an answer of their own."""
     part: Any = strategy
     while isinstance(part, Strategy):
-        if getattr(getattr(part, question), "__module__", None) not in _DEFAULTS:
+        if getattr(_answer_of(part, question), "__module__", None) not in _DEFAULTS:
             yield part
         part = getattr(part, "inner", None)
 
 
+def _answer_of(strategy: Strategy[Any], question: str) -> Any:
+    """Return what gives the answer: a method, the function of a property, or a mere value."""
+    known = getattr(type(strategy), question, None)
+    return known.fget if isinstance(known, property) else getattr(strategy, question)
+
+
 def _place(strategy: Strategy[Any], question: str) -> str:
     """Say where a method is, if Python knows."""
-    function = getattr(strategy, question)
+    function = _answer_of(strategy, question)
     code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
     if code is None:
         return ""

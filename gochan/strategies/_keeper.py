@@ -1,20 +1,11 @@
-"""A strategy at work behind a channel: how it is asked, and what its answers lead to."""
+"""A strategy at work behind a channel: what its answers lead to."""
 
 # Theory of operation
 # -------------------
-# Nothing is decided by looking at a buffer here; the strategy has to be asked, and asking may
-# change it. ``give`` and ``take`` ask on behalf of a task that sends or receives now; ``settle``
-# asks on behalf of those who wait, the first of each line, until neither line can go on. A
-# strategy that follows the clock may have changed its mind since it was asked last, so it is
-# settled before anything else, and the first in each line has an alarm for the moment at which
-# the strategy says that it may change again.
-#
-# Alarms are also set in the middle of things, where nothing may be raised. So an error of
-# ``next_change`` is kept, and the first in line is woken to raise it.
-#
-# A waiter that leaves unserved may have been blocking others whose items are let in more easily,
-# or may have been about to look at what time has brought. So those who are first now have their
-# alarms set at once.
+# ``give`` and ``take`` ask the strategy on behalf of a task that sends or receives now. If
+# others wait, what time allows is settled first (see _settling.py), and then what follows from
+# the answer. If nobody waits, nothing follows but the answer, which is by far the most frequent
+# case, and therefore written out.
 #
 # A strategy of capacity 0 can hold nothing, so it is passed by: sender and receiver meet.
 #
@@ -24,75 +15,29 @@
 #
 # Invariants (``check`` asserts what can be seen from outside)
 # ------------------------------------------------------------
-# 1. While nobody is inside this file: if a receiver waits, the strategy had nothing to give when
-#    it was asked last; if a sender waits, the strategy did not admit the first one. Or else the
-#    alarm of the first in line is about to ring.
-# 2. Every item that was admitted is in exactly one place: in the strategy, in ``front``, among
+# 1. Every item that was admitted is in exactly one place: in the strategy, in ``front``, among
 #    the handed back, reported as dropped, or with a receiver.
+# 2. What _settling.py says.
 
 from __future__ import annotations
 
-import math
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from threading import get_ident
-from typing import Any, Final, TypeVar, final
+from typing import Any, TypeVar, final
 
-from trio import current_time
-from trio.lowlevel import Task
-
-from .._core import (
-    NOTHING,
-    OUTSIDE,
-    SLOT,
-    ChanClosedError,
-    ChanState,
-    Chooser,
-    EndOfChannel,
-    Nothing,
-    Refused,
-    Role,
-    TimedOffer,
-    Waiter,
-    first,
-    state_behind,
-)
-from ._guard import (
-    checked_change,
-    checked_item,
-    checked_list,
-    checked_removal,
-    checked_rest,
-    checked_verdict,
-)
-from ._questions import overrides, plain_order
-from ._strategy import ADMIT, WAIT, Empty, Refuse, Strategy, Verdict
+from .._core import NOTHING, ChanClosedError, ChanState, EndOfChannel, Nothing, first, state_behind
+from ._guard import checked_item
+from ._settling import Settling
+from ._strategy import ADMIT, Empty, Strategy
 
 T = TypeVar("T")
 
-# A strategy whose next change is not in the future is asked again after this time at least.
-_SOON: Final = 1e-3
-
 
 @final
-class KeptState(ChanState[T]):
+class KeptState(Settling[T]):
     """A channel whose values a strategy keeps."""
 
-    __slots__ = (
-        "_picky",
-        "_plain",
-        "_time",
-        "_times_offer",
-        "_times_take",
-        "_trouble",
-        "_unasked",
-        "front",
-        "handed_back",
-        "on_admit",
-        "strategy",
-        "timed",
-    )
+    __slots__ = ("handed_back",)
 
     def __init__(
         self,
@@ -100,71 +45,38 @@ class KeptState(ChanState[T]):
         name: str | None,
         on_drop: Callable[[T, str], object] | None,
     ) -> None:
-        if not hasattr(strategy, "_dropped"):
-            raise TypeError(
-                f"{type(strategy).__name__}.__init__ must call super().__init__(capacity)"
-            )
-        if strategy._in_use:
-            raise ValueError(
-                f"{strategy!r} already serves another channel; make a new one for each"
-            )
-        strategy._in_use = True
-        super().__init__(0, name, on_drop)
-        self.strategy = strategy
-        self.front: deque[T] = deque()
+        super().__init__(strategy, name, on_drop)
         self.handed_back: list[T] = []
-        # Called with each item when it is admitted, also past the strategy.
-        self.on_admit: Callable[[T], None] | None = None
-        # Whether time alone may change the answers.
-        self.timed = overrides(strategy, "next_change")
-        # Whether it may let in a later sender, but not the first one.
-        self._picky = overrides(strategy, "offer")
-        # Whether the moment may matter to it; finding out costs as much as all else here.
-        self._times_offer = self.timed or self._picky
-        self._times_take = self.timed or overrides(strategy, "take")
-        self._plain = plain_order(strategy)
-        # When it was asked last: in one operation always at the same moment, or it could say
-        # "not yet" a moment before the change, and "no change to come" a moment after.
-        self._time = 0.0
-        self._trouble: Exception | None = None  # what next_change has raised
-        self._unasked = False  # whether those who are first now have yet to look
-
-    @property
-    def max_size(self) -> int | float:
-        """How many values may wait; the strategy may change that at any time."""
-        return self.strategy.capacity
-
-    def held(self) -> int:
-        """Return how many values wait here, not counting those of waiting senders."""
-        return len(self.strategy) + len(self.front)
 
     # Deciding
 
     def give(self, value: T) -> bool:
         """Send ``value`` now; return whether that was possible."""
+        asked = self.asked
         while True:
             if self.closed:
                 raise self.closed_error(value)
-            if self.thread != get_ident():
+            if not self.thread._is_owned():
                 self.check_caller()
+            reported = False
             try:
                 if self.senders or self.receivers:
                     admitted = self._give(value)
                 else:
                     # Nobody waits, so the strategy alone decides.
-                    if self._times_offer:
-                        self._look_at_clock()
-                    verdict = self.strategy.offer(value, self._time)
-                    if verdict is ADMIT and self.on_admit is None:
-                        admitted = True
-                    else:
-                        admitted = self._judge(verdict, value)
-                    plain = self._plain
-                    used = len(self.front) + len(self.strategy if plain is None else plain.items)
-                    if used > self.peak:
-                        self.peak = used
+                    if asked.needs_time:
+                        asked.look(self.home)
+                    verdict = asked.strategy.offer(value, asked.now)
+                    admitted = verdict is ADMIT or asked.judge(verdict, value)
+                    if admitted:
+                        self.most += 1
+                        if self.most > self.peak:
+                            self._note_size()
+                        if self.on_admit is not None:
+                            self.on_admit(value)
             finally:
-                reported = bool(self.strategy._dropped) and self._report()
+                if asked.strategy._dropped:
+                    reported = self._report()
             if admitted or not reported:
                 return admitted
 
@@ -186,11 +98,9 @@ class KeptState(ChanState[T]):
 
     def _give(self, value: T) -> bool:
         self.check_thread(self.receivers, self.senders)
-        self._look_at_clock()
-        if self.timed:
-            self.settle()
-        if not self.strategy.capacity and self.receivers:
-            self._admitted(value)
+        self._begin()
+        if self.receivers and not self.asked.strategy.capacity:
+            self._note_admitted(value)
             first(self.receivers).serve(self.receivers, value)
             return True
         if self.senders:
@@ -206,22 +116,26 @@ class KeptState(ChanState[T]):
 
     def take(self) -> T | Nothing:
         """Receive now; return `NOTHING` if that is not possible."""
-        if self.thread != get_ident():
+        if not self.thread._is_owned():
             self.check_caller()
         if not (self.senders or self.receivers or self.front):
             # What follows, when nobody waits and nothing is given up.
-            if self._times_take:
-                self._look_at_clock()
+            asked = self.asked
+            if asked.needs_time:
+                asked.look(self.home)
             try:
-                value: T | Nothing = self.strategy.take(self._time)
-                if value is Empty or type(value) is Empty:
-                    checked_item(self.strategy, value)
+                value: T | Nothing = asked.strategy.take(asked.now)
             except Empty:
-                pass
+                if not (asked.strategy._dropped or self.closed):
+                    self._unasked = False
+                    return NOTHING
             else:
-                if not self.strategy._dropped:
+                if value is Empty or type(value) is Empty:
+                    checked_item(asked.strategy, value)
+                self.most -= 1
+                if not asked.strategy._dropped:
                     return value
-                self.front.append(value)  # type: ignore[arg-type]
+                self.put_back(value)  # type: ignore[arg-type]
         while True:
             self.check_thread(self.receivers, self.senders)
             value = self._take_for_caller()
@@ -229,7 +143,7 @@ class KeptState(ChanState[T]):
                 reported = self._report()
             except BaseException:
                 if value is not NOTHING:
-                    self.front.appendleft(value)
+                    self.put_back(value)
                 raise
             if value is not NOTHING:
                 return value
@@ -255,18 +169,16 @@ class KeptState(ChanState[T]):
             ended = isinstance(error, (ChanClosedError, EndOfChannel))
             if values and ended and self.closed and not self.held():
                 return  # the next receive will meet it
-            self.front.extendleft(reversed(values))
-            values.clear()
+            while values:
+                self.put_back(values.pop())
             self.settle()
             raise
 
     def _take_for_caller(self) -> T | Nothing:
-        self._look_at_clock()
-        if self.timed:
-            self.settle()
-        if not self.strategy.capacity and self.senders:
+        self._begin()
+        if self.senders and not self.asked.strategy.capacity:
             sent: T = first(self.senders).serve(self.senders)
-            self._admitted(sent)
+            self._note_admitted(sent)
             return sent
         if self.receivers:
             return NOTHING
@@ -277,9 +189,11 @@ class KeptState(ChanState[T]):
         self.settle()
         return value
 
-    def put_back(self, value: T) -> None:
-        """Take in a value that was handed over and could not be delivered; it goes next."""
-        self.front.appendleft(value)
+    def _begin(self) -> None:
+        """Do first what time allows by now, before anything is decided among several."""
+        self._look()
+        if self.asked.timed:
+            self.settle()
 
     def may_give(self) -> bool:
         """Whether `give` is worth trying: only the strategy can tell."""
@@ -288,126 +202,6 @@ class KeptState(ChanState[T]):
     def may_take(self) -> bool:
         """Whether `take` is worth trying; the strategy can still say no."""
         return bool(self.senders or self.closed or self.held())
-
-    def settle(self) -> None:
-        """Let waiting tasks and strategy meet, until neither can do more for the other."""
-        going_on = True
-        while going_on:
-            going_on = False
-            dropped = len(self.strategy._dropped)
-            while self.senders and self._admit_first():
-                going_on = True
-            while self.receivers and self._serve_first():
-                going_on = True
-            if self.senders and len(self.strategy._dropped) > dropped:
-                going_on = True  # there is room again
-        self._unasked = False
-        self.peak = max(self.peak, self.held())
-        if self.closed and not self.held():
-            self.finish(self.receivers)
-        if self.timed:
-            self._set_alarms()  # it may change its mind at another moment than before
-
-    # What the strategy says
-
-    def ask_again(self) -> None:
-        """Do what time allows by now, or what the strategy has learnt since it was asked."""
-        trouble, self._trouble = self._trouble, None
-        if self.senders or self.receivers:
-            if trouble is not None:
-                raise trouble
-            self._look_at_clock()
-        self.settle()
-        self._report()
-
-    def discard(self, item: T) -> None:
-        """Take one waiting item out, if the strategy can find it."""
-        if checked_removal(self.strategy, self.strategy.remove(item)):
-            self.ask_again()
-
-    def _look_at_clock(self) -> None:
-        """Take the time on trio's clock; outside a run any time will do, if none matters."""
-        clock = getattr(self.home.get("runner"), "clock", None)
-        if clock is not None:
-            self._time = clock.current_time()
-            return
-        try:
-            self._time = current_time()
-        except RuntimeError:
-            if self.timed:
-                raise RuntimeError(OUTSIDE) from None
-
-    def _offer(self, value: T) -> bool:
-        return self._judge(self.strategy.offer(value, self._time), value)
-
-    def _judge(self, verdict: Verdict, value: T) -> bool:
-        """Do what follows from a verdict; return whether ``value`` was admitted."""
-        if verdict is ADMIT:
-            if self.on_admit is not None:
-                self.on_admit(value)
-            return True
-        if verdict is WAIT:
-            return False
-        refusal = checked_verdict(self.strategy, verdict)
-        assert isinstance(refusal, Refuse)
-        raise Refused(refusal.reason, refusal.retry_after, value)
-
-    def _admitted(self, value: T) -> None:
-        if self.on_admit is not None:
-            self.on_admit(value)
-
-    def _take(self) -> T | Nothing:
-        if self.front:
-            return self.front.popleft()
-        try:
-            return checked_item(self.strategy, self.strategy.take(self._time))
-        except Empty:
-            return NOTHING
-
-    def _admit_first(self) -> bool:
-        """Offer what the first waiting sender has; return whether its wait is over.
-
-        A select may have several things to send there; only one of them is let in.
-        """
-        waiter = first(self.senders)
-        for wish in waiter.wishes(self.senders):
-            try:
-                if not self._offer(wish.value):
-                    continue
-            except Exception as error:  # refused, or the strategy is broken: it is told
-                waiter.finish(error=error)
-            else:
-                if SLOT.observer is not None:
-                    SLOT.served(waiter, wish, (wish.value,))
-                waiter.finish()
-            return True
-        return False
-
-    def _serve_first(self) -> bool:
-        """Give the first waiting receiver what goes next; return whether its wait is over."""
-        try:
-            value = self._take()
-        except Exception as error:  # the strategy is broken: the receiver is told
-            first(self.receivers).finish(error=error)
-            return True
-        if value is NOTHING:
-            return False
-        first(self.receivers).serve(self.receivers, value)
-        return True
-
-    def _report(self) -> bool:
-        """Tell of what the strategy has given up; return whether there was anything."""
-        if not self.strategy._dropped:
-            return False
-        self.report(self._take_drops())
-        return True
-
-    def _take_drops(self) -> list[tuple[T, str]]:
-        """Return, once, what the strategy has given up, with the reasons."""
-        dropped = self.strategy._dropped  # stays the same list, which a chain shares
-        drops = dropped.copy()
-        dropped.clear()
-        return drops
 
     # Ending
 
@@ -418,7 +212,7 @@ class KeptState(ChanState[T]):
         """
         self.closed = True
         try:
-            self.handed_back += checked_list(self.strategy, self.strategy.close())
+            self.handed_back += self.asked.close()
         finally:
             super()._shut()
             self.ask_again()
@@ -446,69 +240,12 @@ class KeptState(ChanState[T]):
         kept += self.front
         self.front.clear()
         with suppress(RuntimeError):  # outside a run, any moment will do
-            self._look_at_clock()
-        for item in checked_rest(self.strategy, self.strategy.take_all(self._time)):
-            kept += [dropped for dropped, _ in self._take_drops()]
+            self.asked.look(self.home)
+        for item in self.asked.rest():
+            kept += [dropped for dropped, _ in self.asked.take_drops()]
             kept.append(item)
-        kept += [dropped for dropped, _ in self._take_drops()]
+        kept += [dropped for dropped, _ in self.asked.take_drops()]
         return self.take_handed_back()
-
-    # Being a clock, for those who wait here and may have to look
-
-    def wait(self, task: Task, role: Role, value: Any, end: object) -> Awaitable[Any]:
-        """Put ``task``, the running one, into line, and return what it has to await."""
-        if self._wants_alarm(role):
-            return TimedOffer(self, self.line_up(role), role, value, end, self.pace)
-        return super().wait(task, role, value, end)
-
-    def join(self, chooser: Chooser, index: int, role: Role) -> None:
-        """Put a select or a selector into line, on behalf of its case with that index."""
-        super().join(chooser, index, role)
-        if self._wants_alarm(role):
-            chooser.follow(self, index)
-
-    def _wants_alarm(self, role: Role) -> bool:
-        """Whether those who wait to do that may have to be woken for a look."""
-        return self.timed or (self._picky and role == "send")
-
-    def _due_for(self, waiter: Waiter) -> float:
-        heads = [first(line) for line in (self.senders, self.receivers) if line]
-        if waiter in heads:
-            return self._due()
-        for head in heads:
-            head.note_follower(self)
-        return math.inf
-
-    def _due(self) -> float:
-        """Return when the first in each line must look again, ``inf`` if it need not."""
-        if self._unasked:
-            return -math.inf
-        # From the moment when it was asked: the change may be due by now.
-        try:
-            change = self.strategy.next_change(self._time)
-            change = checked_change(self.strategy, self._time, change)
-        except Exception as error:
-            self._trouble = error
-            return -math.inf
-        if change is None:
-            return math.inf
-        if change > self._time:
-            return change
-        # One that names a moment of the past is asked again, more and more seldom.
-        return self._time + max(self._time - change, _SOON)
-
-    def _strike(self, waiter: Waiter) -> Nothing:
-        self.ask_again()
-        return NOTHING
-
-    def _left(self) -> None:
-        self._unasked = True  # the one that has left may have been about to ask for all
-        self._set_alarms()
-
-    def _set_alarms(self) -> None:
-        for line in (self.senders, self.receivers):
-            if line:
-                first(line).set_alarm(self)
 
     def check(self) -> None:
         """Assert the invariants at the top of this file. For tests."""
@@ -517,6 +254,7 @@ class KeptState(ChanState[T]):
         assert not (self.closed and self.receivers) or used
         assert not self.mark
         assert not self.buffer
+        assert used <= self.most
         assert used <= self.peak
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar, final
 
-from ._strategy import Strategy
+from ._fifo import Fifo
 
 T = TypeVar("T")
 
 
 @final
-class PriorityCancel(Strategy[T]):
+class PriorityCancel(Fifo[T]):
     """Make the sender wait while it is full; at close, hand back what still waits.
 
     Go's select picks at random between "cancelled" and "next item", so a cancelled worker

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from ._fifo import Fifo
 from ._filter import Filter
 from ._strategy import Strategy
 
@@ -20,11 +21,22 @@ def overrides(strategy: Strategy[Any], question: str) -> bool:
     answer = getattr(type(strategy), question)
     if isinstance(strategy, Filter) and answer is getattr(Filter, question):
         return overrides(strategy.inner, question)
-    return answer is not getattr(Strategy, question)
+    return answer not in (getattr(Strategy, question), getattr(Fifo, question))
 
 
-def plain_order(strategy: Strategy[T]) -> Strategy[T] | None:
-    """Return the part of a chain in whose ``items`` everything waits, if there is one."""
-    if isinstance(strategy, Filter) and type(strategy).parts is Filter.parts:
-        return None if type(strategy).__len__ is not Filter.__len__ else plain_order(strategy.inner)
-    return strategy if type(strategy).__len__ is Strategy.__len__ else None
+def needs_time(strategy: Strategy[Any]) -> bool:
+    """Whether a channel has to look at the clock before it asks for an answer.
+
+    Not if every part of the chain says ``ignores_time``, or has the answers of `Strategy`.
+    A strategy that overrides `Strategy.next_change` needs the time, whatever it says.
+
+    Args:
+        strategy: the strategy, or the first part of a chain.
+    """
+    if overrides(strategy, "next_change"):
+        return True
+    if not overrides(strategy, "offer") and not overrides(strategy, "take"):
+        return False
+    while isinstance(strategy, Filter) and strategy.ignores_time:
+        strategy = strategy.inner
+    return not strategy.ignores_time

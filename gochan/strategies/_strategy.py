@@ -107,6 +107,8 @@ class Strategy(ABC, Generic[T]):
             asking.
         hands_back: whether `close` gives items back. A job queue then hands back, too, what a
             worker was given just before the close, and has not begun.
+        ignores_time: whether no answer depends on ``now``. Then `offer` and `take` may be told
+            any moment, which saves a channel two looks at the clock for each item.
     """
 
     capacity: int | float
@@ -114,6 +116,7 @@ class Strategy(ABC, Generic[T]):
     dropped: Sequence[tuple[T, str]]
     _dropped: list[tuple[T, str]]  # the same list; only channels take things out
     hands_back: bool = False
+    ignores_time: bool = False
     _in_use = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -148,11 +151,12 @@ class Strategy(ABC, Generic[T]):
         Raises:
             Empty: no item may go now.
         """
-        if not self.items:
-            if isinstance(self.items, IndexedLine):
-                self.items = deque()  # which is faster
-            raise Empty
-        return self.items.popleft()
+        items = self.items
+        if items:
+            return items.popleft()
+        if isinstance(items, IndexedLine):
+            self.items = deque()  # which is faster
+        raise Empty
 
     def next_change(self, now: float) -> float | None:
         """Return when time alone may change an answer, ``None`` if it cannot.

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, TypeAlias
@@ -34,9 +35,10 @@ from gochan.lowlevel import yield_interval
 from gochan.strategies import WAIT, Block, DropOnFull, Empty, Strategy, Verdict
 
 from ..examples import examples
+from ..guard import guarded, run_in_virtual_time
 from ..lines import line_up
 
-pytestmark = pytest.mark.usefixtures("both_modes")
+pytestmark = pytest.mark.usefixtures("both_modes", "virtual_time")
 
 scheduling: Random = trio._core._run._r
 New: TypeAlias = Callable[..., Chan[Any]]
@@ -81,7 +83,7 @@ async def waiting(function: Callable[..., Awaitable[Any]], *args: Any) -> AsyncI
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 10**30, math.inf])
-async def test_it_receives_what_there_is_in_order_up_to_the_limit(new: New, most: float) -> None:
+async def test_it_receives_what_is_there_in_order_up_to_the_limit(new: New, most: float) -> None:
     """As many as there are now, the oldest first; it does not wait for more."""
     channel, twin = filled(new, "abc"), filled(new, "abc")
     expected = list("abc"[: int(min(most, 3))])
@@ -139,7 +141,7 @@ async def test_it_is_as_if_the_values_were_received_one_by_one(
         nursery.cancel_scope.cancel()
 
 
-async def test_it_does_not_overtake_those_who_wait_to_receive(new: New) -> None:
+async def test_it_does_not_overtake_waiting_receivers(new: New) -> None:
     """A newcomer finds nothing there, and goes to the end of the line."""
     channel = new(5)
     async with waiting(channel.receive) as first, waiting(channel.receive_many, 5) as second:
@@ -167,37 +169,12 @@ async def test_at_the_end_it_ends(new: New) -> None:
         channel.close()
 
 
-async def test_after_the_receiving_end_was_closed_nothing_is_received(new: New) -> None:
-    """As for a single receive."""
-    channel = filled(new, "abc")
-    channel.receiver.close()
-    await expect(ChanClosedError, channel.receive_many, 2)
-    with pytest.raises(ChanClosedError):
-        channel.receive_many_nowait(2)
-
-
 async def expect(error: type[Exception], function: Callable[..., Any], *args: Any) -> Any:
     """Call it; it has to raise that, which is returned."""
     with pytest.raises(error) as raised:
         await function(*args)
     assert type(raised.value) is error
     return raised.value
-
-
-async def test_cancelled_it_has_received_nothing(new: New) -> None:
-    """Neither before it waits nor while it does."""
-    channel = filled(new, "abc")
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        await channel.receive_many(2)
-    assert scope.cancelled_caught
-    assert channel.drain() == list("abc")
-    channel = new()
-    async with waiting(channel.receive_many, 2) as results:
-        pass
-    assert results == []
-    with pytest.raises(trio.WouldBlock):
-        channel.send_nowait("d")
 
 
 async def test_what_was_handed_over_is_returned_though_it_is_cancelled(new: New) -> None:
@@ -216,13 +193,80 @@ async def test_what_was_handed_over_is_returned_though_it_is_cancelled(new: New)
     assert results == [["a", "b"]]
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+async def test_who_waits_alone_for_many_is_given_many_at_once(kind: Any) -> None:
+    """As many as it wants, without a buffer; what is too much for it has not been sent."""
+    channel = Chan[int]()
+    rest = Unsent(kind([1, 2, 3, 4, 5]))
+    async with waiting(channel.receive_many, 3) as received, waiting(channel.send_many, rest):
+        await wait_all_tasks_blocked()
+        assert received == [[1, 2, 3]]
+    assert [*rest] == [4, 5]
+    channel.check()
+
+
+@pytest.mark.parametrize("capacity", [1, 10])
+async def test_what_one_who_waits_for_many_leaves_is_buffered(capacity: int) -> None:
+    """In order, and an iterator is read no further than that."""
+    channel, numbers = Chan[int](capacity), count()
+    async with waiting(channel.receive_many, 2) as received, waiting(channel.send_many, numbers):
+        await wait_all_tasks_blocked()
+        assert received == [[0, 1]]
+    assert channel.drain() == [*range(2, 2 + capacity)]
+    assert next(numbers) == 3 + capacity  # one more was read, and waited
+
+
+async def test_who_waits_for_one_value_is_given_one_of_many() -> None:
+    """So a select does not count as room for more, when an iterator is read."""
+    channel, numbers = Chan[int](1), count()
+    async with (
+        waiting(select, channel.on_receive()) as received,
+        waiting(channel.send_many, numbers),
+    ):
+        await wait_all_tasks_blocked()
+        assert received == [(0, 0)]
+    assert channel.drain() == [1]
+    assert next(numbers) == 3  # one more was read, and waited
+
+
+async def test_who_is_given_many_has_them_though_it_is_cancelled() -> None:
+    """Before it runs again."""
+    channel = Chan[int](5)
+    async with trio.open_nursery() as nursery:
+        received: list[list[int]] = []
+
+        async def receive() -> None:
+            received.append(await channel.receive_many(math.inf))
+
+        await line_up(nursery, receive)
+        await channel.send_many([1, 2, 3])
+        nursery.cancel_scope.cancel()
+    assert received == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("other", [Chan.receive, lambda channel: select(channel.on_receive())])
+async def test_those_who_wait_behind_come_before_a_second_value(
+    other: Callable[[Chan[int]], Awaitable[Any]],
+) -> None:
+    """Whoever waits gets a value, however many the first in line would take."""
+    channel = Chan[int]()
+    async with (
+        waiting(channel.receive_many, 3) as first,
+        waiting(other, channel) as second,
+        waiting(channel.send_many, [1, 2]),
+    ):
+        await wait_all_tasks_blocked()
+        assert first == [[1]]
+        assert second in ([2], [(0, 2)])
+
+
 # Sending
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 2, 100, math.inf])
 @pytest.mark.parametrize("kind", [list, tuple, iter, Unsent], ids=lambda kind: kind.__name__)
 async def test_all_items_are_sent_in_order(new: New, capacity: float, kind: Any) -> None:
-    """Into room, to whoever waits, and waiting for more room; of whatever kind they are."""
+    """Into free room, to waiting receivers, and after waiting for room; any iterable will do."""
     channel = new(capacity)
     received: list[int] = []
 
@@ -284,7 +328,7 @@ async def test_every_receiver_that_waits_gets_an_item(new: New, capacity: float)
 
 
 async def test_it_goes_to_the_end_of_the_line(new: New) -> None:
-    """It overtakes nobody, and after each of its items whoever waits behind it is first."""
+    """It overtakes nobody, and after each of its items the next one in line is first."""
     channel = new(1)
     async with trio.open_nursery() as nursery:
         channel.send_nowait("z")
@@ -302,7 +346,7 @@ async def test_it_goes_to_the_end_of_the_line(new: New) -> None:
 
 @pytest.mark.parametrize("most", [2, 3, 5, 8, 99])
 @pytest.mark.parametrize("capacity", [0, 1, 3])
-async def test_those_who_send_many_take_turns(capacity: int, most: int) -> None:
+async def test_senders_of_many_values_take_turns(capacity: int, most: int) -> None:
     """Also when a receiver takes a lot in one step."""
     channel = Chan[Any](capacity)
     for number in range(capacity):
@@ -409,7 +453,7 @@ async def test_cancelled_it_leaves_what_was_not_sent(new: New, taken: int, kind:
 
 
 async def test_cancelled_again_it_leaves_the_same() -> None:
-    """In the same order, whoever has taken out how many of them."""
+    """In the same order, however many were taken, and by which task."""
     unsent = Unsent([*range(9)])
     for channel in (Chan[int](1), new_with_block(1), Chan[int](1)):
         async with waiting(channel.send_many, unsent):
@@ -578,7 +622,7 @@ async def test_thousands_of_items_let_others_run(kind: Any) -> None:
 # Batches
 
 
-async def test_batches_are_what_there_is(new: New) -> None:
+async def test_a_batch_is_what_is_there(new: New) -> None:
     """Without lingering: up to the limit, until the end."""
     channel = filled(new, range(7))
     channel.close()
@@ -661,9 +705,7 @@ async def test_a_cancelled_turn_loses_nothing(new: New, autojump_clock: MockCloc
     assert batches.pending == []
 
 
-async def test_a_batch_that_is_overdue_is_what_there_is(
-    new: New, autojump_clock: MockClock
-) -> None:
+async def test_an_overdue_batch_takes_what_has_come(new: New, autojump_clock: MockClock) -> None:
     """Nobody was there when its time was over; now it goes, with all that has come since."""
     channel = new(9)
     batches = channel.batches(4, linger=2)
@@ -770,7 +812,7 @@ def test_control_c_loses_neither_values_nor_items(new: New) -> None:
         assert batches.pending == ["z"]
         assert channel.drain() + list(unsent) == list("abc")
 
-    trio.run(main)
+    trio.run(guarded(main))
 
 
 # Strategies
@@ -929,7 +971,7 @@ async def test_if_on_drop_raises_nothing_that_was_taken_is_lost(error: type[Exce
 
 
 async def test_a_broken_strategy_loses_nothing(autojump_clock: MockClock) -> None:
-    """What was taken before it failed is put back, in front, for whoever comes next."""
+    """What was taken before it failed is put back in front, for the next receiver."""
     channel = Chan[Any](strategy=Broken(9))
     await channel.send_many([1, 2, "broken"])
     await expect(ZeroDivisionError, channel.receive_many, 9)
@@ -1017,30 +1059,6 @@ def test_the_classes_are_final(kind: type) -> None:
         type("Mine", (kind,), {})
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda c: c.receive_many_nowait(9),
-        lambda c: c.send_many("abc").send(None),
-        lambda c: c.receive_many(9).send(None),
-        lambda c: anext(c.batches(9)).send(None),
-    ],
-    ids=["receive_many_nowait", "send_many", "receive_many", "batches"],
-)
-async def test_other_threads_are_refused(new: New, call: Callable[..., Any]) -> None:
-    """Where a task would have to be woken, or a run is needed; with nothing changed."""
-    channel = new(2)
-    async with waiting(channel.send_many, [*range(9)]):
-        before = channel.statistics()
-
-        def use() -> None:
-            with pytest.raises(RuntimeError, match=r"inside trio\.run"):
-                call(channel)
-
-        await trio.to_thread.run_sync(use)
-        assert channel.statistics() == before
-
-
 async def test_looking_tells_what_a_batches_is(new: New) -> None:
     """Its limit, what is pending, and the channel; never values."""
     channel = new(2, name="letters")
@@ -1051,16 +1069,6 @@ async def test_looking_tells_what_a_batches_is(new: New) -> None:
 
 
 # Ends, and memory
-
-
-async def test_the_ends_do_the_same(new: New) -> None:
-    """Each its half."""
-    channel = new(9)
-    await channel.sender.send_many("abcdef")
-    assert await channel.receiver.receive_many(2) == ["a", "b"]
-    assert channel.receiver.receive_many_nowait(2) == ["c", "d"]
-    channel.close()
-    assert [batch async for batch in channel.receiver.batches(1, linger=60)] == [["e"], ["f"]]
 
 
 async def test_nothing_is_kept_alive_by_what_is_over(new: New) -> None:
@@ -1250,6 +1258,4 @@ def test_whatever_happens_nothing_is_lost_doubled_or_out_of_order(
     dropped: list[Any] = []
     channel = make(capacity, on_drop=lambda value, _: dropped.append(value))
     exchange = Exchange(channel, Random(luck), received=dropped)
-    trio.run(
-        exchange.run, producers, consumers, items, patience, clock=MockClock(autojump_threshold=0)
-    )
+    run_in_virtual_time(partial(exchange.run, producers, consumers, items, patience))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable, Iterable
 from itertools import combinations, pairwise, permutations
 from typing import Any
 
@@ -53,14 +52,6 @@ def assert_even(counts: Counter[Any], outcomes: Iterable[Hashable]) -> None:
     sigma = math.sqrt(counts.total() * share * (1 - share))
     for outcome in outcomes:
         assert abs(counts[outcome] - counts.total() * share) <= 10 * sigma, counts
-
-
-@asynccontextmanager
-async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery that fails, instead of hanging, if a task is left waiting."""
-    with trio.fail_after(30):
-        async with trio.open_nursery() as nursery:
-            yield nursery
 
 
 async def select_async(*cases: Case[Any] | None, **named: Case[Any] | None) -> Any:
@@ -176,7 +167,7 @@ async def test_two_send_cases_of_one_channel_are_equally_likely(capacity: int) -
             for _ in range(1000):
                 await select(channel.on_send(0), channel.on_send(1))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(send_bits)
         assert_even(Counter([bit async for bit in channel]), [0, 1])
 
@@ -194,7 +185,7 @@ async def test_partners_that_keep_coming_back_are_equally_likely(direction: str)
                 await channel.receive()
 
     counts = Counter[Any]()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for channel in channels:
             nursery.start_soon(come_back, channel)
         for _ in range(1000):
@@ -224,7 +215,7 @@ async def outcomes_after_a_wait(
         counts[index] += 1
 
     channels = [Chan[str]() for _ in range(times)]
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for channel in channels:
             nursery.start_soon(wait, channel)
         await wait_all_tasks_blocked()
@@ -276,7 +267,7 @@ async def test_a_waiting_select_draws_among_all_that_a_wait_group_makes_ready() 
         index, _ = await select(group.on_done(), never(), group.on_done())
         counts[index] += 1
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(800):
             nursery.start_soon(wait)
         await wait_all_tasks_blocked()

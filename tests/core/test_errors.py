@@ -144,7 +144,7 @@ async def test_each_failure_raises_its_error(
 
 @every_failure
 @pytest.mark.parametrize("value", ["value", None, 0, ValueError("value")], ids=repr)
-async def test_who_cannot_send_gets_the_value_back(
+async def test_a_sender_that_fails_gets_the_value_back(
     make: Callable[..., Chan[Any]],
     operation: str,
     error: type[Exception],
@@ -194,7 +194,7 @@ async def test_an_error_says_which_case_of_a_select_it_was(
     ],
     ids=["send, close", "send, abandon", "receive, close", "receive, abandon"],
 )
-async def test_the_errors_of_those_who_waited_say_the_same(
+async def test_the_errors_of_waiting_tasks_say_the_same(
     operation: str, end: Callable[[Chan[Any]], None], error: type[Exception]
 ) -> None:
     """Type, value and case, as if the channel had been closed before; one error each."""

@@ -1,4 +1,4 @@
-"""What the tests of Go's channels pin down, told again.
+"""The behaviour that Go's own tests of channels pin down.
 
 Most of them come to this: an operation behaves the same however it is phrased, as a
 plain call or as one case of a select among others. The rules are Go's, the words and
@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,14 +39,6 @@ pytestmark = pytest.mark.usefixtures("both_modes", "fixed_seeds")
 def fixed_seeds() -> None:
     chance.seed(2009)
     trio._core._run._r.seed(2009)  # type: ignore[attr-defined]
-
-
-@asynccontextmanager
-async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery that fails, instead of hanging, if a task is left waiting."""
-    with trio.fail_after(30):
-        async with trio.open_nursery() as nursery:
-            yield nursery
 
 
 def holding(capacity: int, *values: Any) -> Chan[Any]:
@@ -133,7 +125,7 @@ SENT, RECEIVED, OK = None, "old", ("old", True)
 ENDED, OVER, FAILS = EndOfChannel, (None, False), ChanClosedError
 THEIRS, THEIRS_OK = "theirs", ("theirs", True)
 
-# In each state of a channel: what comes of send, receive, receive_ok and on_close.
+# What send, receive, receive_ok and on_close do in each state of a channel.
 TABLE: dict[str, tuple[Callable[..., Any], Any, Any, Any, Any]] = {
     "nil": (nil, BLOCKS, BLOCKS, BLOCKS, BLOCKS),
     "unbuffered": (made(holding, 0), BLOCKS, BLOCKS, BLOCKS, BLOCKS),
@@ -303,7 +295,7 @@ async def test_every_phrase_of_an_operation_behaves_alike(
 @pytest.mark.parametrize("state", [state for state in TABLE if state != "nil"])
 async def test_closing_never_blocks_and_never_fails(state: str) -> None:
     """Unlike Go's, a second close is no error; what is buffered stays, nobody is left waiting."""
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         channel = await TABLE[state][0](nursery)
         size = len(channel)
         channel.close()
@@ -418,7 +410,7 @@ async def try_out(candidates: list[Candidate], *, with_default: bool, order: lis
             await run()
         possible = ready or [len(candidates)]
     else:
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(run)
             await wait_all_tasks_blocked()
             assert not results
@@ -507,7 +499,7 @@ async def test_two_tasks_that_send_and_receive_on_one_channel(capacity: int) -> 
                 index = 1 - index
             seen[name, "sends" if index == 0 else str(value)] += 1
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(run, "a")
         nursery.start_soon(run, "b")
     left = Counter(channel.drain())
@@ -532,7 +524,7 @@ async def test_a_buffer_keeps_the_order(capacity: int) -> None:
             for number in range(200):
                 await channel.send(number)
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(send)
         assert [number async for number in channel] == list(range(200))
 
@@ -550,7 +542,7 @@ async def test_a_daisy_chain_keeps_the_order() -> None:
             for number in range(30):
                 await target.send(number)
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         last = Chan[int]()
         nursery.start_soon(send, last)
         for _ in range(30):
@@ -565,7 +557,7 @@ async def test_a_token_passes_through_a_thousand_tasks() -> None:
     async def add_one(source: Chan[int], target: Chan[int]) -> None:
         await target.send(await source.receive() + 1)
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         first = last = Chan[int]()
         for _ in range(1000):
             source, last = last, Chan[int]()
@@ -590,7 +582,7 @@ async def test_trying_succeeds_exactly_if_somebody_is_there(value: Any) -> None:
         with pytest.raises(trio.WouldBlock):
             channel.receive_nowait()
         assert select_nowait(channel.on_receive(), default("idle")) == (1, "idle")
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             if capacity == 0:
                 with pytest.raises(trio.WouldBlock):
                     channel.send_nowait(value)
@@ -622,7 +614,7 @@ async def test_a_default_is_never_taken_while_one_case_after_the_other_is_ready(
                 full, empty = empty, full
             await trio.lowlevel.checkpoint()
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(move_it_about)
         channels, seen = (full, empty), set()
         for _ in range(1000):
@@ -639,7 +631,7 @@ async def test_a_default_is_never_taken_while_one_case_after_the_other_is_ready(
 
 
 @pytest.mark.parametrize("leaving", [0, 1, 2])
-async def test_those_behind_a_select_that_left_are_still_there(leaving: int) -> None:
+async def test_tasks_behind_a_select_that_left_are_still_there(leaving: int) -> None:
     """Go's issue 2075, in which they were forgotten; also those who come after it has left."""
     shared, other = Chan[int](), Chan[int]()
     received: list[int] = []
@@ -650,7 +642,7 @@ async def test_those_behind_a_select_that_left_are_still_there(leaving: int) -> 
     async def receive_either() -> None:
         assert await select(shared.on_receive(), other.on_receive()) == (1, -1)
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(3):
             nursery.start_soon(receive_either if number == leaving else receive)
             await wait_all_tasks_blocked()
@@ -677,7 +669,7 @@ async def test_a_select_that_stands_twice_in_a_line_leaves_it_twice() -> None:
     async def receive() -> None:
         received.append(await shared.receive())
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(receive_either)
         await wait_all_tasks_blocked()
         nursery.start_soon(receive)
@@ -714,7 +706,7 @@ async def test_one_select_never_sends_twice() -> None:
         await group.wait()
         merged.close()
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(send)
         nursery.start_soon(close_behind_them)
         for target in targets:
@@ -754,7 +746,7 @@ async def test_every_form_of_sending_meets_every_form_of_receiving(
             result = await RECEIVE_FORMS[receive](channel)
             received.append(result if receive == "plain" else result[1])
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for task in range(5):
             nursery.start_soon(send_some, 20 * task)
             nursery.start_soon(receive_some)
@@ -789,7 +781,7 @@ async def test_plain_operations_and_selects_under_stress() -> None:
             if done[which] == each:
                 cases[which] = None
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for which in range(len(channels)):
             nursery.start_soon(send, which)
             nursery.start_soon(receive, which)
@@ -817,7 +809,7 @@ async def test_many_consumers_share_one_queue() -> None:
         await group.wait()
         results.close()
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(23):
             group.add()
             nursery.start_soon(consume)
@@ -841,7 +833,7 @@ async def test_channels_pass_through_channels() -> None:
         group.done()
 
     group = WaitGroup()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
         for number in range(50):
             group.add()

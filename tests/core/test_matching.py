@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 import trio
@@ -18,7 +17,7 @@ from trio.testing import wait_all_tasks_blocked
 from gochan import Chan, after, default, select
 from gochan._core._choice import chance
 
-pytestmark = pytest.mark.usefixtures("both_modes")
+pytestmark = pytest.mark.usefixtures("both_modes", "virtual_time")
 
 
 @pytest.fixture(params=range(5))
@@ -32,14 +31,6 @@ def schedule(
     scheduler._r.seed(request.param)
     chance.seed(request.param)
     return random.Random(request.param)
-
-
-@asynccontextmanager
-async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery that fails, instead of hanging, if a task is left waiting."""
-    with trio.fail_after(30):
-        async with trio.open_nursery() as nursery:
-            yield nursery
 
 
 async def meet(channel: Chan[int], me: int, met: dict[int, int | None], turned: bool) -> None:
@@ -58,10 +49,10 @@ def assert_paired(met: dict[int, int | None], size: int) -> None:
     assert sorted([*receivers.keys(), *receivers.values()]) == sorted(met)
 
 
-async def test_all_who_offer_both_pair_up(schedule: random.Random) -> None:
+async def test_all_selects_that_offer_both_pair_up(schedule: random.Random) -> None:
     """An even number of selects, all at once: nobody is left, and nobody meets itself."""
     channel, met = Chan[int](), dict[int, int | None]()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for me in range(44):
             nursery.start_soon(meet, channel, me, met, schedule.random() < 0.5)
     assert_paired(met, 44)
@@ -77,7 +68,7 @@ async def test_all_pair_up_whenever_they_come(schedule: random.Random) -> None:
             await trio.lowlevel.checkpoint()
         await meet(channel, me, met, schedule.random() < 0.5)
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for me in range(60):
             nursery.start_soon(come_late, me)
             if schedule.random() < 0.2:
@@ -92,7 +83,7 @@ async def test_one_too_many_is_left_for_a_plain_operation(
 ) -> None:
     """With an odd number one select stays, offering both still."""
     channel, met = Chan[int](), dict[int, int | None]()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for me in range(45):
             nursery.start_soon(meet, channel, me, met, schedule.random() < 0.5)
         await wait_all_tasks_blocked()
@@ -125,7 +116,7 @@ async def test_pairs_across_two_channels(schedule: random.Random) -> None:
         index, _ = await select(left.on_receive(), right.on_send("theirs"))
         outcomes["theirs", index] += 1
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         tasks = [send_left_or_receive_right, send_right_or_receive_left] * 30
         schedule.shuffle(tasks)
         for task in tasks:
@@ -154,7 +145,7 @@ async def test_opposite_selects_in_a_loop_never_deadlock(schedule: random.Random
             index, value = await select(left.on_receive(), right.on_send(number))
             theirs.append((index, number if index == 1 else value or 0))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(send_left_or_receive_right)
         nursery.start_soon(send_right_or_receive_left)
     assert ours == theirs == [(index, number) for number, (index, _) in enumerate(ours)]
@@ -179,7 +170,7 @@ async def test_three_tasks_around_three_channels(schedule: random.Random) -> Non
                 received[(me - 1) % 3] += 1
         leave.close()  # for then the others may have nobody to meet
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for me in range(3):
             nursery.start_soon(run, me)
     assert sent == received
@@ -222,7 +213,7 @@ async def test_a_meeting_happens_on_both_sides_or_on_neither(schedule: random.Ra
             await trio.lowlevel.checkpoint()
         scope.cancel()
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(12):
             nursery.start_soon(run)
     left = [number for channel in channels for number in channel.drain()]
@@ -288,7 +279,7 @@ async def test_trying_in_a_loop_meets_a_waiting_select(schedule: random.Random) 
             await (channel.send("wait") if number % 2 else channel.receive())
         end.close()
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(poll)
         nursery.start_soon(wait)
     assert polled["send"] == polled["receive"] == 50

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -32,29 +29,15 @@ from gochan import (
 from gochan.lowlevel import yield_interval
 
 from ..examples import examples
+from ..guard import guarded
+from ..interrupts import unprotected_steps
 from ..lines import line_up
+from ..trios import arguments_of, counts_checkpoints, trios_channel_tests
 
 # trio's own tests, read from the trio that is installed
 
 
-def load_trios_tests() -> ModuleType:
-    """Import trio's tests of its channels, with our function in the place of its own."""
-    path = Path(trio.__file__).parent / "_tests" / "test_channel.py"
-    spec = importlib.util.spec_from_file_location("trio._tests.test_channel_of_gochan", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trio, "open_memory_channel", open_memory_channel)
-        spec.loader.exec_module(module)
-    return module
-
-
-TRIOS = {name: test for name, test in vars(load_trios_tests()).items() if name.startswith("test_")}
-
-
-def counts_checkpoints(test: Callable[..., Any]) -> bool:
-    return "assert_checkpoints" in inspect.getsource(test)
+TRIOS = trios_channel_tests(open_memory_channel=open_memory_channel)
 
 
 @pytest.fixture(params=["paced", "strict"])
@@ -69,9 +52,8 @@ async def test_trios_own_tests_pass(
     """Unchanged; those that count checkpoints with a schedule point in every call."""
     test = TRIOS[name]
     monkeypatch.setattr(trio, "open_memory_channel", open_memory_channel)
-    arguments = [autojump_clock] if inspect.signature(test).parameters else []
     with yield_interval(0 if pace == "strict" or counts_checkpoints(test) else 100e-6):
-        await test(*arguments)
+        await test(*arguments_of(test, autojump_clock))
 
 
 def test_trios_tests_were_found() -> None:
@@ -84,7 +66,7 @@ def test_trios_tests_were_found() -> None:
 # What the ends are
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 @pytest.mark.parametrize("capacity", [0, 3, math.inf])
 async def test_it_returns_two_ends(capacity: float) -> None:
     """Of the classes that say so; typed by a subscript, as trio's."""
@@ -132,9 +114,31 @@ def test_statistics_have_the_fields_of_trio() -> None:
 
 
 def test_it_is_no_class_to_build_on() -> None:
-    """Nor are its ends."""
+    """Nor are its ends, as trio's are not."""
     with pytest.raises(TypeError, match="is a function"):
         type("Mine", (open_memory_channel,), {})
+    for end in (MemorySendChannel, MemoryReceiveChannel):
+        with pytest.raises(TypeError, match=f"{end.__name__} does not support subclassing"):
+            type("Mine", (end,), {})
+
+
+async def test_the_ends_take_attributes_as_trios_do() -> None:
+    """Programs add methods to them, and tests replace those that they have."""
+    sender, receiver = open_memory_channel[int](1)
+    sender.put = sender.send  # type: ignore[attr-defined]
+    receiver.receive_nowait = lambda: 5  # type: ignore[method-assign]
+    await sender.put(1)  # type: ignore[attr-defined]
+    assert receiver.receive_nowait() == 5
+    assert await receiver.receive() == 1
+
+
+def test_an_end_is_closed_under_the_private_name_that_trio_has() -> None:
+    """Programs that look at it, such as tractor, need not change."""
+    for open_channel in (trio.open_memory_channel[int], open_memory_channel[int]):
+        for end in open_channel(1):
+            assert not end._closed
+            end.close()
+            assert end._closed
 
 
 # Clones
@@ -150,7 +154,7 @@ def ends() -> Iterator[tuple[MemorySendChannel[Any], MemoryReceiveChannel[Any]]]
 Ends = tuple[MemorySendChannel[Any], MemoryReceiveChannel[Any]]
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 async def test_an_end_closes_with_its_last_clone(ends: Ends) -> None:
     """Not before, in whatever order they are closed."""
     sender, receiver = ends
@@ -170,7 +174,7 @@ async def test_an_end_closes_with_its_last_clone(ends: Ends) -> None:
     assert sender.statistics().open_receive_channels == 0
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 async def test_closing_a_clone_again_counts_once(ends: Ends) -> None:
     """Also by ``aclose``, and by a block that is left."""
     sender, _ = ends
@@ -207,11 +211,11 @@ async def perform(operation: Callable[[Any], Any], end: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("others", ["open", "closed", "broken"])
 async def test_a_closed_clone_does_nothing(ends: Ends, name: str, others: str) -> None:
-    """One's own end comes first, whatever has become of the rest of the channel."""
+    """The caller's own end comes first, whatever the state of the rest."""
     sender, receiver = ends
     sending = "send" in name
     clone = (sender if sending else receiver).clone()
@@ -245,9 +249,9 @@ WAITING = {
 }
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 @pytest.mark.parametrize("name", WAITING)
-async def test_closing_a_clone_wakes_those_who_wait_by_way_of_it(name: str) -> None:
+async def test_closing_a_clone_wakes_tasks_that_wait_through_it(name: str) -> None:
     """And nobody else: the others wait on, and are served."""
     sender, receiver = open_memory_channel[Any](0)
     mine = sender if "send" in name else receiver
@@ -279,7 +283,7 @@ async def test_closing_a_clone_wakes_those_who_wait_by_way_of_it(name: str) -> N
     sender.check()
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 async def test_a_select_over_two_clones_is_woken_by_the_close_of_either(ends: Ends) -> None:
     """The error says which case it was, and the select has left the line of the other."""
     _, receiver = ends
@@ -298,7 +302,7 @@ async def test_a_select_over_two_clones_is_woken_by_the_close_of_either(ends: En
     assert receiver.statistics().tasks_waiting_receive == 0
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 async def test_a_watcher_is_told_of_the_close_of_its_own_clone(ends: Ends) -> None:
     """`on_close` is about the end that it was asked of, and about the channel."""
     sender, receiver = ends
@@ -319,7 +323,7 @@ async def test_a_watcher_is_told_of_the_close_of_its_own_clone(ends: Ends) -> No
     assert log == ["clone", "sender"]
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 @pytest.mark.parametrize("waits", [True, False])
 async def test_a_selector_finds_that_a_clone_was_closed(ends: Ends, waits: bool) -> None:
     """Whether it waits at that moment or is away; the case goes, the others stay."""
@@ -347,7 +351,7 @@ async def test_a_selector_finds_that_a_clone_was_closed(ends: Ends, waits: bool)
         assert await selector.select() == ("mine", "value")
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 async def test_the_last_receiving_end_drops_what_is_buffered(ends: Ends) -> None:
     """Waiting senders get their value back in an error that is not about their own end."""
     sender, receiver = ends
@@ -379,7 +383,7 @@ async def test_another_thread_may_not_close_a_clone(ends: Ends) -> None:
 # What more they can do
 
 
-@pytest.mark.usefixtures("both_modes")
+@pytest.mark.usefixtures("both_modes", "virtual_time")
 async def test_the_ends_send_and_receive_many(ends: Ends) -> None:
     """As those of `Chan`."""
     sender, receiver = ends
@@ -424,7 +428,7 @@ STEPS = st.lists(
 
 
 async def play(open_channel: Callable[[Any], Any], capacity: float, steps: list[Step]) -> list[Any]:
-    """Let one step after the other happen at rest, and note what comes of each."""
+    """Take the steps one by one, each when all tasks are at rest, and note the result of each."""
     sender, receiver = open_channel(capacity)
     senders, receivers = [sender], [receiver]
     log: list[Any] = []
@@ -469,13 +473,13 @@ def test_whatever_is_done_trios_channel_does_the_same(
 ) -> None:
     """Each value goes the same way, each error is the same, and so are the figures."""
     with yield_interval(0 if strict else 100e-6):
-        ours = trio.run(play, open_memory_channel, capacity, steps)
+        ours = trio.run(guarded(play), open_memory_channel, capacity, steps)
     theirs = trio.run(play, trio.open_memory_channel, capacity, steps)
     # Of several that are woken at once, chance decides who runs first.
     assert sorted(map(repr, ours)) == sorted(map(repr, theirs))
 
 
-async def test_reports_tell_who_waits_at_an_end() -> None:
+async def test_reports_name_the_tasks_that_wait_at_an_end() -> None:
     """By the channel, which all clones have in common."""
     sender, receiver = open_memory_channel[int](0)
     async with trio.open_nursery() as nursery:
@@ -491,3 +495,14 @@ async def test_reports_tell_who_waits_at_an_end() -> None:
 
 async def select_to_receive(end: MemoryReceiveChannel[Any]) -> None:
     await select(end.on_receive())
+
+
+@pytest.mark.parametrize("side", ["send", "receive"])
+async def test_ends_cannot_be_cloned_or_closed_halfway(side: str) -> None:
+    """The count of open ends is right, whenever Control-C comes."""
+    ends = dict(zip(("send", "receive"), gochan.open_memory_channel[int](1), strict=True))
+    end = ends[side]
+    assert await unprotected_steps(type(end).clone, end.clone) == []
+    assert await unprotected_steps(type(end).close, end.close) == []
+    ends["send"].close()
+    ends["receive"].close()

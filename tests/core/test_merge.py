@@ -29,6 +29,7 @@ from gochan._core._choice import chance
 from gochan.strategies import ADMIT, Empty, Strategy, Verdict
 
 from ..examples import examples
+from ..guard import guarded
 from ..lines import line_up
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -276,7 +277,7 @@ async def test_a_select_receives_from_the_others_when_one_has_ended() -> None:
 
 
 @pytest.mark.parametrize("waiting", [True, False])
-async def test_a_select_is_told_once_of_an_abandoned_channel(waiting: bool) -> None:
+async def test_a_select_gets_the_error_of_an_abandoned_channel_once(waiting: bool) -> None:
     """As a receive is; the others go on."""
     abandoned, other = Chan[int](), Chan[int](1)
     merged = merge(abandoned, other)
@@ -472,7 +473,7 @@ async def test_a_selector_is_told_of_the_end_of_all() -> None:
 
 
 async def test_a_merged_channel_that_is_over_before_it_is_added() -> None:
-    """Ended: it goes without a word. Closed: that is an error, once."""
+    """Ended: it goes silently. Closed: that is an error, once."""
     closed = merge(Chan[int]())
     closed.close()
     selector = Selector[str, Any]()
@@ -556,7 +557,7 @@ def test_whatever_the_channels_all_comes_once_and_in_order(
                 await receive(merged, trio.CancelScope())
         return received
 
-    received = trio.run(main)
+    received = trio.run(guarded(main))
     for number, (_, size) in enumerate(channels):
         assert [index for one, index in received if one == number] == [*range(size)]
 

@@ -398,7 +398,7 @@ async def test_an_observer_need_not_listen_to_anything() -> None:
             await queue.stop()
 
 
-async def test_after_the_block_nothing_is_told() -> None:
+async def test_after_the_block_nothing_is_reported() -> None:
     """Not even of an operation that goes on."""
     channel, listener = Chan[int](), Listener()
     async with trio.open_nursery() as nursery:
@@ -410,7 +410,7 @@ async def test_after_the_block_nothing_is_told() -> None:
     assert SLOT.begun == SLOT.waiting == {}
 
 
-async def test_what_no_operation_does_is_not_told() -> None:
+async def test_what_no_operation_does_is_not_reported() -> None:
     """An operation that had begun before the observer came is none to it."""
     told: list[str] = []
 

@@ -19,7 +19,7 @@ import trio
 from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 
 from gochan import Chan, WaitGroup, after, default, every, select
-from gochan._core import _pacing, _state
+from gochan._core import _pacing, _parts
 from gochan._core._trio_private import NOWHERE, runs_a_task, shows_cancellation
 from gochan.lowlevel import yield_interval
 from gochan.strategies import Block, DropOnFull, Strategy
@@ -377,7 +377,7 @@ async def test_a_call_that_had_to_wait_has_yielded_by_waiting(
         serve(channel)
 
 
-async def test_those_who_wait_for_a_group_have_yielded_by_waiting(clock: Clock) -> None:
+async def test_tasks_that_wait_for_a_group_have_yielded_by_waiting(clock: Clock) -> None:
     """The same for a wait group."""
     group, other = WaitGroup(), filled()
     group.add()
@@ -749,7 +749,7 @@ async def test_the_running_task_can_be_found_the_public_way(
 ) -> None:
     """Without a shortcut that trio does not document, everything works the same."""
     monkeypatch.setattr(_pacing, "find_here", lambda: NOWHERE)
-    monkeypatch.setattr(_state, "find_here", lambda: NOWHERE)
+    monkeypatch.setattr(_parts, "find_here", lambda: NOWHERE)
     assert await talk() == [*range(100)]
     assert _pacing.current_pace().here is NOWHERE
     assert not NOWHERE

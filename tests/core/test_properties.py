@@ -35,6 +35,7 @@ from gochan._core._choice import chance
 from gochan.strategies import Block
 
 from ..examples import examples
+from ..guard import guarded
 from ..models import Channel, Operation, Outcome, Wish, World
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -286,7 +287,7 @@ def test_random_programs_do_what_the_model_does(
     for schedule in range(SCHEDULES):
         chance.seed(schedule)
         scheduling.seed(schedule)
-        trio.run(Play(capacities, make).run, program)
+        trio.run(guarded(Play(capacities, make).run), program)
 
 
 # Tasks that run side by side, and laws that hold in every schedule.
@@ -434,7 +435,7 @@ def test_whatever_is_cancelled_or_closed_nothing_is_lost_or_doubled(
     chance.seed(luck)
     scheduling.seed(luck)
     market = Market(make, capacities, closes, only_parked, Random(luck))
-    trio.run(market.run, traders, values)
+    trio.run(guarded(market.run), traders, values)
 
 
 def test_hypothesis_replays_what_select_draws() -> None:

@@ -98,7 +98,7 @@ async def test_the_earlier_handlers_come_back(how: str, handled: list[int]) -> N
 
 
 async def test_the_channel_closes_on_the_way_out(handled: list[int]) -> None:
-    """Whoever still ranges over it comes to the end."""
+    """A loop over it ends."""
     received: list[int] = []
 
     async def collect(signals: Any) -> None:

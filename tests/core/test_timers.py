@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from decimal import Decimal
 from time import perf_counter
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan import Case, Chan, Ticker, after, at, default, every, select, select_nowait
+from gochan import Case, Chan, Selector, Ticker, after, at, default, every, select, select_nowait
 from gochan._core._choice import chance
 
 from ..interrupts import unprotected_steps
@@ -26,14 +25,6 @@ pytestmark = pytest.mark.usefixtures("both_modes", "fixed_seeds")
 def fixed_seeds() -> None:
     chance.seed(63)
     trio._core._run._r.seed(63)  # type: ignore[attr-defined]
-
-
-@asynccontextmanager
-async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery that fails, instead of hanging, if a task is left waiting."""
-    with trio.fail_after(1e6):
-        async with trio.open_nursery() as nursery:
-            yield nursery
 
 
 async def wait_for(*cases: Case[Any] | None) -> tuple[int, Any, float]:
@@ -83,7 +74,7 @@ async def test_a_timer_that_comes_late_still_has_the_moment_when_it_was_due(
 ) -> None:
     """It is the schedule that counts, not when the task came to run."""
     begin = trio.current_time()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         results = []
 
         async def run() -> None:
@@ -156,7 +147,7 @@ async def test_of_timers_that_are_all_past_one_comes(mock_clock: MockClock) -> N
     async def run() -> None:
         results.append(await select(after(2), after(9), at(begin + 1)))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(20):
             nursery.start_soon(run)
         await wait_all_tasks_blocked()
@@ -176,6 +167,34 @@ async def test_of_two_timers_due_together_either_may_come(autojump_clock: MockCl
         counts[index, waited] += 1
     assert set(counts) == {(0, 1), (1, 1), (0, 0), (1, 0)}
     assert min(counts.values()) > 25
+
+
+async def test_one_deadline_may_be_waited_for_in_several_places(
+    autojump_clock: MockClock,
+) -> None:
+    """Twice in a select, under two labels of a selector, and in two tasks; each comes in time."""
+    moment = trio.current_time() + 3
+    case, came = at(moment), []
+
+    async def wait(*cases: Case[float]) -> None:
+        index, value = await select(*cases)
+        came.append((index in range(len(cases)), value == trio.current_time() == moment))
+
+    with Selector[str, float]() as selector:
+        selector.add(case, "one")
+        selector.add(case, "other")
+        selector.add(at(moment + 1), "removed")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait, case, case)
+            nursery.start_soon(wait, case)
+            labels = {(await selector.select())[0]}
+            assert trio.current_time() == moment
+            selector.remove("removed")
+            selector.check()
+            labels |= {label async for label, _ in selector}
+        assert trio.current_time() == moment
+    assert labels == {"one", "other"}
+    assert came == [(True, True)] * 2
 
 
 async def test_of_timers_due_together_the_highest_priority_comes(autojump_clock: MockClock) -> None:
@@ -208,7 +227,6 @@ async def test_a_timer_that_lost_leaves_nothing_behind(end: str, autojump_clock:
     """No task, no deadline, no place in a line."""
     ticker, channel = every(1000), Chan[int]()
     before = trio.lowlevel.current_statistics()
-    assert before.seconds_to_next_deadline == math.inf
 
     async def run() -> None:
         timers = (after(1000), ticker.on_tick(), at(1e9), after(2000))
@@ -231,7 +249,7 @@ async def test_a_timer_that_lost_leaves_nothing_behind(end: str, autojump_clock:
         }[end]()
     behind = trio.lowlevel.current_statistics()
     assert behind.tasks_living == before.tasks_living
-    assert behind.seconds_to_next_deadline == math.inf
+    assert behind.seconds_to_next_deadline == before.seconds_to_next_deadline
     await trio.sleep(1000)
     assert select_nowait(ticker.on_tick())[0] == 0  # it would not be ours if somebody stood there
 
@@ -269,7 +287,7 @@ async def test_a_timer_and_a_cancellation_at_the_same_instant(
 
 
 async def test_a_tick_that_met_a_cancellation_is_not_lost(autojump_clock: MockClock) -> None:
-    """Whoever was cancelled at that very instant has not taken it."""
+    """A task that was cancelled at that very instant has not taken it."""
     for _ in range(20):
         ticker = every(1)
         begin = trio.current_time()
@@ -297,7 +315,7 @@ async def test_a_timer_and_a_value_at_the_same_instant(autojump_clock: MockClock
             else:
                 taken.append(True)
 
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(offer, channel, number, taken)
             index, value, _ = await wait_for(channel.on_receive(), after(1))
         assert taken == [index == 0]
@@ -323,7 +341,7 @@ async def test_what_was_handed_over_at_the_instant_of_a_timer_stays_so(
 
     for _ in range(40):
         channel, scope = Chan[int](), trio.CancelScope()
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(offer, channel, scope)
             with scope:
                 index, value = await select(channel.on_receive(), after(1))
@@ -457,7 +475,7 @@ async def test_iterating_over_a_ticker(autojump_clock: MockClock) -> None:
     assert trio.current_time() - begin == 30
 
 
-async def test_stop_ends_the_loops_of_all_who_wait(autojump_clock: MockClock) -> None:
+async def test_stop_ends_the_loops_of_all_waiting_tasks(autojump_clock: MockClock) -> None:
     """At once, not at the next tick."""
     begin = trio.current_time()
     ticker = every(10)
@@ -468,7 +486,7 @@ async def test_stop_ends_the_loops_of_all_who_wait(autojump_clock: MockClock) ->
             pytest.fail("no tick was due")
         ended.append(trio.current_time() - begin)
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(3):
             nursery.start_soon(watch)
         await trio.sleep(4)
@@ -478,7 +496,7 @@ async def test_stop_ends_the_loops_of_all_who_wait(autojump_clock: MockClock) ->
 
 
 async def test_a_stopped_ticker_never_ticks(autojump_clock: MockClock) -> None:
-    """Its pending tick is gone, too; whoever waits for it goes on waiting."""
+    """Its pending tick is gone, too, and a task that waits for it goes on waiting."""
     ticker = every(10)
     await trio.sleep(15)
     ticker.stop()
@@ -486,7 +504,7 @@ async def test_a_stopped_ticker_never_ticks(autojump_clock: MockClock) -> None:
     assert await nothing_comes(ticker.on_tick())
 
     ticker = every(10)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(stop_after, ticker, 3)
         assert await nothing_comes(ticker.on_tick(), ticker.on_tick())
 
@@ -497,7 +515,7 @@ async def test_a_stop_at_the_instant_of_a_tick(autojump_clock: MockClock) -> Non
     for _ in range(40):
         ticker = every(1)
         begin = trio.current_time()
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_after, ticker, 1)
             with trio.move_on_after(100) as scope:
                 index, moment = await select(ticker.on_tick(), never())
@@ -509,12 +527,12 @@ async def test_a_stop_at_the_instant_of_a_tick(autojump_clock: MockClock) -> Non
 async def test_a_stop_at_the_instant_of_a_tick_does_not_set_off_other_timers(
     autojump_clock: MockClock,
 ) -> None:
-    """Whoever was woken for a tick that is gone waits on for the rest."""
+    """A task that was woken for a tick that is gone goes on waiting for the rest."""
     outcomes = set()
     for _ in range(40):
         ticker = every(1)
         begin = trio.current_time()
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_after, ticker, 1)
             outcome = await wait_for(ticker.on_tick(), after(10), at(begin + 20))
         assert outcome in ((0, begin + 1, 1), (1, begin + 10, 10))
@@ -553,7 +571,7 @@ async def test_each_tick_goes_to_exactly_one_task_in_order(autojump_clock: MockC
             _, moment = await select(never(), ticker.on_tick())
             ticks.append((moment - begin, name))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for run, name in ((iterate, "a"), (keep_selecting, "b"), (iterate, "c")):
             nursery.start_soon(run, name)
             await wait_all_tasks_blocked()
@@ -562,7 +580,7 @@ async def test_each_tick_goes_to_exactly_one_task_in_order(autojump_clock: MockC
     assert ticks == [(10 * (number + 1), "abcabca"[number]) for number in range(7)]
 
 
-async def test_nobody_overtakes_those_who_wait_for_a_tick(autojump_clock: MockClock) -> None:
+async def test_nobody_overtakes_a_task_that_waits_for_a_tick(autojump_clock: MockClock) -> None:
     """Not even in the instant between the tick and the task that it is for."""
     begin = trio.current_time()
     ticker = every(10)
@@ -581,7 +599,7 @@ async def test_nobody_overtakes_those_who_wait_for_a_tick(autojump_clock: MockCl
     for _ in range(20):
         ticks.clear()
         begin, ticker = trio.current_time(), every(10)
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(wait, "first")
             await wait_all_tasks_blocked()
             nursery.start_soon(intrude)
@@ -611,7 +629,7 @@ async def test_when_the_first_in_line_leaves_the_next_gets_the_tick(
             _, moment = await select(after(500), ticker.on_tick())
             ticks.append((moment - begin, trio.current_time() - begin))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(stand_first)
         await wait_all_tasks_blocked()
         nursery.start_soon(stand_behind)
@@ -629,7 +647,7 @@ async def test_when_the_first_in_line_leaves_the_next_gets_the_tick(
         assert first == [(1, begin + 10)]
         assert ticks == expected[1:]
     else:
-        # At the very instant of the tick: whoever got it, it came once and in time.
+        # At the very instant of the tick: it came once and in time, to one of both.
         taken = [(10, 10)] if first == [(1, begin + 10)] else []
         assert (taken + ticks)[:2] == expected[:2]
 
@@ -644,7 +662,7 @@ async def test_a_tick_reaches_those_behind_a_front_that_has_left(autojump_clock:
         async def wait(ticker: Ticker, ticks: list[float]) -> None:
             ticks.append((await select(never(), ticker.on_tick()))[1])
 
-        async with open_guarded_nursery() as behind, trio.open_nursery() as front:
+        async with trio.open_nursery() as behind, trio.open_nursery() as front:
             for nursery in (front, front, front, behind, behind):
                 nursery.start_soon(wait, ticker, ticks)
                 await wait_all_tasks_blocked()
@@ -707,7 +725,7 @@ async def test_a_tick_is_no_more_urgent_than_a_value(autojump_clock: MockClock) 
 async def test_stop_cannot_be_interrupted_halfway(autojump_clock: MockClock) -> None:
     """Either nobody is told, or everybody who waits."""
     ticker = every(1)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(2):
             nursery.start_soon(wait_for, ticker._stopped.on_close(priority=1), ticker.on_tick())
         await trio.testing.wait_all_tasks_blocked()
@@ -725,7 +743,7 @@ async def test_two_tasks_may_wait_for_two_tickers_crosswise(autojump_clock: Mock
             index, moment = await select(*cases)
             seen.append((name, index, moment - begin))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(run, "a", left.on_tick(), right.on_tick())
         await wait_all_tasks_blocked()
         nursery.start_soon(run, "b", right.on_tick(), left.on_tick())

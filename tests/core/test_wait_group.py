@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -18,14 +16,6 @@ from gochan import Chan, WaitGroup, after, default, select, select_nowait
 from ..interrupts import unprotected_steps
 
 pytestmark = pytest.mark.usefixtures("both_modes")
-
-
-@asynccontextmanager
-async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery that fails, instead of hanging, if a task is left waiting."""
-    with trio.fail_after(30):
-        async with trio.open_nursery() as nursery:
-            yield nursery
 
 
 def under_way(count: int) -> WaitGroup:
@@ -56,10 +46,10 @@ async def test_nobody_waits_for_nothing() -> None:
     assert group.count == 0
 
 
-async def test_all_who_wait_go_on_when_the_count_is_zero() -> None:
+async def test_all_waiting_tasks_go_on_when_the_count_is_zero() -> None:
     """Not a moment before, and all of them."""
     group, done = under_way(3), []
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(4):
             await start_waiting(nursery, group, done)
         for left in (2, 1):
@@ -76,7 +66,7 @@ async def test_counting_in_larger_steps() -> None:
     group, done = WaitGroup(), []
     group.add(5)
     group.add(0)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await start_waiting(nursery, group, done)
         group.add(-3)
         group.add(2)
@@ -91,7 +81,7 @@ async def test_a_negative_count_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"done\(\) called more often than add\(\)"):
         WaitGroup().done()
     group, done = under_way(2), []
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await start_waiting(nursery, group, done)
         with pytest.raises(ValueError, match="the count is 2, so -3 would make it negative"):
             group.add(-3)
@@ -112,7 +102,7 @@ async def test_what_is_added_must_be_an_int(wrong: Any) -> None:
 async def test_it_can_be_used_again() -> None:
     """Round after round, as soon as the count has been zero."""
     group, done = WaitGroup(), []
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for finished in range(1, 4):
             group.add(2)
             await start_waiting(nursery, group, done)
@@ -122,10 +112,10 @@ async def test_it_can_be_used_again() -> None:
             assert done == [0] * finished
 
 
-async def test_whoever_waited_for_zero_goes_on_even_if_more_is_added() -> None:
+async def test_a_task_that_waited_for_zero_goes_on_even_if_more_is_added() -> None:
     """The count was zero; what is added before the task runs belongs to the next round."""
     group, done = under_way(1), []
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await start_waiting(nursery, group, done)
         group.done()
         group.add(7)
@@ -136,7 +126,7 @@ async def test_whoever_waited_for_zero_goes_on_even_if_more_is_added() -> None:
 async def test_a_cancelled_wait_changes_nothing(autojump_clock: trio.abc.Clock) -> None:
     """The others who wait are not disturbed."""
     group, done = under_way(1), []
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await start_waiting(nursery, group, done)
         with trio.move_on_after(1) as scope:
             await group.wait()
@@ -180,7 +170,7 @@ async def test_a_select_waits_for_the_count_or_something_else(
     async def run(*cases: Any) -> None:
         results.append(await select(*cases))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(run, channel.on_receive(), group.on_done())
         await wait_all_tasks_blocked()
         channel.send_nowait(1)
@@ -208,7 +198,7 @@ async def test_on_done_takes_part_in_priorities() -> None:
 
 
 async def test_a_pool_that_ends_when_its_last_worker_is_done() -> None:
-    """Go's usual use: several tasks send, and whoever closes waits for all of them."""
+    """Go's usual use: several tasks send, and the one that closes waits for all of them."""
     results, group = Chan[int](), WaitGroup()
 
     async def work(number: int) -> None:
@@ -219,7 +209,7 @@ async def test_a_pool_that_ends_when_its_last_worker_is_done() -> None:
         await group.wait()
         results.close()
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(20):
             group.add()
             nursery.start_soon(work, number)
@@ -240,7 +230,7 @@ def test_repr_shows_what_is_under_way() -> None:
 async def test_another_thread_cannot_wake_those_who_wait() -> None:
     """The error names the way out, and nothing has changed."""
     group, done = under_way(1), []
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await start_waiting(nursery, group, done)
         with pytest.raises(RuntimeError, match=r"trio\.from_thread\.run"):
             await trio.to_thread.run_sync(group.done)
@@ -255,7 +245,7 @@ async def test_another_thread_cannot_wake_those_who_wait() -> None:
 async def test_a_started_task_is_counted_until_it_ends() -> None:
     """From the call on, before the task has run at all."""
     group, log = WaitGroup(), Chan[int](2)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for number in range(2):
             group.start_soon(nursery, log.send, number)
         assert group.count == 2
@@ -267,7 +257,7 @@ async def test_a_started_task_is_counted_until_it_ends() -> None:
 async def test_a_cancelled_task_is_counted_down(cancelled_before: bool) -> None:
     """Also if the nursery was cancelled before the task began."""
     group = WaitGroup()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         if cancelled_before:
             nursery.cancel_scope.cancel()
         group.start_soon(nursery, trio.sleep_forever)
@@ -298,7 +288,7 @@ async def test_a_task_is_called_as_its_function_is() -> None:
     async def note_name() -> None:
         names.append(trio.lowlevel.current_task().name)
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         group.start_soon(nursery, note_name)
         await group.wait()
         group.start_soon(nursery, note_name, name="other")
@@ -347,7 +337,7 @@ async def test_an_interrupt_strikes_the_task_and_not_the_count() -> None:
 async def test_to_count_cannot_be_interrupted_halfway() -> None:
     """Either nobody is woken, or everybody who waits."""
     group, done = under_way(1), list[Any]()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(2):
             await start_waiting(nursery, group, done)
         assert await unprotected_steps(WaitGroup.add, group.done) == []
@@ -357,7 +347,7 @@ async def test_to_count_cannot_be_interrupted_halfway() -> None:
 async def test_to_start_a_task_cannot_be_interrupted_halfway() -> None:
     """Either it is counted and started, or neither."""
     group = WaitGroup()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         start = partial(group.start_soon, nursery, trio.lowlevel.checkpoint)
         assert await unprotected_steps(WaitGroup.start_soon, start) == []
     assert group.count == 0
@@ -371,3 +361,13 @@ async def test_its_end_is_no_more_urgent_than_a_value() -> None:
     for _ in range(100):
         drawn[select_nowait(WaitGroup().on_done(), channel.on_receive())[0]] += 1
     assert min(drawn) > 25
+
+
+async def test_the_end_of_a_counted_task_cannot_be_interrupted_halfway() -> None:
+    """Once the code of the user has ended, the task is counted down."""
+    group = WaitGroup()
+    group.add()
+    ending = partial(group._count_down_after, trio.lowlevel.checkpoint, ())
+    steps = await unprotected_steps(WaitGroup._count_down_after, ending)
+    assert [step for step in steps if "WaitGroup" in step] == []
+    assert group.count == 0

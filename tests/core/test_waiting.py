@@ -17,6 +17,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import Chan, ChanBrokenError, ChanClosedError, EndOfChannel, select
 from gochan._core import _choice, _lines, _waiters
+from gochan._core._threads import this_thread
 from gochan.strategies import ADMIT, WAIT, Empty, Strategy, Verdict
 
 from ..lines import line_up
@@ -162,7 +163,7 @@ async def test_a_crowd_that_waited_leaves_little_behind(kind: type) -> None:
 
 
 async def test_a_task_is_served_once_however_many_lines_it_stood_in() -> None:
-    """Whoever comes second finds nobody, though the task has not run yet."""
+    """The second to come finds nobody, though the task has not run yet."""
     channels = [Chan[int]() for _ in range(3)]
     results: list[Any] = []
 
@@ -200,10 +201,11 @@ async def test_check_notices_waiters_of_two_threads_in_one_line() -> None:
         await line_up(nursery, channel.receive)
         await line_up(nursery, channel.receive)
         waiter = _lines.first(channel._state.receivers)
-        waiter.thread += 1
+        here = waiter.thread
+        waiter.thread = await trio.to_thread.run_sync(this_thread)
         with pytest.raises(AssertionError):
             channel.check()
-        waiter.thread -= 1
+        waiter.thread = here
         channel.check()
         nursery.cancel_scope.cancel()
 
@@ -274,7 +276,7 @@ class Diary(list[tuple[Any, Any, float]]):
             self.note(label, "end")
 
 
-async def test_time_serves_those_who_wait_to_receive_in_order(
+async def test_time_serves_waiting_receivers_in_order(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """Each gets its value when it is due, whatever kind of wait it is."""
@@ -287,7 +289,7 @@ async def test_time_serves_those_who_wait_to_receive_in_order(
     assert diary == [(label, place, place) for place, label in enumerate(RECEIVING, 1)]
 
 
-async def test_time_serves_those_who_wait_to_send_in_order(
+async def test_time_serves_waiting_senders_in_order(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """The same for senders at a strategy that takes in one a second."""
@@ -308,7 +310,7 @@ async def test_time_serves_those_who_wait_to_send_in_order(
 
 
 @every_receiving
-async def test_who_is_cancelled_leaves_the_time_to_the_next(
+async def test_a_cancelled_task_leaves_the_time_to_the_next(
     autojump_clock: trio.abc.Clock, receive: Callable[..., Awaitable[Any]]
 ) -> None:
     """The second in line is woken when the first, that had the alarm, has gone."""

@@ -1,6 +1,6 @@
 """`gochan.debug.detect_deadlocks`: an error when all tasks wait for one another, and only then.
 
-Some of these are tests of Go's runtime and of its package synctest, told again.
+Some of these are tests of Go's runtime and of its package synctest, rewritten.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import (
     Chan,
+    JobQueue,
     Selector,
     WaitGroup,
     after,
@@ -38,6 +39,7 @@ from gochan import (
 )
 from gochan._core import SLOT
 from gochan.debug import DeadlockError, detect_deadlocks
+from gochan.strategies import Block
 
 Function = Callable[[], Awaitable[object]]
 
@@ -71,7 +73,7 @@ async def in_tasks(*functions: Function) -> None:
 
 
 def call_soon(function: Callable[[], object]) -> None:
-    """Have the run call it by and by, in a way that leaves no trace of who could do that."""
+    """Make the run call it soon, in a way that shows nobody could do so."""
     queue: Any = trio.lowlevel.current_trio_token()._reentry_queue
     threading.Timer(0.03, queue.run_sync_soon, (function,)).start()
 
@@ -488,7 +490,7 @@ class Keeper:
 
 
 @pytest.mark.parametrize("how", ["reference", "weak reference", "method"])
-def test_whoever_holds_the_token_may_come_in(how: str) -> None:
+def test_a_thread_that_holds_the_token_may_wake_a_task(how: str) -> None:
     """Even if nobody ever does."""
 
     async def main() -> None:
@@ -658,7 +660,7 @@ def test_a_process_may_end() -> None:
 
 
 def test_a_sleep_of_an_unknown_kind_may_end() -> None:
-    """Whoever sleeps by trio's lowest function knows why; we do not."""
+    """A task that sleeps by trio's lowest function knows why; we do not."""
     sleeping: list[trio.lowlevel.Task] = []
 
     async def sleep(here: list[trio.lowlevel.Task]) -> None:
@@ -695,7 +697,7 @@ def test_a_queue_of_trios_that_the_system_fills_may_wake_somebody() -> None:
 
 
 def test_a_call_that_is_on_its_way_may_wake_somebody() -> None:
-    """Whoever has made it need not have the token any more."""
+    """Its caller need not have the token any more."""
     channel = Chan[None]()
 
     async def main() -> None:
@@ -849,7 +851,7 @@ def test_a_cancellation_from_outside_makes_room_for_the_error() -> None:
     assert raised == [True]
 
 
-def test_who_swallows_the_cancellation_still_has_a_deadlock() -> None:
+def test_a_block_that_swallows_the_cancellation_still_has_a_deadlock() -> None:
     """The block is left normally, and raises."""
 
     async def main() -> None:
@@ -920,7 +922,7 @@ def test_every_further_rest_is_reported() -> None:
 
 
 def test_tasks_around_the_block_are_left_alone() -> None:
-    """Whoever waits behind a shield outside of it is not interrupted."""
+    """A task that waits behind a shield outside the block is not interrupted."""
     channel, got = Chan[int](), []
 
     async def outside() -> None:
@@ -945,7 +947,7 @@ def test_tasks_around_the_block_are_left_alone() -> None:
 
 def test_it_has_to_be_entered_by_a_task() -> None:
     """The error says so."""
-    with pytest.raises(RuntimeError, match="has to be entered by a task"), detect_deadlocks():
+    with pytest.raises(RuntimeError, match="must be entered by a task"), detect_deadlocks():
         pass
 
 
@@ -984,7 +986,7 @@ async def test_it_looks_closely_only_when_all_are_asleep(
     assert looks == 0
 
 
-def test_it_is_told_where_channels_were_made() -> None:
+def test_the_error_says_where_channels_were_made() -> None:
     """Those that were made in a block; nothing is noted down outside."""
     early = Chan[None](name="early")
 
@@ -1002,6 +1004,69 @@ def test_it_is_told_where_channels_were_made() -> None:
     assert f"  channel 'late' was {made}\n" in str(caught.value)
     assert str(caught.value).count("was made") == 1
     assert SLOT.on_made is None
+
+
+def test_the_error_says_where_a_channel_with_a_strategy_was_made() -> None:
+    """By the program, however many layers are between."""
+
+    async def main() -> None:
+        with detect_deadlocks():
+            await Chan[None](strategy=Block(2), name="orders").receive()
+
+    with pytest.raises(DeadlockError) as caught:
+        trio.run(main)
+    line = main.__code__.co_firstlineno + 2
+    made = f"made in {main.__qualname__} (test_deadlocks.py, line {line})"
+    assert f"  channel 'orders' was {made}\n" in str(caught.value)
+
+
+async def submit_too_much(queue: JobQueue[int, None]) -> None:
+    """Its own handler waits for room that only the handler could make."""
+    await queue.submit(1)
+    await queue.submit(2)
+    await queue.submit(3)
+
+
+def test_a_deadlock_names_each_job_queue_and_where_it_was_opened() -> None:
+    """Once, although both a worker and a submitter wait there."""
+    queues: list[JobQueue[int, None]] = []
+
+    async def handle(number: int) -> None:
+        await submit_too_much(queues[0])
+
+    async def main() -> None:
+        with detect_deadlocks():
+            async with open_job_queue(handle, name="pages", capacity=1) as queue:
+                queues.append(queue)
+                async with open_job_queue(trio.sleep, name="naps", workers=2):
+                    await submit_too_much(queue)
+
+    with pytest.raises(DeadlockError) as caught:
+        trio.run(main)
+    text, line = str(caught.value), main.__code__.co_firstlineno + 2
+    place = f"in {main.__qualname__} (test_deadlocks.py, line {line})"
+    assert f"  job queue 'pages' was opened {place}" in text
+    assert "worker of pages: submit to job queue 'pages', in submit_too_much" in text
+    assert "worker of naps: next job of job queue 'naps' (2 times)" in text
+    assert text.count("was opened") == 2
+    assert text.count("was made") == 0
+
+
+def test_a_stop_under_way_is_named_after_its_queue() -> None:
+    """Also while no task of the program waits for its end."""
+
+    async def handle(_: None) -> None:
+        await trio.Event().wait()
+
+    async def main() -> None:
+        async with open_job_queue(handle, name="pages") as queue:
+            await queue.submit(None)
+            await wait_all_tasks_blocked()
+            queue.stop_soon(drain=math.inf)
+
+    text = str(deadlock(main))
+    assert "  stop of pages: stop of job queue 'pages'\n" in text
+    assert "  job queue 'pages' was opened in " in text
 
 
 def test_blocks_that_overlap_note_down_births_until_the_last_one_ends() -> None:

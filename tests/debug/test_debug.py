@@ -373,7 +373,7 @@ async def test_a_task_that_is_all_gochans_has_no_place() -> None:
     assert str(wait) == "gochan._core._receiving.Receiving.receive: receive from channel 'jobs'"
 
 
-# Who is in it
+# Which tasks are in a report
 
 
 async def test_others_are_left_out() -> None:
@@ -478,7 +478,7 @@ async def test_a_report_stays_as_it_was() -> None:
 def test_outside_of_a_run_it_says_what_to_do() -> None:
     """Rather than what is missing inside trio."""
     with pytest.raises(
-        RuntimeError, match=r"report\(\) tells .* none; call it .* trio\.from_thread"
+        RuntimeError, match=r"report\(\) looks .* none; call it .* trio\.from_thread"
     ):
         report()
 
@@ -665,7 +665,7 @@ def test_what_has_moved_says_what_to_install(name: str, monkeypatch: pytest.Monk
     """In the same words, however it is asked for."""
     monkeypatch.setitem(sys.modules, "gochan_trace", None)
     for program in (f"gochan.debug.{name}", f"from gochan.debug import {name}"):
-        with pytest.raises(ImportError, match=r"pip install 'trio-gochan\[trace\]'") as caught:
+        with pytest.raises(ImportError, match=r"pip install \./plugins/gochan-trace") as caught:
             exec(program, {"gochan": gochan})
         assert f"gochan_trace.{name}" in str(caught.value)
 

@@ -1,7 +1,7 @@
 """`gochan.debug.leaks`: tasks that wait for what nobody can do who can still do anything.
 
 Most of these are patterns of Go's goroutine leak profile, and blocking bugs of well-known Go
-programs as they are collected in GoBench (GoKer), each told again as a few small tasks. The
+programs as they are collected in GoBench (GoKer), each rewritten as a few small tasks. The
 programs return what must be reported; the tasks that must not be are what makes them hard.
 """
 
@@ -117,7 +117,7 @@ def go_select_no_cases(nursery: trio.Nursery) -> list[str]:
 
 @program
 def go_wait_group(nursery: trio.Nursery) -> list[str]:
-    """Whoever should have called ``done`` has gone."""
+    """The task that should have called ``done`` has gone."""
     group = WaitGroup()
     group.add()
     nursery.start_soon(group.wait)
@@ -250,7 +250,7 @@ def go_double_send(nursery: trio.Nursery) -> list[str]:
 
 @program
 def go_early_return(nursery: trio.Nursery) -> list[str]:
-    """Whoever ordered the work has returned before it was done."""
+    """The caller returned before the work was done."""
 
     async def order(nursery: trio.Nursery) -> None:
         nursery.start_soon(send, Chan[object](name="result"), 1)
@@ -602,7 +602,7 @@ def goker_serving_2137(nursery: trio.Nursery) -> list[str]:
 
 @program
 def trio_held_by_one_who_waits_at_a_leak(nursery: trio.Nursery) -> list[str]:
-    """Whoever is stuck cannot wake others, whatever it holds."""
+    """A stuck task cannot wake others, whatever it holds."""
     stuck, held = Chan[object](name="stuck"), Chan[object](name="held")
 
     async def hold(stuck: Chan[object], held: Chan[object]) -> None:
@@ -673,7 +673,7 @@ def trio_nursery_of_one_who_goes_on(nursery: trio.Nursery) -> list[str]:
 
 @program
 def trio_nursery_of_one_who_leaked(nursery: trio.Nursery) -> list[str]:
-    """Then the parent is stuck, too, and whoever waits for it."""
+    """Then the parent is stuck, too, and every task that waits for it."""
     channel = Chan[object](name="after the nursery")
 
     async def parent(channel: Chan[object]) -> None:
@@ -885,7 +885,7 @@ async def test_channels_are_in_the_report() -> None:
 
 def test_outside_of_a_run_it_says_what_to_do() -> None:
     """As a report does."""
-    with pytest.raises(RuntimeError, match=r"debug\.leaks\(\) tells"):
+    with pytest.raises(RuntimeError, match=r"debug\.leaks\(\) looks"):
         leaks()
 
 

@@ -1,13 +1,16 @@
-"""The door for observers: who is told what."""
+"""`gochan.debug.observe`: which observer is told what."""
 
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from typing import Any
 
 import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan import Chan
+from gochan import Chan, open_job_queue
 from gochan._core import SLOT
 from gochan.debug import Look, Observer, Operation, describe, look, observe
 
@@ -98,3 +101,56 @@ def test_an_operation_has_a_repr() -> None:
     with observe(Printer()):
         Chan[int](1).send_nowait(1)
     assert seen == ["<gochan.debug.Operation send_nowait>"]
+
+
+class Lives(Observer):
+    """Keeps what it hears of each job, by payload."""
+
+    def __init__(self) -> None:
+        self.seen: defaultdict[str, list[str]] = defaultdict(list)
+
+    def submits(self, operation: Operation, job: Any) -> None:
+        self.seen[job.payload].append("submits")
+
+    def admits(self, queue: object, job: Any) -> None:
+        self.seen[job.payload].append("admits")
+
+    def starts(self, queue: object, job: Any, task: object) -> None:
+        self.seen[job.payload].append("starts")
+
+    def finishes(self, queue: object, job: Any, kind: str, reason: str) -> None:
+        why = f", {reason}" if reason else ""
+        self.seen[job.payload].append(f"finishes: {kind}{why}")
+
+
+WAYS: dict[str, Any] = {
+    "submit": lambda queue, payload: queue.submit(payload),
+    "submit_nowait": lambda queue, payload: queue.submit_nowait(payload),
+    "try_submit": lambda queue, payload: queue.try_submit(payload),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_observer_is_told_the_life_of_a_job(way: str, autojump_clock: MockClock) -> None:
+    """Each step once and in order, whichever way it is submitted; a reason only if there is one."""
+    lives = Lives()
+
+    async def handle(payload: str) -> None:
+        if payload == "bad":
+            raise LookupError
+        await trio.sleep(1)
+
+    with observe(lives):
+        async with open_job_queue(handle, workers=1, capacity=9, failures="collect") as queue:
+            for payload in ("bad", "good", "late"):
+                result = WAYS[way](queue, payload)
+                if way == "submit":
+                    await result
+            await wait_all_tasks_blocked()
+            await queue.stop()
+    begins = {payload: ["submits", "admits"] for payload in ("bad", "good", "late")}
+    assert lives.seen == {
+        "bad": [*begins["bad"], "starts", "finishes: failed"],
+        "good": [*begins["good"], "starts", "finishes: done"],
+        "late": [*begins["late"], "finishes: handed_back, the queue was stopped"],
+    }

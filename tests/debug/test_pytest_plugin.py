@@ -125,7 +125,7 @@ async def test_receives(channel, autojump_clock, nursery):
 
 
 def test_every_example_of_hypothesis_is_watched(pytester: pytest.Pytester) -> None:
-    """Trio is started anew for each."""
+    """Each runs trio again."""
     text = outcome(
         pytester,
         """
@@ -203,11 +203,11 @@ import trio.testing
         failed=1,
         passed=3,
     )
-    assert "at the end of the test, tasks of it wait in gochan:" in text
+    assert "at the end of the test, these tasks still wait in gochan:" in text
     assert "receive from channel 'left', in receive" in text
 
 
-def test_when_a_test_fails_it_is_told_who_waits(pytester: pytest.Pytester) -> None:
+def test_when_a_test_fails_the_output_says_who_waits(pytester: pytest.Pytester) -> None:
     """In a section of its own; not if nobody does, and not if the test passes."""
     text = outcome(
         pytester,
@@ -237,7 +237,7 @@ def test_the_marker_is_registered(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["@pytest.mark.gochan_deadlocks: let this async test*"])
 
 
-def test_it_is_loaded_by_its_entry_point_and_brings_nothing() -> None:
+def test_it_is_loaded_by_its_entry_point_and_needs_nothing() -> None:
     """Every run of pytest in this environment loads it, and most of them use no gochan."""
     (entry,) = entry_points(group="pytest11", name="gochan")
     check = (

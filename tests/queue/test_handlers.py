@@ -40,6 +40,16 @@ def old_style(payload: object) -> Any:
     return payload
 
 
+class Made:
+    """A class that is not async, though its instances are."""
+
+    def __init__(self, payload: object) -> None:
+        pass
+
+    async def __call__(self) -> None:
+        """Do nothing."""
+
+
 class Caller:
     """What is called as an async function."""
 
@@ -102,6 +112,7 @@ async def test_whatever_returns_something_to_await_is_a_handler(
         (generate_async, "generate_async"),
         (int, "int"),
         (dict, "dict"),
+        (Made, "Made"),
     ],
     ids=stable,
 )

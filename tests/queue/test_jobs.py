@@ -296,6 +296,23 @@ async def test_nothing_keeps_a_job_alive_that_has_ended(
         assert [ref() for ref in refs] == [None] * 3
 
 
+async def test_a_job_has_priority_0_unless_it_is_said_otherwise(autojump_clock: MockClock) -> None:
+    """Whichever way it is submitted."""
+
+    async def handle(way: str) -> None:
+        seen[way] = (current_job().priority, current_job().timeout, current_job().key)
+
+    seen: dict[str, Any] = {}
+    async with open_job_queue(handle) as queue:
+        await queue.submit("submit")
+        queue.submit_nowait("submit_nowait")
+        assert queue.try_submit("try_submit")
+        async for _ in queue.map(["map"]):
+            pass
+    assert len(seen) == 4
+    assert {*seen.values()} == {(0, None, None)}
+
+
 @pytest.mark.parametrize("chosen", ["block", "priority-cancel", "drop-oldest", "stack"])
 async def test_nothing_keeps_a_job_alive_that_never_ran(
     chosen: str, autojump_clock: MockClock
@@ -417,7 +434,7 @@ async def test_wait_does_not_raise_what_the_handler_raised(autojump_clock: MockC
 
 
 async def test_every_job_ends_before_the_block_does(autojump_clock: MockClock) -> None:
-    """So whoever waits for one, from outside the block, is not left waiting."""
+    """So no task outside the block is left waiting for one."""
     jobs: list[Job[Any, Any]] = []
     ended: list[str] = []
 
@@ -496,9 +513,7 @@ async def test_a_job_that_has_ended_stays_as_it_is(work: Any, autojump_clock: Mo
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["waiting", "running"])
-async def test_the_first_of_several_who_cancel_a_job_is_heard(
-    begun: bool, autojump_clock: MockClock
-) -> None:
+async def test_the_first_of_several_cancels_counts(begun: bool, autojump_clock: MockClock) -> None:
     """Any number of callers, at any time, also at the same instant."""
     async with open_audited() as queue:
         before = await queue.submit(sleep(5))
@@ -755,6 +770,23 @@ async def test_a_job_that_ran_too_long_is_no_failure(autojump_clock: MockClock) 
     assert kinds(job, other) == ["timed_out", "done"]
 
 
+async def test_jobs_of_a_worker_have_no_limit_from_the_one_before(
+    autojump_clock: MockClock,
+) -> None:
+    """Whether that was done well before its time was up, or just as it was."""
+
+    async def block(seconds: float) -> str:
+        autojump_clock.jump(seconds)  # as a handler that lets no other task run
+        return "done"
+
+    async with open_audited() as queue:
+        first = await queue.submit(partial(block, 4), timeout=5)
+        second = await queue.submit(sleep(60))
+        third = await queue.submit(partial(block, 6), timeout=5)
+        fourth = await queue.submit(sleep(60))
+    assert kinds(first, second, third, fourth) == ["done"] * 4
+
+
 async def test_a_time_limit_in_the_handler_is_its_own_affair(autojump_clock: MockClock) -> None:
     """`trio.TooSlowError` is a failure like others, also of a job with a limit."""
 
@@ -779,7 +811,7 @@ async def test_a_job_over_its_limit_can_clean_up(autojump_clock: MockClock) -> N
     assert kinds(job) == ["timed_out"]
 
 
-async def test_a_limit_that_passes_unnoticed_is_noticed_by_whoever_asks(
+async def test_a_limit_that_passes_unnoticed_is_noticed_when_somebody_asks(
     autojump_clock: MockClock,
 ) -> None:
     """A handler that is busy without a checkpoint can see that it is late, and a cancel then
@@ -1088,3 +1120,19 @@ async def test_the_ways_to_end_early_can_be_told_apart_by_handler_and_record(
     assert [job.cause for job in jobs] == ["timed_out", "cancelled", "interrupted", None]
     reasons = ["it ran longer than 1 s", "not needed", "the queue was stopped", ""]
     assert [job.outcome.reason for job in jobs] == reasons
+
+
+async def test_a_job_whose_timeout_is_lifted_may_run_on(autojump_clock: MockClock) -> None:
+    """Its main work is over; afterwards there is nothing to lift."""
+    jobs: list[Job[int, None]] = []
+
+    async def work(_: int) -> None:
+        jobs.append(current_job())
+        current_job().lift_timeout()
+        await trio.sleep(10)
+
+    async with open_job_queue(work) as queue:
+        job = await queue.submit(1, timeout=5)
+        assert (await job.wait()).kind == "done"
+    jobs[0].lift_timeout()
+    assert trio.current_time() == 10

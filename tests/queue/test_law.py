@@ -404,7 +404,7 @@ async def play(
 
 
 def run_schedules(make: Callable[[int], Strategy[Any]], *setting: Any) -> None:
-    """Run a program in several schedules, and check what has come of it each time."""
+    """Run a program in several schedules, and check the result of each."""
 
     async def main() -> None:
         with trio.fail_after(10_000):

@@ -25,6 +25,7 @@ from gochan import (
 from gochan.lowlevel import yield_interval
 from gochan.strategies import Refuse, Strategy, Verdict
 
+from ..interrupts import unprotected_steps
 from ..work import fail, open_audited, sleep
 
 pytestmark = pytest.mark.usefixtures("both_modes")
@@ -314,3 +315,12 @@ async def test_payloads_are_read_where_an_interrupt_can_strike(autojump_clock: M
     async with open_audited(wait) as queue:
         assert [result async for result in queue.map(payloads())] == [0]
     assert seen == [False]
+
+
+async def test_receive_is_protected_from_an_interrupt(autojump_clock: MockClock) -> None:
+    """At every step but where the user's iterator is asked."""
+    async with open_audited(wait, capacity=1) as queue:
+        results = queue.map([0, 1, 2])
+        for _ in range(3):
+            steps = await unprotected_steps(type(results).receive, results.receive)
+            assert {step.rpartition(" ")[2] for step in steps} <= {"_read_one"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import trio
@@ -44,6 +45,7 @@ def test_an_outcome_is_a_value() -> None:
     assert Done(None) != Failed(ValueError())
     assert Cancelled("why") != Dropped("why")
     assert Cancelled("why") != "why"
+    assert Cancelled("why") == mock.ANY  # other types may know better
     assert {Cancelled("a"), Cancelled("a"), Cancelled("b")} == {Cancelled("a"), Cancelled("b")}
     assert repr(Done("x", 1.0, 2.0)) == "Done(value='x', waited=1.0, ran=2.0)"
     assert repr(Failed(KeyError(1))) == "Failed(error=KeyError(1), waited=0.0, ran=0.0)"

@@ -29,6 +29,7 @@ from gochan import (
     strategy,
 )
 from gochan._core._choice import chance
+from gochan._queue._lifecycle import Lifecycle
 from gochan.lowlevel import yield_interval
 from gochan.strategies import (
     ADMIT,
@@ -43,6 +44,7 @@ from gochan.strategies import (
     Verdict,
 )
 
+from ..interrupts import unprotected_steps
 from ..lines import stable
 from ..work import Stack, auditing, fail, insist, kinds, open_audited, perform, sleep, tidy_up
 
@@ -82,6 +84,7 @@ async def generate(_: object) -> AsyncIterator[None]:
         ({"handler": 3}, TypeError, "handler"),
         ({"workers": 0}, ValueError, "workers"),
         ({"workers": -1}, ValueError, "workers"),
+        ({"name": b"pages"}, TypeError, "name must be a str, not b'pages'"),
         ({"workers": True}, TypeError, "workers"),
         ({"workers": 2.0}, TypeError, "workers"),
         ({"workers": "2"}, TypeError, "workers"),
@@ -345,7 +348,7 @@ async def test_the_workers_are_ready_when_the_block_begins(name: str) -> None:
         assert [queue.try_submit(sleep()) for _ in range(4)] == [True] * 3 + [False]
 
 
-async def test_a_strategy_may_refuse_who_waits(autojump_clock: MockClock) -> None:
+async def test_a_strategy_may_refuse_a_waiting_sender(autojump_clock: MockClock) -> None:
     """Then the waiting submit raises, and counts as refused from then on."""
 
     class Fastidious(Strategy[Any]):
@@ -406,6 +409,19 @@ async def test_a_submit_to_a_closed_queue_gives_the_payload_back(
     values = sorted(error.value for error in errors)
     assert values == ["comes late"] + ["comes late, too"] * 2 + ["waits"]
     assert counts(queue) == {"done": 2} if end == "close" else {"done": 1, "handed_back": 1}
+
+
+async def test_a_submit_that_is_cancelled_already_submits_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    """Although there is room; each of the hundred times."""
+    async with open_audited(capacity=100) as queue:
+        for _ in range(100):
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await queue.submit(sleep())
+            assert scope.cancelled_caught
+        assert queue.audit().submitted == 0
 
 
 async def test_a_cancelled_submit_leaves_no_trace(autojump_clock: MockClock) -> None:
@@ -727,7 +743,7 @@ async def test_a_cancelled_block_cancels_what_runs_and_hands_back_the_rest(
 async def test_a_cancellation_that_comes_while_the_queue_is_left_ends_every_job(
     name: str | None, autojump_clock: MockClock
 ) -> None:
-    """As one that comes before: whoever waits for a job or for the results is not left waiting."""
+    """As one that comes before: no task is left waiting for a job or for the results."""
     with trio.move_on_after(2) as scope:
         async with open_audited(workers=2, strategy=name or Stack(9)) as queue:
             results = queue.results()
@@ -1195,6 +1211,23 @@ async def test_a_repr_tells_the_state_of_a_queue(autojump_clock: MockClock) -> N
         )
 
 
+async def test_a_queue_is_called_by_its_name() -> None:
+    """By default that is the name of its handler; jobs, workers and errors have it, too."""
+    seen: list[str] = []
+
+    async def handle(_: None) -> None:
+        seen.append(trio.lowlevel.current_task().name)
+
+    async with open_job_queue(handle) as queue, open_job_queue(handle, name="pages") as named:
+        assert (queue.name, named.name) == ("handle", "pages")
+        jobs = [await queue.submit(None), await named.submit(None)]
+        assert [job.name for job in jobs] == ["job 1 (handle)", "job 1 (pages)"]
+        named.close()
+        with pytest.raises(ChanClosedError, match=r"JobQueue 'pages': run, .* no more jobs"):
+            await named.submit(None)
+    assert {*seen} == {"worker of handle", "worker of pages"}
+
+
 # Resizing
 
 
@@ -1242,6 +1275,7 @@ async def test_workers_that_shall_go_can_stay(autojump_clock: MockClock) -> None
         queue.resize(3)
         queue.resize(2)
         queue.resize(4)
+        await wait_all_tasks_blocked()
         assert running() == 4
         for _ in range(3):
             await trio.sleep(1)
@@ -1287,7 +1321,9 @@ async def test_a_handler_may_resize_its_queue(autojump_clock: MockClock) -> None
     assert kinds(*jobs) == ["done"] * 8
 
 
-async def test_jobs_on_new_workers_do_not_inherit_who_resized(autojump_clock: MockClock) -> None:
+async def test_jobs_on_new_workers_inherit_nothing_from_the_task_that_resized(
+    autojump_clock: MockClock,
+) -> None:
     """Their current job is their own, also if a handler has called for the workers."""
     found = []
 
@@ -1332,7 +1368,7 @@ async def test_resizing_while_the_queue_ends_does_no_harm(autojump_clock: MockCl
 
 
 async def test_resizing_after_the_end_does_no_harm(autojump_clock: MockClock) -> None:
-    """To more or to fewer, by whoever has not heard of the end, such as a hook that is called
+    """To more or to fewer, by code that does not know of the end, such as a hook that is called
     with a job that is handed back when the last worker has gone."""
     async with open_audited() as queue:
         pass
@@ -1385,7 +1421,7 @@ async def test_a_strategy_is_asked_again_when_a_job_has_ended(
     assert trio.current_time() == (6 if workers == 1 else 3)
 
 
-async def test_a_strategy_hears_of_every_job_that_it_gave_out(autojump_clock: MockClock) -> None:
+async def test_a_strategy_is_told_of_every_job_that_it_gave_out(autojump_clock: MockClock) -> None:
     """Also of those that were cancelled before they could start."""
     async with open_audited(workers=1, strategy=OnePerKey(99)) as queue:
         cancelled = queue.submit_nowait(sleep(1), key="k")
@@ -1461,7 +1497,7 @@ async def test_no_job_starts_after_the_queue_was_cancelled(autojump_clock: MockC
 
 
 async def test_a_handler_knows_that_the_queue_was_cancelled(autojump_clock: MockClock) -> None:
-    """Whoever hears of it first."""
+    """Whether the handler or the block learns of it first."""
     causes = []
 
     async def handle(_: object) -> None:
@@ -1533,15 +1569,15 @@ async def test_interrupts_strike_handlers_but_not_the_books(autojump_clock: Mock
 
 def books(queue: JobQueue[Any, Any]) -> tuple[object, ...]:
     """All of a queue that an operation can change."""
-    audited, stop = queue.audit(), queue._stop
+    audited, countdown = queue.audit(), queue._stop.countdown
     return (
         *[getattr(audited, name) for name in ("submitted", "waiting", "running", *KINDS)],
         (queue.closed, queue.phase, audited.workers, queue._workers._surplus),
         len(queue._workers.nursery.child_tasks),
         len(queue._lives.results._streams),
         len(queue._lives.listeners),
-        None if stop is None else (stop.drain_end, stop.hard_end, stop.grace),
-        stop is not None and stop._scope.cancel_called,
+        (countdown.drain_end, countdown.hard_end, countdown.grace),
+        countdown._scope.cancel_called,
         [job.cause for job in queue.running()],
         queue._lives.halting,
     )
@@ -1614,6 +1650,26 @@ async def test_an_interrupt_finds_each_change_done_or_not_begun(
             assert books(queue) in seen
             assert len(seen) == 2
             raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("error", "function"), [(None, Lifecycle.close), (KeyError, Lifecycle.abandon)]
+)
+async def test_leaving_the_block_is_protected_from_an_interrupt(
+    error: type[Exception] | None, function: Callable[..., Any], autojump_clock: MockClock
+) -> None:
+    """At every step in which the books change, whichever way it is left."""
+
+    async def open_and_leave() -> None:
+        with suppress(KeyError):
+            async with open_job_queue(sleep_for_ever, workers=1, capacity=9) as queue:
+                for number in range(3):
+                    await queue.submit(number)
+                if error is not None:
+                    raise error
+                queue.stop_soon(drain=0, grace=0)
+
+    assert await unprotected_steps(function, open_and_leave) == []
 
 
 async def test_a_strategy_that_breaks_at_the_end_is_heard_beside_the_block(
@@ -1848,7 +1904,7 @@ async def test_the_hook_is_told_in_the_order_in_which_jobs_end(autojump_clock: M
     assert [job.payload async for job in results] == expected
 
 
-async def test_there_is_room_when_a_hook_hears_of_a_cancel(autojump_clock: MockClock) -> None:
+async def test_there_is_room_when_a_hook_is_told_of_a_cancel(autojump_clock: MockClock) -> None:
     """The job has left its place by then."""
     submitted = []
 
@@ -2123,7 +2179,7 @@ async def test_a_strategy_that_breaks_twice_with_the_same_error_is_named_once(
 
 
 @pytest.mark.parametrize("how", ["submit", "submit_nowait"])
-async def test_whoever_submits_to_a_strategy_that_breaks_is_told(
+async def test_the_submitter_is_told_that_the_strategy_broke(
     how: str, autojump_clock: MockClock
 ) -> None:
     """As well as the block, where the same error is raised but once, also out of a nursery."""
@@ -2146,3 +2202,39 @@ async def test_whoever_submits_to_a_strategy_that_breaks_is_told(
             assert isinstance(error, ZeroDivisionError)
         else:
             assert isinstance(caught.value, ZeroDivisionError)
+
+
+async def test_kept_results_are_there_when_the_first_call_comes_late(
+    autojump_clock: MockClock,
+) -> None:
+    """A queue that keeps them keeps them from its first job on."""
+    async with open_audited(results=True) as queue:
+        await queue.submit(sleep(1))
+        await queue.join()
+        results = queue.results()
+    assert [job.id async for job in results] == [1]
+
+
+@pytest.mark.parametrize("fault", ["a job too many", "a waiting job runs", "a running job waits"])
+async def test_an_audit_finds_what_does_not_add_up(fault: str, autojump_clock: MockClock) -> None:
+    """The number of jobs, and where each of them is."""
+    async with open_job_queue(perform, workers=1, capacity=9) as queue:
+        running, waiting = await queue.submit(sleep(1)), await queue.submit(sleep(1))
+        await wait_all_tasks_blocked()
+        queue.audit()
+        ledger = queue._ledger
+        if fault == "a job too many":
+            ledger.submitted += 1
+        elif fault == "a waiting job runs":
+            ledger.waiting[running] = ledger.waiting.pop(waiting)
+        else:
+            ledger.running[waiting] = ledger.running.pop(running)
+        with pytest.raises(AssertionError):
+            queue.audit()
+        if fault == "a job too many":
+            ledger.submitted -= 1
+        elif fault == "a waiting job runs":
+            ledger.waiting[waiting] = ledger.waiting.pop(running)
+        else:
+            ledger.running[running] = ledger.running.pop(waiting)
+        queue.audit()

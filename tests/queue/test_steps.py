@@ -44,7 +44,7 @@ async def test_what_a_job_sets_is_gone_with_it(autojump_clock: MockClock) -> Non
 async def test_a_job_runs_in_the_context_in_which_it_was_submitted(
     autojump_clock: MockClock,
 ) -> None:
-    """As it was at that moment, whoever runs the job, and however the job was submitted."""
+    """As it was at that moment, whichever worker runs the job, and however it was submitted."""
     seen = {}
 
     async def handle(number: int) -> None:

@@ -11,9 +11,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan import StopReport, current_job, open_job_queue
-from gochan._queue._lifecycle import Cleanups
-from gochan._queue._stop import Stop, check_plan
+from gochan import StopReport, current_job, open_job_queue, stop_all
+from gochan._queue._cleanups import Cleanups
+from gochan._queue._countdown import Countdown
+from gochan._queue._stop import check_plan
 
 from ..lines import stable
 from ..work import insist, open_audited, perform, sleep
@@ -24,10 +25,10 @@ pytestmark = pytest.mark.usefixtures("both_modes")
 # The report
 
 
-async def test_a_stuck_job_is_told_with_its_name_its_age_and_where_it_is(
+async def test_a_stuck_job_is_reported_with_its_name_its_age_and_its_place(
     autojump_clock: MockClock,
 ) -> None:
-    """At the moment of the report, whatever becomes of it later."""
+    """At the moment of the report, however it ends later."""
 
     async def dig(_: object) -> None:
         await trio.sleep(2)
@@ -60,7 +61,7 @@ async def test_a_stuck_job_is_told_with_its_name_its_age_and_where_it_is(
     assert job.outcome.kind == "done"
 
 
-async def test_a_job_stuck_in_a_thread_is_told_as_such(autojump_clock: MockClock) -> None:
+async def test_a_job_stuck_in_a_thread_is_reported_as_such(autojump_clock: MockClock) -> None:
     """With the name of what the thread runs; also if it is a task of the handler that waits."""
     go_on = threading.Event()
 
@@ -85,7 +86,7 @@ async def test_a_job_stuck_in_a_thread_is_told_as_such(autojump_clock: MockClock
     assert all("which cannot be cancelled" in one.stack[-1] for one in report.stuck)
 
 
-async def test_a_place_that_cannot_be_told_does_not_hold_up_the_report(
+async def test_an_unknown_place_does_not_hold_up_the_report(
     autojump_clock: MockClock,
 ) -> None:
     """It is said why."""
@@ -146,36 +147,52 @@ def test_a_report_is_a_value() -> None:
         report.stuck = ()  # type: ignore[misc]
 
 
+async def test_the_report_of_a_queue_with_a_name_says_which_queue_it_was(
+    autojump_clock: MockClock,
+) -> None:
+    """So the reports of several can be told apart; without a name it is as short as it can be."""
+    async with (
+        open_job_queue(trio.sleep, name="naps") as queue,
+        open_job_queue(trio.sleep) as other,
+    ):
+        report, nameless = await stop_all(queue, other)
+    assert (report.name, nameless.name) == ("naps", None)
+    assert str(report).startswith("job queue 'naps' stopped in 0 s")
+    assert str(nameless).startswith("stopped in 0 s")
+
+
 # Deadlines
 
 
 async def test_the_hard_deadline_is_the_end_of_drain_and_grace(autojump_clock: MockClock) -> None:
     """It can only come nearer, and takes the scopes for cleaning up with it."""
     cleanups = Cleanups(9)
-    stop = Stop(20, 5, "running", cleanups, bool)
+    countdown = Countdown(cleanups)
+    countdown.hasten(20, 5)
     scope = cleanups.open()
-    assert (stop.drain_end, stop.hard_end, stop.seconds_left()) == (20, 25, 20)
-    stop.hasten(30, 30)
-    assert (stop.drain_end, stop.hard_end) == (20, 25)
-    stop.hasten(10, 2)
-    assert (stop.drain_end, stop.hard_end, scope.deadline) == (10, 12, 12)
-    stop.end_by(50)
+    assert (countdown.drain_end, countdown.hard_end, countdown.seconds_left()) == (20, 25, 20)
+    countdown.hasten(30, 30)
+    assert (countdown.drain_end, countdown.hard_end) == (20, 25)
+    countdown.hasten(10, 2)
+    assert (countdown.drain_end, countdown.hard_end, scope.deadline) == (10, 12, 12)
+    countdown.end_by(50)
     assert scope.deadline == 12
-    await stop.wait(trio.sleep_forever, stop.drain_end)
+    await countdown.wait(trio.sleep_forever, countdown.drain_end)
     assert trio.current_time() == 10
-    assert stop.seconds_left() == 2
-    stop.skip()
-    await stop.wait(trio.sleep_forever, stop.hard_end)
+    assert countdown.seconds_left() == 2
+    countdown.skip()
+    await countdown.wait(trio.sleep_forever, countdown.hard_end)
     assert trio.current_time() == 10
 
 
 async def test_a_phase_that_is_cancelled_is_over(autojump_clock: MockClock) -> None:
     """The next one can wait all the same."""
-    stop = Stop(20, 5, "running", Cleanups(9), bool)
+    countdown = Countdown(Cleanups(9))
+    countdown.hasten(20, 5)
     with trio.move_on_after(1):
-        await stop.wait(trio.sleep_forever, stop.drain_end)
-    assert (stop.draining, stop.seconds_left()) == (False, 24)
-    await stop.wait(trio.sleep_forever, 3)
+        await countdown.wait(trio.sleep_forever, countdown.drain_end)
+    assert (countdown.draining, countdown.seconds_left()) == (False, 24)
+    await countdown.wait(trio.sleep_forever, 3)
     assert trio.current_time() == 3
 
 

@@ -179,6 +179,38 @@ async def test_a_call_while_jobs_are_being_cancelled_brings_the_end_forward(
         assert (len(report.stuck), report.seconds["cancel"]) == (1, 2)
 
 
+async def test_a_stop_takes_twenty_seconds_and_five_more_by_default(
+    autojump_clock: MockClock,
+) -> None:
+    """Whether anybody waits for it or not."""
+    async with open_audited() as queue:
+        await queue.submit(insist(100))
+        await wait_all_tasks_blocked()
+        queue.stop_soon()
+        assert queue.seconds_left == 20
+        queue.hasten()
+        await wait_all_tasks_blocked()
+        assert (queue.phase, queue.seconds_left) == ("cancel", 5)
+        await queue.wait_stopped()
+        assert trio.current_time() == 5
+
+
+async def test_what_cleans_up_when_the_last_phase_is_skipped_is_cut_short(
+    autojump_clock: MockClock,
+) -> None:
+    """It ends at once, rather than being stuck."""
+    async with open_audited() as queue:
+        job = await queue.submit(cleaner(8))
+        await wait_all_tasks_blocked()
+        queue.stop_soon(drain=0, grace=10)
+        await trio.sleep(1)
+        assert queue.phase == "cancel"
+        queue.hasten()
+        report = await queue.wait_stopped()
+        assert (report.interrupted, report.stuck) == ((job,), ())
+        assert trio.current_time() == 1
+
+
 async def test_a_call_that_finishes_what_runs_hastens_one_that_finishes_what_is_queued(
     autojump_clock: MockClock,
 ) -> None:
@@ -197,7 +229,7 @@ async def test_a_call_that_finishes_what_runs_hastens_one_that_finishes_what_is_
 
 
 async def test_a_stop_goes_on_if_the_call_is_cancelled(autojump_clock: MockClock) -> None:
-    """Whoever asks later gets the report."""
+    """A later caller gets the report."""
     async with open_audited(workers=1) as queue:
         job = await queue.submit(sleep(100))
         await wait_all_tasks_blocked()
@@ -218,7 +250,7 @@ async def test_a_stop_after_the_end_reports_at_once(autojump_clock: MockClock) -
 
 
 async def test_a_stop_is_over_when_its_block_is_cancelled(autojump_clock: MockClock) -> None:
-    """Whoever waits for the report from outside gets it."""
+    """A task that waits outside the block gets the report."""
     reports: list[StopReport] = []
     with trio.fail_after(100):
         async with trio.open_nursery() as nursery:
@@ -276,7 +308,7 @@ async def test_hastening_at_once_ends_the_drain(autojump_clock: MockClock) -> No
 
 
 async def test_no_job_starts_after_a_stop(autojump_clock: MockClock) -> None:
-    """In any schedule, under every strategy, whoever calls for it, not even one that is in the
+    """In any schedule, under every strategy, whichever task stops it, not even one that is in the
     hand of a worker. ``python tests/benchmarks/no_job_after_stop.py`` plays 100,000."""
     counts = await play_all(0, 300)
     assert counts["started after the stop"] == 0
@@ -360,7 +392,7 @@ async def test_a_job_that_waits_for_the_stop_waits_for_itself(autojump_clock: Mo
 async def test_a_stop_reports_in_time_although_its_queue_is_cancelled(
     finish: Any, work: Any, autojump_clock: MockClock
 ) -> None:
-    """Whoever waits for the report from outside, and whatever jobs do."""
+    """For tasks that wait outside the block, whatever the jobs do."""
     reports: list[tuple[float, StopReport]] = []
 
     async def stop() -> None:
@@ -824,7 +856,9 @@ async def test_signals_are_heard_while_a_queue_is_being_cancelled(
     assert kinds(job) == ["done"]
 
 
-async def test_each_phase_of_a_stop_is_told_whoever_began_it(autojump_clock: MockClock) -> None:
+async def test_each_phase_of_a_stop_is_announced_however_it_began(
+    autojump_clock: MockClock,
+) -> None:
     """And whether by a signal or by time it goes on."""
     said: list[str] = []
     async with open_audited(workers=1) as queue, stop_on_signals(queue, say=said.append):
@@ -858,7 +892,7 @@ async def test_each_phase_of_a_stop_is_told_whoever_began_it(autojump_clock: Moc
 async def test_what_is_said_first_suits_the_plan(
     options: dict[str, Any], running: int, line: str, autojump_clock: MockClock
 ) -> None:
-    """Nothing is said about jobs that are not there, or time that there is not."""
+    """Without jobs or without time, the line does not mention them."""
     said: list[str] = []
     async with open_audited() as queue, stop_on_signals(queue, **options, say=said.append):
         for _ in range(running):
@@ -886,7 +920,7 @@ async def test_jobs_may_have_any_time_to_clean_up(autojump_clock: MockClock) -> 
 async def test_by_default_stuck_jobs_are_named_in_the_end(
     autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With their stacks, since whoever looks there wonders why the program does not end."""
+    """With their stacks, since the reader wonders why the program does not end."""
     async with open_audited(workers=1) as queue, stop_on_signals(queue, drain=2, grace=1):
         await queue.submit(insist(100))
         await wait_all_tasks_blocked()

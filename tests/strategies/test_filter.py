@@ -147,7 +147,7 @@ def test_a_filter_needs_room_behind_it() -> None:
         Even(capacity=0)
 
 
-def test_a_strategy_that_was_not_set_up_is_told() -> None:
+def test_a_strategy_that_was_not_set_up_is_an_error() -> None:
     """As a channel would."""
 
     class Hasty(Strategy[int]):
@@ -159,7 +159,7 @@ def test_a_strategy_that_was_not_set_up_is_told() -> None:
 
 
 async def test_a_chain_follows_the_clock_if_any_part_does(autojump_clock: Any) -> None:
-    """Whoever waits is woken when that part says so."""
+    """A waiting task is woken when that part says so."""
 
     class Later(Strategy[int]):
         def take(self, now: float) -> int:

@@ -14,6 +14,7 @@ import pytest
 from gochan.strategies import ADMIT, WAIT, Block, Empty, Filter, Refuse, Strategy
 from gochan.strategies._guard import (
     blame,
+    checked_capacity,
     checked_change,
     checked_item,
     checked_length,
@@ -78,6 +79,8 @@ def test_other_right_answers_come_back() -> None:
     assert checked_list(strategy, items) is items
     assert checked_removal(strategy, True) is True
     assert checked_removal(strategy, False) is False
+    assert checked_capacity(strategy) == 1
+    assert checked_capacity(Mine(math.inf)) == math.inf
     assert checked_seconds(strategy, 0) == 0
     assert checked_seconds(strategy, 1.5) == 1.5
     assert [*checked_rest(strategy, (1, 2))] == items
@@ -190,6 +193,40 @@ def test_a_wrong_length_is_blamed(answer: Any, error: type[Exception]) -> None:
         checked_length(strategy)
 
 
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(None, TypeError), (-1, ValueError), (math.nan, ValueError), ("3", TypeError)],
+)
+def test_a_wrong_capacity_is_blamed(answer: Any, error: type[Exception]) -> None:
+    """It may be a number that is kept, or one that is worked out, also behind a filter."""
+
+    class Worked(Strategy[Any]):
+        @property
+        def capacity(self) -> Any:  # type: ignore[override]
+            return answer
+
+        @capacity.setter
+        def capacity(self, value: object) -> None: ...
+
+    class Passes(Filter[Any]):
+        pass
+
+    kept = Mine(1)
+    kept.capacity = answer
+    with pytest.raises(
+        error, match=rf"^Mine\.capacity answered {answer!r}; it must be an int >= 0"
+    ):
+        checked_capacity(kept)
+    with pytest.raises(error, match=rf"^Worked\.capacity \({HERE}, line \d+\) answered {answer!r}"):
+        checked_capacity(Worked(1))
+    with pytest.raises(error, match=rf"^Worked\.capacity \({HERE}, line \d+\) answered {answer!r}"):
+        Passes() | Worked(1)
+    chain = Passes()
+    chain.inner = Worked(1)
+    with pytest.raises(error, match=rf"^Worked\.capacity \({HERE}, line \d+\) answered {answer!r}"):
+        checked_capacity(chain)
+
+
 def test_an_error_of_its_own_passes() -> None:
     """Such as a TypeError inside of ``__len__``."""
 
@@ -285,7 +322,7 @@ def test_other_methods_may_be_async() -> None:
     assert Helps(1).capacity == 1
 
 
-def test_a_coroutine_is_told_as_such() -> None:
+def test_the_error_for_a_coroutine_says_that_it_is_one() -> None:
     """Without a second complaint that nobody waited for it."""
 
     async def offer() -> None: ...

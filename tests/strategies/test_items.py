@@ -238,3 +238,13 @@ def test_what_has_left_is_not_kept() -> None:
     line.pop()
     assert not len(line._index)
     assert not line._cells
+
+
+@pytest.mark.parametrize("index", range(-LONG + 3, LONG - 3))
+def test_places_count_what_is_there(index: int) -> None:
+    """Not what has been taken out before them."""
+    line: Any = IndexedLine(range(1000, 1000 + LONG))
+    for number in (1001, 1050, 1051):
+        assert line.take_out(next(entry for entry in line if entry == number))
+    rest = [number for number in range(1000, 1000 + LONG) if number not in (1001, 1050, 1051)]
+    assert line[index] == rest[index]

@@ -10,8 +10,8 @@ import heapq
 import math
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from random import Random
@@ -38,7 +38,7 @@ from gochan.strategies import ADMIT, WAIT, Block, Empty, Refuse, Strategy, Verdi
 
 from ..lines import line_up, stable
 
-pytestmark = pytest.mark.usefixtures("both_modes")
+pytestmark = pytest.mark.usefixtures("both_modes", "virtual_time")
 
 T = TypeVar("T")
 scheduling: Random = trio._core._run._r  # type: ignore[attr-defined]
@@ -210,7 +210,7 @@ class Debounce(Strategy[T]):
 
 
 class Delay(Strategy[tuple[float, T]]):
-    """Give out each pair so many seconds after it came, from a heap of its own."""
+    """Give out each pair as many seconds after it came as it says, from a heap of its own."""
 
     def __init__(self, capacity: int | float) -> None:
         super().__init__(capacity)
@@ -252,14 +252,6 @@ class Drops(list[tuple[Any, str]]):
 
     def __call__(self, value: Any, reason: str) -> None:
         self.append((value, reason))
-
-
-@asynccontextmanager
-async def open_guarded_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery that fails, instead of hanging, if a task is left waiting."""
-    with trio.fail_after(1e6):
-        async with trio.open_nursery() as nursery:
-            yield nursery
 
 
 class Log(list[tuple[Any, float]]):
@@ -373,7 +365,7 @@ async def test_a_strategy_is_told_the_time_of_trio(autojump_clock: MockClock) ->
     channel = Chan[int](strategy=Witness(1))
     channel.send_nowait(1)
     await trio.sleep(5)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await line_up(nursery, channel.send, 2)
         await trio.sleep(5)
         assert [channel.receive_nowait() for _ in range(2)] == [1, 2]
@@ -399,7 +391,7 @@ def test_a_strategy_is_asked_once_about_an_item_that_it_admits() -> None:
 # Items that a strategy gives up
 
 
-def test_what_is_dropped_is_told_and_counted() -> None:
+def test_drops_are_reported_and_counted() -> None:
     """``on_drop`` gets each item with its reason, in the order of giving up."""
     drops = Drops()
     channel = Chan[int](strategy=Newest(2), on_drop=drops)
@@ -411,7 +403,7 @@ def test_what_is_dropped_is_told_and_counted() -> None:
     assert len(drops) == 3
 
 
-def test_several_drops_at_once_are_told_in_order() -> None:
+def test_several_drops_at_once_are_reported_in_order() -> None:
     """Also if one step gives up many."""
     drops = Drops()
     strategy = Newest[int](5)
@@ -432,7 +424,7 @@ def test_drops_are_counted_if_nobody_listens() -> None:
     assert (channel.statistics().dropped, len(channel)) == (3, 1)
 
 
-async def test_a_drop_is_told_last() -> None:
+async def test_a_drop_is_reported_last() -> None:
     """When ``on_drop`` is called, everything has been done and counted, and may be looked at."""
     seen: list[Any] = []
 
@@ -454,7 +446,7 @@ async def test_a_value_for_which_somebody_waits_is_not_dropped() -> None:
     """It goes to the receiver, so there is never one too many."""
     drops, received = Drops(), Log()
     channel = Chan[int](strategy=Newest(1), on_drop=drops)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await line_up(nursery, received.receive, channel)
         await line_up(nursery, received.receive, channel)
         for item in range(4):
@@ -464,8 +456,7 @@ async def test_a_value_for_which_somebody_waits_is_not_dropped() -> None:
     assert channel.drain() == [3]
 
 
-@pytest.mark.parametrize("leave", ["drop", "receive", "drain", "abandon"])
-def test_an_item_that_has_left_is_not_kept_alive(leave: str) -> None:
+def test_an_item_that_was_dropped_is_not_kept_alive() -> None:
     """Neither the channel nor its strategy holds on to it."""
 
     class Item:
@@ -476,19 +467,12 @@ def test_an_item_that_has_left_is_not_kept_alive(leave: str) -> None:
     channel = Chan[Item](strategy=Newest(1))
     channel.send_nowait(item)
     del item
-    if leave == "drop":
-        channel.send_nowait(Item())
-    elif leave == "receive":
-        channel.receive_nowait()
-    elif leave == "drain":
-        channel.drain()
-    else:
-        channel.receiver.close()
+    channel.send_nowait(Item())
     gc.collect()
     assert reference() is None
 
 
-def test_what_is_given_up_at_close_is_told_at_close() -> None:
+def test_drops_at_close_are_reported_at_close() -> None:
     """Nobody has to look for it: the close itself is the last that a channel may ever see."""
     drops = Drops()
     channel = Chan[int](strategy=GiveUp(3), on_drop=drops)
@@ -503,7 +487,7 @@ def test_what_is_given_up_at_close_is_told_at_close() -> None:
 # Items that a strategy gives up on the way to another
 
 
-async def test_what_is_dropped_in_looking_for_an_item_is_told(autojump_clock: MockClock) -> None:
+async def test_drops_in_a_search_for_an_item_are_reported(autojump_clock: MockClock) -> None:
     """A receive gets the first that may go, and those before it are dropped."""
     drops = Drops()
     channel = Chan[int](strategy=Fresh(5, seconds=10), on_drop=drops)
@@ -515,11 +499,11 @@ async def test_what_is_dropped_in_looking_for_an_item_is_told(autojump_clock: Mo
     assert drops == [(1, "stale"), (2, "stale")]
 
 
-async def test_what_is_dropped_makes_room_for_who_waits(autojump_clock: MockClock) -> None:
+async def test_a_drop_makes_room_for_a_waiting_sender(autojump_clock: MockClock) -> None:
     """If all that waited is stale, a receive gets what the first waiting sender has."""
     drops, sent = Drops(), Log()
     channel = Chan[int](strategy=Fresh(2, seconds=10), on_drop=drops)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for item in range(5):
             await line_up(nursery, sent.send, channel, item)
         await trio.sleep(11)
@@ -532,7 +516,7 @@ async def test_what_is_dropped_makes_room_for_who_waits(autojump_clock: MockCloc
 async def test_if_the_last_item_is_dropped_the_closed_channel_ends(
     autojump_clock: MockClock,
 ) -> None:
-    """Whoever looks for more gets the end, not a wait without end."""
+    """A receiver that looks for more gets the end, and does not wait for ever."""
     channel = Chan[int](strategy=Fresh(2, seconds=10))
     channel.send_nowait(1)
     channel.close()
@@ -549,7 +533,7 @@ async def test_an_empty_search_at_an_open_channel_waits(autojump_clock: MockCloc
     await trio.sleep(11)
     with pytest.raises(trio.WouldBlock):
         channel.receive_nowait()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         await line_up(nursery, received.receive, channel)
         channel.check()
@@ -564,7 +548,7 @@ async def test_a_sender_may_be_refused_while_it_waits_in_line() -> None:
     """It gets Refused as if it had been refused at once, and the next in line is asked."""
     sent = Log()
     channel = Chan[str](strategy=Quota(1, quota=2))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for value in "abcd":
             await line_up(nursery, sent.send, channel, value)
         assert channel.statistics().tasks_waiting_send == 3
@@ -588,7 +572,7 @@ async def test_a_refusal_after_waiting_has_all_that_a_refusal_has() -> None:
         assert (error.reason, error.retry_after, error.value) == ("quota", 60.0, "c")
         assert error.case == "push"
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await line_up(nursery, channel.send, "b")
         await line_up(nursery, send)
         assert channel.receive_nowait() == "a"
@@ -604,7 +588,7 @@ async def test_a_newcomer_that_would_fit_waits_behind_one_that_does_not() -> Non
     sent = Log()
     channel = Chan[str](strategy=Weighed(5))
     channel.send_nowait("four")
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await line_up(nursery, sent.send, channel, "three")
         with pytest.raises(trio.WouldBlock):
             channel.send_nowait("1")
@@ -618,12 +602,12 @@ async def test_a_newcomer_that_would_fit_waits_behind_one_that_does_not() -> Non
     assert channel.drain() == ["1"]
 
 
-async def test_when_who_blocked_the_line_gives_up_those_behind_are_let_in() -> None:
+async def test_when_a_sender_that_blocks_the_line_gives_up_the_next_are_let_in() -> None:
     """A cancelled sender must not leave those behind it waiting beside free room."""
     sent = Log()
     channel = Chan[str](strategy=Weighed(5))
     channel.send_nowait("four")
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as inner:
                 await line_up(inner, sent.send, channel, "three")
@@ -643,7 +627,7 @@ async def test_a_receiver_waits_while_items_are_held_back() -> None:
     channel = Chan[int](strategy=Pairs(9))
     channel.send_nowait(1)
     assert select_nowait(channel.on_receive(), default("held")) == (1, "held")
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await line_up(nursery, received.receive, channel)
         assert channel.statistics().tasks_waiting_receive == 1
         assert (received, len(channel)) == ([], 1)
@@ -654,7 +638,7 @@ async def test_a_receiver_waits_while_items_are_held_back() -> None:
 
 async def test_what_a_strategy_decides_breaks_no_invariant() -> None:
     """Room that is not used and items that are held back are its own affair."""
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         weighed, pairs = Chan[str](strategy=Weighed(5)), Chan[int](strategy=Pairs(9))
         weighed.send_nowait("four")
         await line_up(nursery, weighed.send, "three")
@@ -668,7 +652,7 @@ async def test_what_a_strategy_decides_breaks_no_invariant() -> None:
 async def test_a_close_may_let_go_what_was_held_back(autojump_clock: MockClock) -> None:
     """A strategy that changes its mind at close is asked again, for those who wait."""
     channel = Chan[int](strategy=Pairs(9))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         await line_up(nursery, received.receive_all, channel)
         channel.send_nowait(1)
@@ -679,27 +663,6 @@ async def test_a_close_may_let_go_what_was_held_back(autojump_clock: MockClock) 
 
 
 # A capacity of 0
-
-
-async def test_a_strategy_that_can_hold_nothing_is_passed_by() -> None:
-    """Sender and receiver meet, in either order of arrival, in the order of waiting."""
-    channel = Chan[int](strategy=Strategy(0))
-    with pytest.raises(trio.WouldBlock):
-        channel.send_nowait(0)
-    async with open_guarded_nursery() as nursery:
-        received, sent = Log(), Log()
-        for name in "ab":
-            await line_up(nursery, received.receive, channel, name)
-        channel.send_nowait(1)
-        channel.send_nowait(2)
-        await wait_all_tasks_blocked()
-        assert sorted(value for value, _ in received) == [("a", 1), ("b", 2)]
-        for value in (3, 4):
-            await line_up(nursery, sent.send, channel, value)
-        channel.check()
-        assert select_nowait(channel.on_receive()) == (0, 3)
-        assert channel.receive_nowait() == 4
-    assert channel.statistics().peak_buffer_used == 0
 
 
 async def test_a_strategy_that_can_hold_nothing_may_refuse() -> None:
@@ -721,7 +684,7 @@ async def test_a_rate_limit_lets_a_burst_through_and_then_one_at_a_time(
     for item in range(6):
         channel.send_nowait(item)
     channel.close()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         nursery.start_soon(received.receive_all, channel)
     assert received == [(0, 0), (1, 0), (2, 0), (3, 2), (4, 4), (5, 6), ("end", 6)]
@@ -741,7 +704,7 @@ async def test_a_rate_limit_starts_again_after_a_pause(autojump_clock: MockClock
 async def test_receivers_are_served_in_turn_as_time_goes_by(autojump_clock: MockClock) -> None:
     """First come, first served: one of them at each moment when an item may go."""
     channel = Chan[int](strategy=RateLimit(9, interval=2.0))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         for name in "abcd":
             await line_up(nursery, received.receive, channel, name)
@@ -754,7 +717,7 @@ async def test_receivers_are_served_in_turn_as_time_goes_by(autojump_clock: Mock
 async def test_senders_are_let_in_in_turn_as_time_goes_by(autojump_clock: MockClock) -> None:
     """Each takes the place of an item that went."""
     channel = Chan[int](strategy=RateLimit(1, interval=2.0))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         sent, received = Log(), Log()
         for item in range(4):
             await line_up(nursery, sent.send, channel, item)
@@ -765,15 +728,15 @@ async def test_senders_are_let_in_in_turn_as_time_goes_by(autojump_clock: MockCl
     assert received == [(0, 0), (1, 2), (2, 4), (3, 6), ("end", 100)]
 
 
-async def test_nobody_overtakes_those_who_wait_for_the_time(autojump_clock: MockClock) -> None:
-    """Whoever comes at the very moment when an item may go finds it spoken for."""
+async def test_nobody_overtakes_a_task_that_waits_for_the_time(autojump_clock: MockClock) -> None:
+    """A task that comes at the very moment when an item may go finds it taken."""
     for run in range(20):
         scheduling.seed(run)
         channel = Chan[int](strategy=RateLimit(9, interval=2.0))
         channel.send_nowait(0)
         channel.send_nowait(1)
         assert channel.receive_nowait() == 0
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             received = Log()
             await line_up(nursery, received.receive, channel)
             await trio.sleep(2)
@@ -800,7 +763,7 @@ async def test_if_the_first_receiver_gives_up_the_next_is_first(
             with gave_up:  # noqa: B023
                 await received.receive(channel, "impatient")  # noqa: B023
 
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             await line_up(nursery, impatient)
             await line_up(nursery, received.receive, channel, "patient")
         if gave_up.cancelled_caught:
@@ -820,7 +783,7 @@ async def test_if_the_first_sender_gives_up_the_next_is_first(autojump_clock: Mo
         await channel.send(item)
         if not item:
             assert await channel.receive() == 0
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         sent, received = Log(), Log()
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as inner:
@@ -833,7 +796,7 @@ async def test_if_the_first_sender_gives_up_the_next_is_first(autojump_clock: Mo
     assert received == [(1, 2), ("stays", 4)]
 
 
-async def test_all_who_wait_for_the_time_may_give_up(autojump_clock: MockClock) -> None:
+async def test_all_tasks_that_wait_for_the_time_may_give_up(autojump_clock: MockClock) -> None:
     """Nothing is lost, and nothing stays behind."""
     channel = Chan[int](strategy=RateLimit(9, interval=2.0))
     for item in range(3):
@@ -855,7 +818,7 @@ async def test_a_debouncer_gives_out_the_last_of_a_burst(autojump_clock: MockClo
     """A receiver that waits sleeps longer with each item that comes."""
     drops = Drops()
     channel = Chan[str](strategy=Debounce(quiet=2.0), on_drop=drops)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         nursery.start_soon(received.receive_all, channel)
         for value, pause in zip("abcde", (1.0, 1.5, 4.0, 0.0, 9.0), strict=True):
@@ -870,7 +833,7 @@ async def test_a_debouncer_gives_out_the_last_of_a_burst(autojump_clock: MockClo
 async def test_an_item_that_is_due_earlier_wakes_earlier(autojump_clock: MockClock) -> None:
     """An alarm that was set may move both ways."""
     channel = Chan[tuple[float, str]](strategy=Delay(9))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         for _ in range(4):
             await line_up(nursery, received.receive, channel)
@@ -947,7 +910,7 @@ async def test_a_select_that_leaves_lets_the_next_be_first(autojump_clock: MockC
     for item in range(4):
         channel.send_nowait(item)
     assert channel.receive_nowait() == 0
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
 
         async def choose() -> None:
@@ -992,7 +955,7 @@ async def test_a_waiting_select_sends_what_is_let_in_first(again: bool) -> None:
             else:
                 results.append((await select(a=a, b=b))[0])
 
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             await line_up(nursery, choose, channel, priority, results)
             assert channel.receive_nowait() == "c1"  # which makes room for neither
             await wait_all_tasks_blocked()
@@ -1026,7 +989,7 @@ async def test_what_is_held_back_at_close_is_still_delivered_in_time(
     for item in range(3):
         channel.send_nowait(item)
     channel.close()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         for _ in range(3):
             await line_up(nursery, received.receive_all, channel)
@@ -1044,7 +1007,7 @@ async def test_what_is_held_back_at_close_is_still_delivered_in_time(
 async def test_a_close_while_receivers_wait_for_the_time(autojump_clock: MockClock) -> None:
     """They go on waiting; senders in line get their values back at once."""
     channel = Chan[int](strategy=RateLimit(2, interval=2.0))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         sent, received = Log(), Log()
         for item in range(5):
             await line_up(nursery, sent.send, channel, item)
@@ -1071,7 +1034,7 @@ async def test_selects_that_wait_for_the_time_learn_of_the_end(autojump_clock: M
     channel.send_nowait(1)
     assert channel.receive_nowait() == 0
     channel.close()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         await line_up(nursery, received.receive, channel)
 
@@ -1098,7 +1061,7 @@ async def test_taking_everything_back_ends_the_wait_for_it(
     for item in range(3):
         channel.send_nowait(item)
     assert channel.receive_nowait() == 0
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         await line_up(nursery, received.receive, channel)
         await trio.sleep(1)
@@ -1126,7 +1089,7 @@ async def test_a_receiver_ends_if_what_it_waits_for_is_dropped(autojump_clock: M
     channel.send_nowait((now + 1, "b"))
     assert channel.receive_nowait() == (now + 9, "a")
     channel.close()
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         await line_up(nursery, received.receive, channel)
     assert received == [(EndOfChannel, 2)]
@@ -1134,7 +1097,7 @@ async def test_a_receiver_ends_if_what_it_waits_for_is_dropped(autojump_clock: M
 
 
 @pytest.mark.parametrize("late", [True, False])
-async def test_room_that_time_has_made_is_given_to_who_waits(
+async def test_room_that_time_has_made_goes_to_a_waiting_sender(
     *, late: bool, autojump_clock: MockClock
 ) -> None:
     """If an item turns out stale when its moment has come, the next sender takes its place.
@@ -1146,7 +1109,7 @@ async def test_room_that_time_has_made_is_given_to_who_waits(
     channel.send_nowait((now + 9, "a"))
     assert channel.receive_nowait() == (now + 9, "a")
     channel.send_nowait((now + 1, "b"))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         received = Log()
         await line_up(nursery, channel.send, (now + 9, "c"))
         await line_up(nursery, received.receive, channel)
@@ -1171,7 +1134,7 @@ async def test_whatever_happens_at_the_very_moment_nothing_is_lost(
         channel.send_nowait(1)
         assert channel.receive_nowait() == 0
         found: list[int] = []
-        async with open_guarded_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             await line_up(nursery, received.receive, channel)
             await trio.sleep(2)
             match event:
@@ -1217,7 +1180,7 @@ async def test_a_moment_that_has_passed_keeps_nobody_awake(autojump_clock: MockC
     assert channel.drain() == [1]
 
 
-async def test_who_waits_is_not_woken_before_its_time(autojump_clock: MockClock) -> None:
+async def test_a_waiting_task_is_not_woken_before_its_time(autojump_clock: MockClock) -> None:
     """A strategy is asked when something has changed or time is up, not over and over."""
     questions = count()
 
@@ -1230,7 +1193,7 @@ async def test_who_waits_is_not_woken_before_its_time(autojump_clock: MockClock)
     channel.send_nowait(0)
     assert channel.receive_nowait() == 0
     channel.send_nowait(1)
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(5):
             await line_up(nursery, channel.receive)
         before = next(questions)
@@ -1278,7 +1241,7 @@ def test_after_a_run_everything_can_be_taken_back(make: Callable[[], Strategy[An
 async def test_a_strategy_may_choose_the_order() -> None:
     """Items go as it says; senders are let in as they came."""
     channel = Chan[tuple[int, str]](strategy=ByPriority(3))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for item in [(1, "a"), (3, "b"), (1, "c")]:
             await channel.send(item)
         assert len(channel) == 3
@@ -1419,7 +1382,7 @@ async def test_a_verdict_that_is_none_is_an_error(verdict: Any) -> None:
 async def test_a_mistake_about_a_waiting_item_concerns_its_sender_alone(
     mistake: Literal["verdict", "error"], autojump_clock: MockClock
 ) -> None:
-    """Whoever made room meanwhile gets what it received, and the line moves on."""
+    """A receiver that made room meanwhile keeps its item, and the line moves on."""
 
     class Moody(Strategy[str]):
         def offer(self, item: str, now: float) -> Verdict:
@@ -1433,7 +1396,7 @@ async def test_a_mistake_about_a_waiting_item_concerns_its_sender_alone(
 
     channel = Chan[str](strategy=Moody(1))
     channel.send_nowait("a")
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
 
         @nursery.start_soon
         async def send() -> None:
@@ -1525,7 +1488,7 @@ async def use_at_random(channel: Chan[Any], drops: Drops, seed: int) -> None:
         with suppress(EndOfChannel):
             await receive()
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for _ in range(3):
             nursery.start_soon(send_until_closed)
             nursery.start_soon(receive_until_the_end)
@@ -1563,7 +1526,7 @@ async def test_after_a_drop_a_sender_that_would_wait_is_offered_again() -> None:
     assert channel.drain() == [2, 3]
 
 
-async def test_whoever_is_told_of_a_drop_may_close_the_channel() -> None:
+async def test_on_drop_may_close_the_channel() -> None:
     """Then the sender that was about to be let in hears of that, with its value."""
     channel = Chan[int](strategy=Reluctant(2), on_drop=lambda *_: channel.close())
     channel.send_nowait(0)
@@ -1575,7 +1538,7 @@ async def test_whoever_is_told_of_a_drop_may_close_the_channel() -> None:
 
 
 async def test_a_value_is_not_lost_if_on_drop_raises(autojump_clock: MockClock) -> None:
-    """It must not raise. If it does, whoever receives gets that, and the value goes next."""
+    """It must not raise. If it does, the receiver gets the error, and the value goes next."""
 
     def fail(value: int, reason: str) -> None:
         raise LookupError(value, reason)
@@ -1595,7 +1558,7 @@ async def test_a_value_is_not_lost_if_on_drop_raises(autojump_clock: MockClock) 
     assert channel.drain() == []
 
 
-async def test_whoever_looks_at_the_time_hears_what_on_drop_raises(
+async def test_the_task_that_looks_at_the_time_gets_what_on_drop_raises(
     autojump_clock: MockClock,
 ) -> None:
     """And is in no line any more, so that nobody serves it."""
@@ -1616,7 +1579,7 @@ async def test_whoever_looks_at_the_time_hears_what_on_drop_raises(
     assert channel.statistics().tasks_waiting_receive == 0
 
 
-async def test_whoever_waits_hears_what_a_broken_strategy_raises() -> None:
+async def test_a_waiting_task_gets_what_a_broken_strategy_raises() -> None:
     """Nobody else is there to be told; and nobody waits for ever."""
 
     class Broken(Strategy[T]):
@@ -1626,7 +1589,7 @@ async def test_whoever_waits_hears_what_a_broken_strategy_raises() -> None:
             raise Empty
 
     channel = Chan[int](strategy=Broken(9))
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
 
         async def receive() -> None:
             with pytest.raises(ZeroDivisionError):
@@ -1656,7 +1619,7 @@ async def test_a_sender_that_leaves_disturbs_no_select_that_receives() -> None:
     async def receive() -> None:
         received.note(await select(channel.on_receive(), Chan[str]().on_receive()))
 
-    async with open_guarded_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         await line_up(nursery, receive)
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as inner:

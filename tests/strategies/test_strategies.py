@@ -53,7 +53,7 @@ async def test_values_are_received_oldest_first(make: Make) -> None:
 
 
 @every_strategy
-async def test_a_value_goes_straight_to_who_waits_for_one(make: Make) -> None:
+async def test_a_value_goes_straight_to_a_waiting_receiver(make: Make) -> None:
     """Receivers are served in the order in which they began to wait, whatever the capacity."""
     for capacity in (0, 1, math.inf):
         channel = filled(make, capacity)

@@ -81,7 +81,7 @@ def test_any_object_is_an_item(item: object) -> None:
 
 
 def test_time_alone_changes_nothing() -> None:
-    """Whoever does not override it is not asked again just because time passes."""
+    """A strategy that does not override it is not asked again just because time passes."""
     assert filled(0).next_change(0.0) is None
     assert filled(2, capacity=2).next_change(1e9) is None
 
@@ -142,7 +142,7 @@ def test_the_oldest_can_be_spared_best() -> None:
 
 
 def test_length_is_the_number_of_waiting_items() -> None:
-    """It follows ``items``, whoever changes that."""
+    """It follows ``items``, however that changes."""
     strategy = filled(3)
     assert len(strategy) == 3
     strategy.items.clear()

@@ -183,7 +183,7 @@ async def test_a_strategy_is_closed_once() -> None:
 
 
 @pytest.mark.parametrize("buffered", [True, False])
-async def test_of_several_drops_each_is_told_though_the_listener_raises(buffered: bool) -> None:
+async def test_of_several_drops_each_is_reported_though_the_listener_raises(buffered: bool) -> None:
     """The first error is raised, when all have been told."""
     told: list[object] = []
 
@@ -232,7 +232,7 @@ async def test_a_value_stays_if_the_listener_raises_while_one_waits_for_it(
     assert channel.receive_nowait() == "next"
 
 
-# Room that comes of looking
+# Room that a look makes
 
 
 class Stale(Strategy[Any]):

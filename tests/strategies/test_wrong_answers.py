@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import gochan
 from gochan import Chan
-from gochan.strategies import Empty, Filter, Refuse, Strategy
+from gochan.strategies import ADMIT, Empty, Filter, Refuse, Strategy
 
 HERE = Path(__file__).name
 
@@ -136,6 +136,54 @@ async def test_of_several_behind_a_filter_the_broken_one_is_found() -> None:
     for parts in ([good, broken], [broken, good]):
         with pytest.raises(ValueError, match=rf"^{blamed('next_change')}nan; "):
             Several(*parts).next_change(0.0)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "ask"),
+    [
+        ("close", "ab", lambda chain: chain.close()),
+        ("remove", 1, lambda chain: chain.remove("a")),
+        ("take_all", 7, lambda chain: [*chain.take_all(0.0)]),
+        ("retry_after", math.nan, lambda chain: chain.retry_after(0.0)),
+    ],
+)
+async def test_what_a_filter_puts_together_is_looked_at(
+    question: str, answer: Any, ask: Callable[[Any], Any]
+) -> None:
+    """A string would become a list of letters, and anything true would be True."""
+
+    class Passes(Filter[Any]):
+        pass
+
+    class Says(Strategy[Any]):
+        pass
+
+    setattr(Says, question, lambda *_: answer)
+    with pytest.raises((TypeError, ValueError), match=rf"Says\.{question} .*answered {answer!r}; "):
+        ask(Passes() | Says(1))
+
+
+async def test_a_length_and_a_capacity_that_are_none_are_blamed() -> None:
+    """Whenever a channel asks for them."""
+
+    class Says(Strategy[Any]):
+        def __len__(self) -> Any:
+            return -1
+
+        def offer(self, item: Any, now: float) -> Any:
+            self.items.append(item)
+            return ADMIT
+
+    channel = Chan[int](strategy=Says(1))
+    with pytest.raises(ValueError, match=r"Says\.__len__ .*answered -1; it must be an int >= 0"):
+        channel.send_nowait(1)
+    with pytest.raises(ValueError, match=r"Says\.__len__ .*answered -1; it must be an int >= 0"):
+        len(channel)
+    strategy = Broken()
+    channel = Chan[int](strategy=strategy)
+    strategy.capacity = math.nan
+    with pytest.raises(ValueError, match=r"Broken\.capacity answered nan; it must be an int >= 0"):
+        channel.statistics()
 
 
 async def test_a_job_queue_names_the_strategy_too() -> None:

@@ -16,7 +16,7 @@ from .._observer import SLOT, Operation, told, told_now
 from .._pacing import current_pace, enter
 from .._words import title_of
 from ._abandoned import clear_abandoned
-from ._places import Places
+from ._decider import Decider
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -66,13 +66,13 @@ class Selector(Generic[L, T]):
         TypeError: ``name`` is not a string.
     """
 
-    __slots__ = ("__weakref__", "_name", "_places")
+    __slots__ = ("__weakref__", "_decider", "_name")
 
     def __init__(self, *, name: str | None = None) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
         self._name = name
-        self._places: Places[L, T] = Places(self._title)
+        self._decider: Decider[L, T] = Decider(self._title)
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("Selector does not support subclassing; hold one instead")
@@ -100,7 +100,7 @@ class Selector(Generic[L, T]):
                 f"nothing is ready, use select_nowait"
             )
         clear_abandoned()
-        self._places.add(case._from_now(), label)
+        self._decider.add(case._from_now(), label)
 
     @enable_ki_protection
     def remove(self, label: L) -> bool:
@@ -114,14 +114,14 @@ class Selector(Generic[L, T]):
         Raises:
             RuntimeError: called in another thread than that of the task that waits.
         """
-        return self._places.remove(label)
+        return self._decider.remove(label)
 
     def __contains__(self, label: object) -> bool:
-        return label in self._places.members.by_label
+        return label in self._decider.members.by_label
 
     def __len__(self) -> int:
         """Return how many cases there are."""
-        return len(self._places.members.by_label)
+        return len(self._decider.members.by_label)
 
     # Selecting
 
@@ -159,8 +159,8 @@ class Selector(Generic[L, T]):
         """
         if SLOT.observer is not None and SLOT.begins():
             return told_now(self._operation("select_nowait"), self.select_nowait)
-        self._places.take_turn()
-        event = self._places.decide()
+        self._decider.take_turn()
+        event = self._decider.decide()
         if event is not None:
             return event
         if len(self):
@@ -185,15 +185,15 @@ class Selector(Generic[L, T]):
             if SLOT.observer is not None and SLOT.begins():
                 return await told(self._operation("select"), self._next())
             pace, task = await enter()
-        places = self._places
+        decider = self._decider
         try:
-            places.take_turn()
-            event = places.decide()
-            while event is None and places.members:
-                event = await places.wait(task, pace)
+            decider.take_turn()
+            event = decider.decide()
+            while event is None and decider.members:
+                event = await decider.wait(task, pace)
                 if event is None:
-                    places.check_open()
-                    event = places.decide()
+                    decider.check_open()
+                    event = decider.decide()
         except Exception:
             await pace.pass_turn_if_due()
             raise
@@ -205,9 +205,9 @@ class Selector(Generic[L, T]):
 
     def _operation(self, verb: str) -> Operation:
         """Return what an observer is told of."""
-        cases = [member.case for member in self._places.members]
+        cases = [member.case for member in self._decider.members]
         operation = Operation(verb, self, (), cases)
-        operation.stands(self._places)
+        operation.stands(self._decider)
         return operation
 
     # Closing
@@ -221,7 +221,7 @@ class Selector(Generic[L, T]):
         Raises:
             RuntimeError: called in another thread than that of the task that waits.
         """
-        self._places.close()
+        self._decider.close()
 
     def __enter__(self) -> Selector[L, T]:
         return self
@@ -235,8 +235,8 @@ class Selector(Generic[L, T]):
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_places"):
-            self._places.abandon()
+        if hasattr(self, "_decider"):
+            self._decider.abandon()
 
     def __repr__(self) -> str:
         return f"<gochan.Selector {self._name or hex(id(self))}: {len(self)} cases>"
@@ -250,4 +250,4 @@ class Selector(Generic[L, T]):
 
     def check(self) -> None:
         """Assert what must be true at all times. For tests."""
-        self._places.check()
+        self._decider.check()
