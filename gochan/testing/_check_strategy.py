@@ -1,4 +1,4 @@
-"""The first door: a plain function, which needs nothing but gochan."""
+"""`check_strategy`: a plain function that needs nothing but gochan."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ def check_strategy(
     histories: int = 100,
     seed: int = 0,
 ) -> None:
-    """Hold a strategy to the rules for all strategies, and to its promises.
+    """Check that a strategy keeps the rules for every strategy, and its own promises.
 
     ::
 
         check_strategy(lambda: DropOldest(3), {Promise.FIFO, Promise.BOUNDED})
 
-    It is asked what a channel or a queue would ask, in random histories: offers, takes,
-    removals, time that passes, work that ends, a close. No trio is involved, and neither
-    pytest nor hypothesis is needed.
+    The strategy is called as a channel or a queue would call it, in random histories: offers,
+    takes, removals, passing time, finished work, a close. This does not run trio, and needs
+    neither pytest nor hypothesis.
 
     Args:
-        factory: makes a fresh strategy, or a chain. A small capacity finds more.
-        promises: what it claims about itself.
-        items: makes an item to offer, from a generator of random numbers; for strategies that
-            want to know more of an item than its ``priority`` and ``key``. By default, items
-            cannot be compared or hashed, as values in channels may be.
-        histories: how many.
-        seed: which ones; with the same seed they are the same.
+        factory: returns a fresh strategy, or a chain. A small capacity finds more errors.
+        promises: what the strategy claims about itself.
+        items: makes an item to offer from a random number generator; for strategies that look
+            at more than an item's ``priority`` and ``key``. The default items cannot be
+            compared or hashed, since values in a channel may not support that either.
+        histories: how many histories to try.
+        seed: chooses the histories; the same seed gives the same ones.
 
     Raises:
-        AssertionError: the strategy broke a rule or a promise. The message says which, how,
-            and after what, in the fewest steps found.
-        TypeError: an argument is of the wrong type, or ``factory`` returns no strategy.
+        AssertionError: the strategy broke a rule or a promise. The message names it, says how,
+            and lists the calls before it, in the shortest history found.
+        TypeError: an argument is of the wrong type, or ``factory`` does not return a strategy.
         ValueError: ``histories`` is less than 1.
     """
     __tracebackhide__ = True

@@ -1,4 +1,4 @@
-"""Random histories: how they are made, tried, and made shorter."""
+"""Random histories: making, trying and shortening them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ._trial import Deed, Subject, Trial
 
 Step: TypeAlias = tuple[Deed, int]
 
-# How often each is done, compared with others. One history has only some of them, so that
-# those whose effects hide each other are seen without each other.
+# The relative frequency of each step. A history has only some kinds of steps, because some
+# steps hide the effects of others.
 _WEIGHTS: Final[dict[Deed, int]] = {
     "offer": 8,
     "take": 5,
@@ -33,7 +33,7 @@ _ALWAYS: Final[set[Deed]] = {"offer", "take"}
 @final
 @dataclass(frozen=True, slots=True)
 class History:
-    """When it begins, what is done, and how it ends."""
+    """A start time, the steps, and an ending."""
 
     start: float
     steps: tuple[Step, ...]
@@ -41,7 +41,7 @@ class History:
 
 
 def histories(subject: Subject, count: int, seed: int | str) -> Iterator[History]:
-    """Return histories that are the same for the same seed; the first ones are short."""
+    """Yield histories, the same ones for the same seed. The first are short."""
     capacity = subject.make().capacity
     for number in range(count):
         dice = Random(f"{seed}/{number}")
@@ -55,7 +55,7 @@ def _history(
     drawn: list[Deed] = dice.choices(deeds, [_WEIGHTS[deed] for deed in deeds], k=length)
     if dice.random() < 0.3:
         drawn.insert(dice.randrange(length // 2, length + 1), "close")
-    if 4 < capacity <= 1000 and dice.random() < 0.1:  # or else it would never be full
+    if 4 < capacity <= 1000 and dice.random() < 0.1:  # otherwise it would hardly ever be full
         fill: list[Deed] = ["offer"] * (int(capacity) + 1)
         drawn = fill + drawn
     ending: Deed = dice.choice(("run_out", "run_out", "drain"))
@@ -69,7 +69,7 @@ def _history(
 
 
 def try_out(subject: Subject, history: History) -> Broken | None:
-    """Return what was broken in a history, if anything was."""
+    """Run a history; return the first error, if there is one."""
     try:
         trial = Trial(subject, history.start)
         for deed, number in (*history.steps, history.ending):
@@ -82,13 +82,13 @@ def try_out(subject: Subject, history: History) -> Broken | None:
 def find(
     subject: Subject, count: int, seed: int | str, only: frozenset[Rule | Promise] | None = None
 ) -> Broken | None:
-    """Return what is broken in one of so many histories, at its shortest.
+    """Try histories until a rule is broken; return the error of the shortest such history.
 
     Args:
         subject: what is tested.
-        count: how many histories.
-        seed: which ones.
-        only: the rules and promises that matter; all if it is ``None``.
+        count: how many histories to try.
+        seed: chooses the histories.
+        only: ignore errors about other rules and promises; ``None`` ignores none.
     """
     for history in histories(subject, count, seed):
         broken = try_out(subject, history)
@@ -98,7 +98,7 @@ def find(
 
 
 def _shortest(subject: Subject, history: History, broken: Broken) -> Broken:
-    """Leave out whatever can be left out, many steps at once, then few, then one."""
+    """Remove steps as long as the same rule breaks: many at once, then few, then one."""
     history, broken = _better(subject, history, replace(history, start=0.0), broken)
     history, broken = _better(subject, history, replace(history, ending=("run_out", 0)), broken)
     size = len(history.steps) // 2
@@ -115,7 +115,7 @@ def _shortest(subject: Subject, history: History, broken: Broken) -> Broken:
 
 
 def _plainest(subject: Subject, history: History, broken: Broken) -> Broken:
-    """Offer items without traits wherever those do not matter."""
+    """Offer plain items where the traits of an item do not matter."""
     for place, (deed, _) in enumerate(history.steps):
         if deed == "offer":
             steps = [*history.steps]
@@ -128,7 +128,7 @@ def _plainest(subject: Subject, history: History, broken: Broken) -> Broken:
 def _better(
     subject: Subject, history: History, simpler: History, broken: Broken
 ) -> tuple[History, Broken]:
-    """Return the simpler history if the same rule breaks, or else the one there was."""
+    """Return the simpler history if it breaks the same rule, otherwise the old one."""
     other = try_out(subject, simpler)
     if other is not None and other.rule is broken.rule:
         return simpler, other

@@ -1,4 +1,4 @@
-"""The items that strategies are tested with: they can be carried, and nothing else."""
+"""The items that strategies are tested with. A strategy may carry them, and nothing more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn, final
 
 
 class Touched(Exception):
-    """An item was used for more than its attributes."""
+    """A strategy did more with an item than read its attributes."""
 
 
 def _touch(deed: str) -> Any:
@@ -19,15 +19,14 @@ def _touch(deed: str) -> Any:
 
 @final
 class Item:
-    """What a job looks like to a strategy, and as awkward as a value in a channel can be.
+    """An item with the attributes of a job, as awkward as a value in a channel can be.
 
-    It can be neither compared nor hashed, and is neither true nor false. A strategy that
-    tries would take one item for another, or fail, with values for which all that means
-    something else. So one kind of item stands for equal ones, unhashable ones, and those
-    whose ``==`` raises.
+    To compare it, to hash it, or to test its truth raises an error. A strategy that did this
+    would confuse values that are equal, and fail on values that are unhashable or whose ``==``
+    raises. So one kind of item stands for all of these.
 
     Attributes:
-        priority: the higher goes first.
+        priority: higher priorities go first.
         key: the group to which it belongs.
         payload: the number that the item was made from.
     """
@@ -39,22 +38,22 @@ class Item:
         self.key = key
         self.payload = payload
 
-    __eq__ = _touch("compared it with ==")
-    __ne__ = _touch("compared it with !=")
-    __lt__ = _touch("compared it with <")
-    __le__ = _touch("compared it with <=")
-    __gt__ = _touch("compared it with >")
-    __ge__ = _touch("compared it with >=")
-    __hash__ = _touch("hashed it")
-    __bool__ = _touch("asked whether it is true")
-    __len__ = _touch("asked for its length")
+    __eq__ = _touch("compared an item with ==")
+    __ne__ = _touch("compared an item with !=")
+    __lt__ = _touch("compared an item with <")
+    __le__ = _touch("compared an item with <=")
+    __gt__ = _touch("compared an item with >")
+    __ge__ = _touch("compared an item with >=")
+    __hash__ = _touch("hashed an item")
+    __bool__ = _touch("tested whether an item is true")
+    __len__ = _touch("asked for the length of an item")
 
     def __repr__(self) -> str:
         return f"<item: {traits(self) or 'plain'}>"
 
 
 def traits(item: Any) -> str:
-    """Return what there is to say about an item beside its number."""
+    """Describe an item, apart from its number."""
     if not isinstance(item, Item):
         return repr(item)
     said = [f"priority {item.priority}"] if item.priority else []
@@ -62,17 +61,17 @@ def traits(item: Any) -> str:
     return ", ".join(said)
 
 
-# What `any_item` makes of this has no traits, so histories are easier to read.
+# From this, `any_item` makes an item without traits, which makes a history easier to read.
 PLAIN: Final = 1
 
 
 def any_item(dice: Random) -> Item:
-    """Return an item with a priority and a key from a few, so that many have the same."""
+    """Return an item with one of a few priorities and keys, so that many items share them."""
     return Item(
         dice.choice((0, 0, 0, 1, 2, -1)), dice.choice((None, "a", "b", "c")), dice.randrange(100)
     )
 
 
 def rival(dice: Random, number: int, *, new_key: bool) -> Item:
-    """Return one that comes before all others, as far as items have a say in that."""
+    """Return an item that goes before all others, if items decide about that."""
     return Item(1000, f"new {number}" if new_key else dice.choice("abc"), number)

@@ -1,17 +1,17 @@
-"""What each promise means, asked of the items that wait."""
+"""What each promise means for the items that wait."""
 
 # Theory of operation
 # -------------------
-# A promise about order speaks of the items that wait at the moment when one goes: those
-# that were dropped in the same call are gone already, those that were refused never
-# counted. So a strategy may drop or refuse, and keep it, or hold all of them back for a
-# while. Where the same object waits twice, nobody can tell which of both has gone; either
-# will do. (If one of both was dropped or removed, it is unknown which one is left; after
-# that the witness asks none of these any more.)
+# A promise about order concerns the items that wait at the moment when one is taken. Items
+# that were dropped in the same call are gone by then, and refused ones never counted. So a
+# strategy may drop, refuse, or hold everything back for a while, and still keep its promise.
+# If the same object waits twice, nobody can tell which of the two was taken; either will do.
+# (Once one of the two was dropped or removed, it is unknown which one is left, and the witness
+# no longer checks any order.)
 #
-# Each function here looks at what waits before an item goes, and returns what is wrong.
-# BOUNDED, NEVER_WAITS and LOSSLESS are about other moments; the witness has them where it
-# asks `Strategy.offer` and collects what is dropped. NO_STARVATION needs a history of its own.
+# Each function here is given what waits before an item is taken, and returns what is wrong.
+# BOUNDED, NEVER_WAITS and LOSSLESS concern other moments; the witness checks them where it
+# calls `Strategy.offer` and collects drops. NO_STARVATION needs a history of its own.
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..strategies import Promise
 @final
 @dataclass(eq=False, slots=True)
 class Entry:
-    """One item on its way through a strategy; the same object offered twice has two."""
+    """One item on its way through a strategy; an object that is offered twice has two entries."""
 
     number: int
     item: Any
@@ -33,7 +33,7 @@ class Entry:
     waits_since: float = 0.0
     taken_at: float = 0.0
     turn: int = 0
-    """How many items had gone before this one was admitted."""
+    """How many items had been taken when this one was admitted."""
 
     def __str__(self) -> str:
         return f"#{self.number}"
@@ -42,13 +42,13 @@ class Entry:
 @final
 @dataclass(eq=False, slots=True)
 class Turns:
-    """When an item of each key has gone last, in numbers of items that had gone before."""
+    """When an item of each key was last taken, counted in taken items."""
 
     gone: int = 0
     last: dict[Hashable, int] = field(default_factory=dict)
 
     def next(self, key: Hashable) -> None:
-        """Count one that goes."""
+        """Count an item that is taken."""
         self.gone += 1
         self.last[key] = self.gone
 

@@ -1,4 +1,4 @@
-"""The third door: a state machine for hypothesis, to which authors can add rules."""
+"""`StrategyMachine`: a state machine for hypothesis, to which authors can add rules."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StrategyMachine(RuleBasedStateMachine):
 
         TestDropOldest = DropOldestMachine.TestCase
 
-    It asks the same questions as `check_strategy`, but hypothesis chooses them. It needs
+    It makes the same calls as `check_strategy`, but hypothesis chooses them. It needs
     hypothesis.
 
     Attributes:
@@ -49,7 +49,7 @@ class StrategyMachine(RuleBasedStateMachine):
         super().__init_subclass__()
         cls.TestCase.settings = settings(
             cls.TestCase.settings,
-            report_multiple_bugs=False,  # the first thing that is wrong explains the others
+            report_multiple_bugs=False,  # the first error explains the others
             phases=[phase for phase in Phase if phase is not Phase.explain],  # the message does
         )
 
@@ -58,14 +58,14 @@ class StrategyMachine(RuleBasedStateMachine):
         raise NotImplementedError(f"{type(self).__name__} needs a method factory")
 
     def items(self, dice: Random) -> Any:
-        """Make an item to offer; override it if the strategy wants to know more about items."""
+        """Make an item to offer. Override this if the strategy looks at other attributes."""
         return any_item(dice)
 
     @property
     def strategies(self) -> tuple[Strategy[Any], Strategy[Any]]:
-        """The strategy, and another one to which the same has happened.
+        """The strategy, and a twin that has been through the same.
 
-        A rule of yours that changes something must do so to both.
+        If a rule of yours changes one, it must change the other in the same way.
         """
         trial = self._started
         return trial.witness.strategy, trial.twin.strategy
@@ -92,7 +92,7 @@ class StrategyMachine(RuleBasedStateMachine):
         first=lists(_numbers, max_size=4),
     )
     def begin(self, start: float, ending: Deed, number: int, first: list[int]) -> None:
-        """Make fresh strategies, say when that is and what the end will be, offer a few items."""
+        """Make fresh strategies, choose the time and the ending, and offer a few items."""
         promises = frozenset(self.promises)
         self._trial = Trial(Subject(self.factory, promises, self.items), start)
         if ending != "starve" or Promise.NO_STARVATION in promises:
@@ -118,7 +118,7 @@ class StrategyMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._open and self._offered)
     @rule(number=_numbers)
     def offer_again(self, number: int) -> None:
-        """Offer an object once more; channels do that, queues do not."""
+        """Offer an object again, as channels may; queues never do."""
         self._started.step("offer_again", number)
 
     @precondition(lambda self: self._started.witness.line)
@@ -135,7 +135,7 @@ class StrategyMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._started.witness.running)
     @rule(number=_numbers)
     def finish(self, number: int) -> None:
-        """Report that one of those taken has been worked on, or was not."""
+        """Report that a taken item is finished, with or without success."""
         self._started.step("finish", number)
 
     @precondition(lambda self: self.waiting)
@@ -147,19 +147,19 @@ class StrategyMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._offered)
     @rule(number=_numbers)
     def remove_another(self, number: int) -> None:
-        """Remove an item that does not wait."""
+        """Try to remove an item that does not wait."""
         self._started.step("remove_another", number)
 
     @precondition(lambda self: self._offered)
     @rule(number=_numbers)
     def pass_time(self, number: int) -> None:
-        """Let time go on."""
+        """Let time pass."""
         self._started.step("pass_time", number)
 
     @precondition(lambda self: self._offered)
     @rule(number=_numbers)
     def pass_to_change(self, number: int) -> None:
-        """Let time go on to the moment of the next change, or half of it."""
+        """Let time pass until the next change, or half of that time."""
         self._started.step("pass_to_change", number)
 
     @precondition(lambda self: self._open and self._offered)
@@ -169,6 +169,6 @@ class StrategyMachine(RuleBasedStateMachine):
         self._started.step("close")
 
     def teardown(self) -> None:
-        """Bring the history to its end, unless something is wrong already."""
+        """Bring the history to its end, unless a rule was broken."""
         if self._trial is not None:
             self._trial.step(self._ending, self._number)

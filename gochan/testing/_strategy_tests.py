@@ -1,4 +1,4 @@
-"""The second door: tests for pytest, one for each rule, so that a failure names it."""
+"""`StrategyTests`: tests for pytest, one for each rule, so that a failure names the rule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._trial import Subject
 
 
 class StrategyTests:
-    """Tests of a strategy; subclass, and override the fixture ``strategy``.
+    """Tests of a strategy. Subclass this, and override the fixture ``strategy``.
 
     ::
 
@@ -32,7 +32,7 @@ class StrategyTests:
     Attributes:
         promises: what the strategy claims about itself.
         histories: how many random histories each test tries.
-        seed: which ones.
+        seed: chooses the histories.
     """
 
     promises: Iterable[Promise] = frozenset()
@@ -47,13 +47,13 @@ class StrategyTests:
         )
 
     def items(self, dice: Random) -> Any:
-        """Make an item to offer; override it if the strategy wants to know more about items."""
+        """Make an item to offer. Override this if the strategy looks at other attributes."""
         return any_item(dice)
 
     def _hold(self, factory: Callable[[], Strategy[Any]], *rules: Rule | Promise) -> None:
         __tracebackhide__ = True
         subject = Subject(factory, frozenset(self.promises), self.items)
-        # Each test tries other histories, so all of them together find more.
+        # Each test tries other histories, so together they find more.
         names = ",".join(rule.name for rule in rules)
         if broken := find(subject, self.histories, f"{self.seed}/{names}", frozenset(rules)):
             raise broken from broken.__cause__
@@ -73,7 +73,7 @@ class StrategyTests:
     def test_its_length_is_the_number_of_waiting_items(
         self, strategy: Callable[[], Strategy[Any]]
     ) -> None:
-        """After every step; and it is true if and only if items wait."""
+        """After every step; and the strategy is true if and only if items wait."""
         self._hold(strategy, Rule.LENGTH)
 
     def test_offer_answers_with_a_verdict(self, strategy: Callable[[], Strategy[Any]]) -> None:
@@ -93,11 +93,11 @@ class StrategyTests:
     def test_drops_were_waiting_and_have_a_reason(
         self, strategy: Callable[[], Strategy[Any]]
     ) -> None:
-        """What is given up had been admitted, and is given up once."""
+        """Each drop had been admitted, and is dropped only once."""
         self._hold(strategy, Rule.DROPS)
 
     def test_close_hands_back_what_waits(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """All, some or none; keeps none of that; and ``hands_back`` says that there may be any."""
+        """All, some or none of it; and ``hands_back`` says whether there may be any."""
         self._hold(strategy, Rule.CLOSE)
 
     def test_remove_takes_out_the_very_item(self, strategy: Callable[[], Strategy[Any]]) -> None:
@@ -105,11 +105,11 @@ class StrategyTests:
         self._hold(strategy, Rule.REMOVE)
 
     def test_what_it_can_spare_can_be_removed(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """Filters make room that way; ``None`` is an answer, too."""
+        """Filters make room that way. ``None`` is a valid answer."""
         self._hold(strategy, Rule.SPARE)
 
     def test_take_all_gives_out_everything(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """Also what ``take`` would not give yet."""
+        """Even what ``take`` would not give yet."""
         self._hold(strategy, Rule.TAKE_ALL)
 
     def test_nothing_is_held_for_ever(self, strategy: Callable[[], Strategy[Any]]) -> None:
@@ -117,7 +117,7 @@ class StrategyTests:
         self._hold(strategy, Rule.NOTHING_HELD)
 
     def test_next_change_tells_the_future(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """It is later than now, and time alone changes no answer before."""
+        """It is later than now, and until then time alone changes no answer."""
         self._hold(strategy, Rule.TIME)
 
     def test_its_numbers_make_sense(self, strategy: Callable[[], Strategy[Any]]) -> None:
@@ -125,24 +125,24 @@ class StrategyTests:
         self._hold(strategy, Rule.NUMBERS)
 
     def test_any_object_can_be_an_item(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """Items are not compared, hashed, or asked whether they are true."""
+        """Items are not compared, hashed, or tested for truth."""
         self._hold(strategy, Rule.ANY_ITEM)
 
     def test_it_raises_no_errors(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """Whatever it is asked, in whatever order."""
+        """Whichever methods are called, in whatever order."""
         self._hold(strategy, Rule.NO_ERRORS)
 
     def test_instances_share_nothing(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """One that is asked nothing stays empty."""
+        """An instance that is never called stays empty."""
         self._hold(strategy, Rule.OWN_STATE)
 
     def test_the_same_questions_have_the_same_answers(
         self, strategy: Callable[[], Strategy[Any]]
     ) -> None:
-        """No chance, no clock: so it can be tested, simulated and replayed."""
+        """Without chance or a clock, it can be tested, simulated and replayed."""
         self._hold(strategy, Rule.SAME_ANSWERS)
 
     def test_it_keeps_its_promises(self, strategy: Callable[[], Strategy[Any]]) -> None:
-        """Each that it makes, in the meaning that `gochan.strategies.Promise` gives it."""
+        """All of them, as `gochan.strategies.Promise` defines them."""
         for promise in self.promises:
             self._hold(strategy, promise)

@@ -1,10 +1,10 @@
-"""A trial: one history of a strategy, beside a second instance and a third."""
+"""A trial: one history of a strategy, compared with two other instances."""
 
 # Theory of operation
 # -------------------
-# Two instances are asked the same, step by step, each by a witness of its own; their
-# answers have to agree. A third one is asked nothing, and has to stay empty. So chance, a
-# clock, the addresses of objects, and whatever instances share come to light.
+# Two instances go through the same steps, each with a witness of its own, and must give the
+# same answers. A third one is never called, and must stay empty. This reveals strategies that
+# depend on chance, a clock, the addresses of objects, or state that instances share.
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Subject:
     def __post_init__(self) -> None:
         for promise in self.promises:
             if not isinstance(promise, Promise):
-                raise TypeError(f"promises are members of Promise, such as FIFO, not {promise!r}")
+                raise TypeError(
+                    f"promises must be members of Promise, such as FIFO, not {promise!r}"
+                )
         for name, value in (("factory", self.factory), ("items", self.items)):
             if not callable(value) or isinstance(value, Strategy):
                 raise TypeError(
@@ -58,7 +60,7 @@ class Subject:
         """Return a fresh strategy, as a channel would use it."""
         strategy = self.factory()
         if not isinstance(strategy, Strategy):
-            raise TypeError(f"factory has to return a strategy, not {strategy!r}")
+            raise TypeError(f"factory must return a strategy, not {strategy!r}")
         if not hasattr(strategy, "_dropped"):
             name = type(strategy).__name__
             raise TypeError(f"{name}.__init__ must call super().__init__(...)")
@@ -67,7 +69,7 @@ class Subject:
 
 @final
 class Trial:
-    """Tries one subject, step by step, from ``start`` on."""
+    """Takes one subject through a history, step by step, from the time ``start`` on."""
 
     def __init__(self, subject: Subject, start: float = 0.0) -> None:
         witnesses = [
@@ -78,17 +80,17 @@ class Trial:
         strategies = [witness.strategy for witness in witnesses]
         if len({*map(id, strategies)}) < 3 or any(one._in_use for one in strategies):
             self.witness.books.fail(
-                Rule.OWN_STATE, "The factory returned what it had returned before, not a fresh one"
+                Rule.OWN_STATE, "The factory returned the same instance again, not a fresh one"
             )
         if waiting := sum(witness.length() for witness in witnesses):
             self.witness.books.fail(
-                Rule.OWN_STATE, f"Fresh instances have {waiting} waiting already"
+                Rule.OWN_STATE, f"Fresh instances already have {waiting} waiting"
             )
         for strategy in strategies:
             strategy._in_use = True
 
     def step(self, deed: Deed, number: int = 0) -> None:
-        """Do one thing.
+        """Take one step.
 
         Raises:
             Broken: the strategy broke a rule or a promise.
@@ -109,8 +111,8 @@ class Trial:
         if waiting or dropped:
             self.witness.books.fail(
                 Rule.OWN_STATE,
-                f"Another instance, which was asked nothing, now has {waiting} waiting, and "
-                f"has dropped {dropped}",
+                f"Another instance, which was never called, now has {waiting} waiting, and has "
+                f"dropped {dropped}",
             )
 
     def _compare_twin(self) -> None:
@@ -125,6 +127,6 @@ class Trial:
         ]
         self.witness.books.fail(
             Rule.SAME_ANSWERS,
-            f"Two fresh instances were asked the same, and {differences[-1]}. Chance, clocks, "
-            "addresses of objects and what instances share have no place in a strategy",
+            f"Two fresh instances had the same calls, and {differences[-1]}. A strategy must not "
+            "depend on chance, clocks, addresses of objects, or state that instances share",
         )

@@ -57,7 +57,7 @@ def sin(rule: Rule | Promise, says: str) -> Callable[[type[Any]], type[Any]]:
 # What comes out
 
 
-@sin(Rule.NOTHING_LOST, "It has admitted #")
+@sin(Rule.NOTHING_LOST, "It admitted #")
 class LosesTheThird(Strategy[Any]):
     def take(self, now: float) -> Any:
         if len(self.items) == 3:
@@ -72,7 +72,7 @@ class LosesAtClose(Strategy[Any]):
         return []
 
 
-@sin(Rule.NOTHING_LOST, "It has admitted #")
+@sin(Rule.NOTHING_LOST, "It admitted #")
 class Pretends(Strategy[Any]):
     """Admits what there is no room for."""
 
@@ -81,7 +81,7 @@ class Pretends(Strategy[Any]):
         return ADMIT
 
 
-@sin(Rule.NOTHING_INVENTED, "which nobody had put in")
+@sin(Rule.NOTHING_INVENTED, "which was never put in")
 class GivesCopies(Strategy[Any]):
     def take(self, now: float) -> Any:
         return copy.copy(super().take(now))
@@ -107,7 +107,7 @@ class CountsDouble(Strategy[Any]):
         return 2 * len(self.items)
 
 
-@sin(Rule.LENGTH, "bool() of it is True, though 0 wait")
+@sin(Rule.LENGTH, "Its bool() is True, though 0 wait")
 class IsAlwaysTrue(Strategy[Any]):
     def __bool__(self) -> bool:
         return True
@@ -122,7 +122,7 @@ class SaysNothing(Strategy[Any]):
         self.items.append(item)
 
 
-@sin(Rule.VERDICT, "(reason='  ', retry_after=None); that has to be a Refuse whose reason is a str")
+@sin(Rule.VERDICT, "(reason='  ', retry_after=None); it must be a Refuse whose reason is a str")
 class RefusesWithoutReason(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
         return Refuse("  ")
@@ -130,7 +130,7 @@ class RefusesWithoutReason(Strategy[Any]):
 
 @sin(
     Rule.VERDICT,
-    "retry_after=inf); that has to be a Refuse whose retry_after is None, or",
+    "retry_after=inf); it must be a Refuse whose retry_after is None, or",
 )
 class RefusesForEver(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
@@ -188,7 +188,7 @@ class ReturnsNone(Strategy[Any]):
 # Dropping
 
 
-@sin(Rule.DROPS, "with the reason ''; that has to be a str")
+@sin(Rule.DROPS, "with the reason ''; that must be a str")
 class DropsWithoutReason(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
         if len(self.items) >= self.capacity:
@@ -296,7 +296,7 @@ class SparesWhatHasGone(Strategy[Any]):
         return self.gone
 
 
-@sin(Rule.REMOVE, "after remove had said True to it")
+@sin(Rule.REMOVE, "after remove had said True")
 class RemovesTheFirst(Strategy[Any]):
     def remove(self, item: Any) -> bool:
         found = any(other is item for other in self.items)
@@ -331,7 +331,7 @@ class RemovesSilently(Strategy[Any]):
         super().remove(item)
 
 
-@sin(Rule.ANY_ITEM, "remove took an item and compared it with ==. Items may be equal")
+@sin(Rule.ANY_ITEM, "remove compared an item with ==. Items may be equal")
 class RemovesByEquality(Strategy[Any]):
     def remove(self, item: Any) -> bool:
         try:
@@ -341,13 +341,13 @@ class RemovesByEquality(Strategy[Any]):
         return True
 
 
-@sin(Rule.ANY_ITEM, "offer took an item and hashed it")
+@sin(Rule.ANY_ITEM, "offer hashed an item")
 class Hashes(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
         return Refuse("twice") if item in {*self.items} else super().offer(item, now)
 
 
-@sin(Rule.ANY_ITEM, "take took an item and asked whether it is true")
+@sin(Rule.ANY_ITEM, "take tested whether an item is true")
 class TakesWhatIsTrue(Strategy[Any]):
     def take(self, now: float) -> Any:
         item = self.items[0] if self.items else None
@@ -356,7 +356,7 @@ class TakesWhatIsTrue(Strategy[Any]):
         return self.items.popleft()
 
 
-@sin(Rule.TAKE_ALL, "take_all() has come to its end and left #")
+@sin(Rule.TAKE_ALL, "take_all() ended, and left #")
 class OneAtATime(Strategy[Any]):
     """Gives the next item when the one before has been finished, and forgot about drains."""
 
@@ -384,7 +384,7 @@ class KeepsTheLast(Strategy[Any]):
         return super().take(now)
 
 
-@sin(Rule.NOTHING_HELD, "and next_change names one moment after the other; so #")
+@sin(Rule.NOTHING_HELD, "and next_change names one moment after another; so #")
 class SaysLaterAndLater(KeepsTheLast):
     def next_change(self, now: float) -> float:
         return now + 1
@@ -408,31 +408,31 @@ class LooksBack(Strategy[Any]):
         return now
 
 
-@sin(Rule.TIME, "next_change said nan, which is no moment; it must be a time in seconds, later")
+@sin(Rule.TIME, "next_change said nan, which is not a moment; it must be a time in seconds, later")
 class HasNoIdeaWhen(Strategy[Any]):
     def next_change(self, now: float) -> float:
         return math.nan
 
 
-@sin(Rule.TIME, "next_change said -inf, which is no moment")
+@sin(Rule.TIME, "next_change said -inf, which is not a moment")
 class SaysLongAgo(Strategy[Any]):
     def next_change(self, now: float) -> float:
         return -math.inf
 
 
-@sin(Rule.TIME, "next_change said 'soon', which is no moment")
+@sin(Rule.TIME, "next_change said 'soon', which is not a moment")
 class SaysSoon(Strategy[Any]):
     def next_change(self, now: float) -> Any:
         return "soon"
 
 
-@sin(Rule.TIME, "next_change said True, which is no moment")
+@sin(Rule.TIME, "next_change said True, which is not a moment")
 class SaysYes(Strategy[Any]):
     def next_change(self, now: float) -> Any:
         return True
 
 
-@sin(Rule.TIME, ", which is no moment; it must be a time in seconds")
+@sin(Rule.TIME, ", which is not a moment; it must be a time in seconds")
 class SaysWhenNoClockGoes(Strategy[Any]):
     def next_change(self, now: float) -> Any:
         return 10**400
@@ -467,12 +467,12 @@ class Slow(Strategy[Any]):
         return min(changes) + self.late if changes else None
 
 
-@sin(Rule.TIME, "so nobody would have asked by now")
+@sin(Rule.TIME, "so nobody would ask again by now")
 class Oversleeps(Slow):
     late = 5.0
 
 
-@sin(Rule.TIME, "so nobody would have asked by now")
+@sin(Rule.TIME, "so nobody would ask again by now")
 class LetsSendersOversleep(Slow):
     late = 5.0
 
@@ -480,16 +480,24 @@ class LetsSendersOversleep(Slow):
         return Strategy.take(self, now)
 
 
+@sin(Rule.TIME, "offer looked at the time, though 'ignores_time' says that no answer depends")
+class LooksAllTheSame(Strategy[Any]):
+    ignores_time = True
+
+    def offer(self, item: Any, now: float) -> Verdict:
+        return WAIT if now < 0 else super().offer(item, now)
+
+
 # Numbers and errors
 
 
-@sin(Rule.NUMBERS, "retry_after said nan; that has to be a number of seconds, finite and >= 0")
+@sin(Rule.NUMBERS, "retry_after said nan; it must be a number of seconds, finite and >= 0")
 class RetryWhenever(Strategy[Any]):
     def retry_after(self, now: float) -> float:
         return math.nan
 
 
-@sin(Rule.VERDICT, "retry_after=nan); that has to be a Refuse whose retry_after is None, or")
+@sin(Rule.VERDICT, "retry_after=nan); it must be a Refuse whose retry_after is None, or")
 class RefusesWithoutIdea(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
         return Refuse("full", math.nan)
@@ -553,7 +561,7 @@ class SharesItems(Strategy[Any]):
         self.items = self.everything
 
 
-@sin(Rule.SAME_ANSWERS, "Two fresh instances were asked the same, and")
+@sin(Rule.SAME_ANSWERS, "Two fresh instances had the same calls, and")
 class SharesNumbers(Strategy[Any]):
     numbers = itertools.count(1)
 
@@ -561,7 +569,7 @@ class SharesNumbers(Strategy[Any]):
         return next(self.numbers)
 
 
-@sin(Rule.SAME_ANSWERS, "Two fresh instances were asked the same, and the last answer was")
+@sin(Rule.SAME_ANSWERS, "Two fresh instances had the same calls, and the last answer was")
 class ThrowsDice(Strategy[Any]):
     def offer(self, item: Any, now: float) -> Verdict:
         return Refuse("bad luck") if random.random() < 0.5 else super().offer(item, now)
@@ -625,7 +633,7 @@ SINS.append(
         "ComesLastGoesFirst",
         lambda: ComesLastGoesFirst(3),
         Promise.NO_STARVATION,
-        "others have gone, #",
+        "others were taken, #",
     )
 )
 
@@ -665,11 +673,9 @@ SINS.append(
         "Forgets | DropOnFull",
         lambda: Forgets() | DropOnFull(3),
         Rule.NOTHING_LOST,
-        "It has admitted #3",
+        "It admitted #3",
     )
 )
 
 _the_only_one = Block[Any](3)
-SINS.append(
-    Sin("Block", lambda: _the_only_one, Rule.OWN_STATE, "The factory returned what it had returned")
-)
+SINS.append(Sin("Block", lambda: _the_only_one, Rule.OWN_STATE, "returned the same instance again"))

@@ -34,6 +34,7 @@ from gochan.testing import StrategyMachine, StrategyTests, check_strategy
 from gochan.testing._history import histories
 from gochan.testing._items import PLAIN, Item, Touched, any_item, traits
 from gochan.testing._rules import Broken, Rule
+from gochan.testing._steps import Steps
 from gochan.testing._trial import Subject, Trial
 from gochan.testing._witness import Witness
 
@@ -72,7 +73,7 @@ def test_check_strategy_catches(sin: Sin) -> None:
     first, second, *history = str(caught.value).splitlines()
     assert first == first_line(sin.name, sin.rule)
     assert sin.says in second
-    assert history[:1] == ["What was asked, each with the time:"] * bool(history)
+    assert history[:1] == ["The calls, each with its time:"] * bool(history)
     assert len(history) < 60
 
 
@@ -153,9 +154,9 @@ def test_the_message_has_the_fewest_steps() -> None:
     with pytest.raises(AssertionError) as caught:
         check_strategy(factory)
     assert str(caught.value) == (
-        "DropsTwice breaks a rule: what is dropped was waiting, and there is a reason.\n"
+        "DropsTwice breaks a rule: only waiting items are dropped, each with a reason.\n"
         "It dropped #1, which was not waiting.\n"
-        "What was asked, each with the time:\n"
+        "The calls, each with its time:\n"
         "       0  offer(#1) said ADMIT\n"
         "       0  offer(#2) said ADMIT\n"
         "       0  offer(#3) said ADMIT\n"
@@ -170,7 +171,7 @@ def test_the_message_shows_what_matters_about_items() -> None:
         check_strategy(sin.factory, sin.promises)
     assert re.fullmatch(
         r"It gave out #1, of priority (.+), though #2 of priority .+ was waiting\.\n"
-        r"What was asked, each with the time:\n"
+        r"The calls, each with its time:\n"
         r" +0  offer\(#1(: priority .+)?\) said ADMIT\n"
         r" +0  offer\(#2(: priority .+)?\) said ADMIT\n"
         r" +0  take\(\) gave #1",
@@ -195,7 +196,7 @@ def test_long_histories_are_cut_short() -> None:
         witness.books.fail(Rule.LENGTH, "Something")
     lines = str(caught.value).splitlines()
     assert len(lines) == 3 + 51
-    assert "and so on, 50 times" in lines[43]
+    assert "50 more calls" in lines[43]
     assert lines[-1].strip().startswith("0  offer(#100")
 
 
@@ -480,11 +481,8 @@ def test_histories_do_everything() -> None:
     subject = Subject(lambda: Block(50), frozenset({P.NO_STARVATION}))
     found = [*histories(subject, 300, 0)]
     deeds = {deed for history in found for deed, _ in (*history.steps, history.ending)}
-    assert deeds == {name for name in vars(Witness) if not name.startswith("_")} - {
-        "now",
-        "check",
-        "length",
-    }
+    steps = {name for name in {*vars(Steps), *vars(Witness)} if not name.startswith("_")}
+    assert deeds == steps - {"now", "check", "length"}
     assert len({history.start for history in found}) == 4
     assert max(sum(deed == "offer" for deed, _ in history.steps) for history in found) > 50
 
@@ -581,9 +579,9 @@ def test_items_of_ones_own_can_starve_each_other() -> None:
     [
         ((Block(3),), {}, TypeError, "factory must be a function"),
         ((None,), {}, TypeError, "factory must be a function"),
-        ((lambda: 3,), {}, TypeError, "factory has to return a strategy, not 3"),
+        ((lambda: 3,), {}, TypeError, "factory must return a strategy, not 3"),
         ((Block,), {}, TypeError, "capacity"),
-        ((lambda: Block(3), ["FIFO"]), {}, TypeError, "promises are members of Promise.*'FIFO'"),
+        ((lambda: Block(3), ["FIFO"]), {}, TypeError, "must be members of Promise.*'FIFO'"),
         ((lambda: Block(3),), {"items": 3}, TypeError, "items must be a function"),
         ((lambda: Block(3),), {"histories": 0}, ValueError, "histories must be >= 1, not 0"),
         ((lambda: Block(3),), {"histories": True}, TypeError, "histories must be an int, not True"),
@@ -598,7 +596,7 @@ def test_wrong_arguments_are_named(
         check_strategy(*arguments, **options)
 
 
-def test_a_strategy_that_was_not_set_up_is_told() -> None:
+def test_a_strategy_that_was_not_set_up_is_an_error() -> None:
     """As a channel would."""
 
     class Hasty(Strategy[Any]):
@@ -609,7 +607,7 @@ def test_a_strategy_that_was_not_set_up_is_told() -> None:
         check_strategy(Hasty)
 
 
-def test_a_missing_override_is_told() -> None:
+def test_a_missing_override_is_named() -> None:
     """With the name of the class."""
     with pytest.raises(NotImplementedError, match="Nothing needs a method factory"):
         type("Nothing", (StrategyMachine,), {})().factory()
@@ -640,10 +638,13 @@ def test_the_function_needs_neither_pytest_nor_hypothesis() -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    advice = "install trio-gochan[testing]; check_strategy works without"
+    doors = {"StrategyTests": "pytest", "StrategyMachine": "hypothesis"}
     assert done.stdout.splitlines() == [
-        f"ImportError gochan.testing.StrategyTests needs pytest: {advice}",
-        f"ImportError gochan.testing.StrategyMachine needs hypothesis: {advice}",
+        *(
+            f"ImportError gochan.testing.{door} needs {library}: pip install {library}; "
+            "check_strategy works without it"
+            for door, library in doors.items()
+        ),
         "AttributeError module 'gochan.testing' has no attribute 'nothing'",
     ]
 

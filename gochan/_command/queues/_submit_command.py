@@ -1,0 +1,171 @@
+"""``gochan submit``: jobs from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import click
+
+from ...durable import DurableJob, DurableQueue, JobGone, Store, open_durable_queue
+from .._parameters import ID, Moment, Name, Pair, Seconds, Whole
+from .._standard_files import complain
+from ..run import printable
+from ._as_json import text_of
+from ._payloads import read_payloads
+from ._place import Place, at_store, json_option
+from ._words import data_of, state_of
+
+# The exit status of --wait, by how a job ended.
+_STATUS: Final = {"done": 0, "failed": 1, "timed_out": 3, "cancelled": 4, "dropped": 5}
+
+
+@click.command(
+    name="submit",
+    context_settings={"show_default": True},
+    short_help="Store jobs for workers to run.",
+)
+@at_store("create")
+@click.argument("queue", type=Name())
+@click.argument("payload", required=False)
+@click.option("--lines", is_flag=True, help="Each line of standard input is a payload.")
+@click.option("--key", metavar="TEXT", help="Store nothing if a job with this key has not ended.")
+@click.option(
+    "--once-for",
+    type=Seconds(min=0),
+    default=0.0,
+    help="How long the key stays taken after the end.",
+)
+@click.option(
+    "--priority",
+    type=Whole(-(2**63), 2**63 - 1),
+    default=0,
+    metavar="N",
+    help="The higher goes first.",
+)
+@click.option("--delay", type=Seconds(min=0), help="Start no sooner than after that.")
+@click.option("--run-at", type=Moment(seconds=False), help="Start no sooner than then.")
+@click.option(
+    "--expires", type=Moment(seconds=True), help="Start no later than then, or seconds from now."
+)
+@click.option(
+    "--timeout",
+    type=Seconds(min=0, min_open=True),
+    show_default="what the worker says",
+    help="How long an attempt may take.",
+)
+@click.option(
+    "--max-attempts",
+    type=Whole(1, 2**31 - 1),
+    default=5,
+    metavar="N",
+    help="How often it may be started.",
+)
+@click.option("--group", metavar="TEXT", help="At most as many of a group run as the queue says.")
+@click.option("--machine", metavar="NAME", help="Only on this machine.")
+@click.option("--label", "labels", type=Pair(), multiple=True, help="Only on workers that have it.")
+@click.option("--header", "headers", type=Pair(), multiple=True, help="What travels with the job.")
+@click.option(
+    "--after",
+    type=ID,
+    multiple=True,
+    metavar="ID",
+    help="Start when this job is done; may be repeated.",
+)
+@click.option(
+    "--after-all",
+    type=click.Choice(["done", "ended"]),
+    default="done",
+    help="Whether it has to be done, or just to end.",
+)
+@click.option("--wait", "waits", is_flag=True, help="Wait for the outcome, and print it.")
+@json_option
+def submit_command(
+    place: Place,
+    queue: str,
+    payload: str | None,
+    lines: bool,
+    waits: bool,
+    as_json: bool,
+    labels: Sequence[tuple[str, str]],
+    headers: Sequence[tuple[str, str]],
+    **options: Any,
+) -> int:
+    """Store a job in QUEUE of the store at ADDRESS, and print its id.
+
+    PAYLOAD is JSON; without it, or if it is -, it is read from standard input. With --lines,
+    each line is one, and all jobs are stored together, or none.
+
+    \b
+      gochan submit sqlite:jobs.db mails '{"to": "ada@example.com"}' --key ada --wait
+
+    The store is made if it is not there. With --wait, a line is printed when the job has
+    ended, wherever it runs, instead of the id: the id, the outcome, and the result or the
+    reason. After Ctrl-C the job goes on. With --json: a line for each job, an object with
+    "id" and "created", whether it is new; with --wait, the record.
+
+    Exit status: 0, or 2 if nothing was stored. With --wait, that of the first job that was not
+    done: 1 failed, 3 timed out, 4 cancelled, 5 dropped.
+    """  # noqa: D301  # click wants the character
+    if options["key"] is None and options["once_for"]:
+        raise click.UsageError("--once-for says how long a key stays taken; give --key, too")
+    if options["key"] is not None and lines:
+        raise click.UsageError("with --key, all --lines would be the same job; leave one out")
+    payloads = read_payloads(payload, lines=lines)
+    options |= {"labels": dict(labels), "headers": dict(headers)}
+    submission = _Submission(queue, payloads, options, waits, as_json)
+    return place.ask(submission.submit)
+
+
+@final
+@dataclass(frozen=True)
+class _Submission:
+    """What is to be stored, and what is printed then."""
+
+    queue: str
+    payloads: Sequence[Any]
+    options: dict[str, Any]
+    waits: bool
+    as_json: bool
+
+    async def submit(self, store: Store) -> int:
+        """Store the jobs; print their ids, or wait for them and print their outcomes."""
+        queue: DurableQueue[Any, Any]
+        async with open_durable_queue(store, self.queue, when_full="refuse") as queue:
+            jobs = await self._store(queue)
+            if self.waits:
+                return await self._wait_for_all(jobs)
+        for job in jobs:
+            self._print({"id": job.id, "created": job.created}, str(job.id))
+        return 0
+
+    async def _store(self, queue: DurableQueue[Any, Any]) -> list[DurableJob[Any]]:
+        try:
+            jobs = await queue.submit_many(self.payloads, wait_for_store=False, **self.options)
+        except (TypeError, ValueError) as error:
+            raise click.UsageError(str(error)) from None
+        for job in jobs:
+            if not job.created:
+                complain(f"nothing was stored: job {job.id} has the key {self.options['key']!r}")
+        return jobs
+
+    async def _wait_for_all(self, jobs: Sequence[DurableJob[Any]]) -> int:
+        statuses = [await self._wait(job) for job in jobs]
+        return next((status for status in statuses if status), 0)
+
+    async def _wait(self, job: DurableJob[Any]) -> int:
+        """Wait for the end of a job, print it, and return an exit status."""
+        try:
+            await job.wait()
+            record = await job.record()
+        except JobGone as error:
+            complain(str(error))
+            return 1
+        assert record.kind is not None
+        why = record.error or data_of(record.result, record.codec)
+        self._print(record, f"{record.id}  {state_of(record)}  {printable(why)}".rstrip())
+        return _STATUS[record.kind]
+
+    def _print(self, thing: object, line: str) -> None:
+        print(text_of(thing, indent=None) if self.as_json else line, flush=True)
