@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from gochan import Progress, QueueStatistics
+from gochan._command.run.display._state import Running, RunState
 
 
-@dataclass
-class Shown:
-    """A job that runs, as far as it is shown."""
-
-    name: str
-    age: float
-    progressed: Progress | None = None
-
-
-def counts(submitted: int, *, waiting: int = 0, running: int = 0, **ended: int) -> QueueStatistics:
-    """Return the statistics of a queue in which the jobs not mentioned are done."""
-    others: dict[str, Any] = dict.fromkeys(
-        ["failed", "timed_out", "cancelled", "interrupted", "refused", "dropped", "handed_back"], 0
-    )
-    others.update(ended, workers=4, jobs_per_second=0.0, worst_wait=None)
-    done = submitted - waiting - running - sum(ended.values())
-    return QueueStatistics(
-        submitted=submitted, waiting=waiting, running=running, done=done, **others
-    )
+def state(
+    ended: int = 0, *names: str, ages: float = 1.0, total: int | None = None, **others: Any
+) -> RunState:
+    """Return the state of a run in which these commands run, each for so long."""
+    running = [Running(number, name, ages) for number, name in enumerate(names, 1)]
+    known = ended + len(names) if total is None else total
+    values: dict[str, Any] = {"submitted": known, "failed": 0, "workers": 4}
+    return RunState(ended=ended, running=running, total=total, **{**values, **others})

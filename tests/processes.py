@@ -5,18 +5,15 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, final
@@ -59,7 +56,7 @@ def wait_until(condition: Callable[[], object], what: str, *, seconds: float = P
     """Look again and again until ``condition`` holds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert time.monotonic() < deadline, f"waited too long for {what}"
         time.sleep(0.005)
 
 
@@ -224,9 +221,10 @@ def start(
 
 def changed(module: str, *assignments: str) -> tuple[str, ...]:
     """Return the command ``gochan`` as it is with other constants in a module of `gochan run`."""
+    room, name = f"gochan._command.run.{module}".rsplit(".", 1)
     lines = [
-        f"from gochan._command.run import {module}",
-        *(f"{module}.{assignment}" for assignment in assignments),
+        f"from {room} import {name}",
+        *(f"{name}.{assignment}" for assignment in assignments),
         "from gochan.__main__ import main",
         "main()",
     ]
@@ -272,72 +270,3 @@ def state_of(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return "-"
-
-
-# Terminals
-
-
-@final
-class Terminal:
-    """A terminal of 24 rows and 80 columns, as far as the live view uses it."""
-
-    def __init__(self) -> None:
-        self._master, self.slave = pty.openpty()
-        termios.tcsetwinsize(self.slave, (24, 80))
-        self._seen = b""
-
-    def close(self) -> None:
-        os.close(self._master)
-        os.close(self.slave)
-
-    def expect(self, pattern: str) -> None:
-        """Wait until something is shown that matches."""
-        try:
-            wait_until(lambda: re.search(pattern, "\n".join(self.screen)), repr(pattern))
-        except AssertionError as error:
-            error.add_note("\n".join(["on the screen:", *self.screen]))
-            raise
-
-    @property
-    def cursor_shown(self) -> bool:
-        return self._read().rfind("\x1b[?25h") >= self._read().rfind("\x1b[?25l")
-
-    @property
-    def screen(self) -> list[str]:
-        """Its rows now, without those that are empty at the end."""
-        rows, row, column = [""], 0, 0
-        tokens = r"\x1b\[(\d*)([AK])|\x1b\[[\d;?]*[mhl]|(.)"
-        for token in re.finditer(tokens, self._read(), re.DOTALL):
-            match token[2] or token[3]:
-                case None:  # colours and the cursor
-                    pass
-                case "A" if token[2]:
-                    row -= int(token[1])
-                    assert row >= 0
-                case "K" if token[2]:
-                    assert token[1] == "2"
-                    rows[row] = ""
-                case "\r":
-                    column = 0
-                case "\n":
-                    row += 1
-                    rows.extend([""] * (row + 1 - len(rows)))
-                case character:
-                    assert character >= " ", f"unknown control character {character!r}"
-                    assert column < 80, f"a row is too long: {rows[row]!r}"
-                    rows[row] = rows[row].ljust(column)
-                    rows[row] = rows[row][:column] + character + rows[row][column + 1 :]
-                    column += 1
-        return "\n".join(row.rstrip() for row in rows).rstrip().split("\n")
-
-    def _read(self) -> str:
-        """Return everything that was written to it, but for a sequence that has just begun."""
-        while select.select([self._master], [], [], 0)[0]:
-            self._seen += os.read(self._master, 1 << 16)
-        return re.sub(r"\x1b(\[[\d;?]*)?$", "", self._seen.decode(errors="ignore"))
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    with closing(Terminal()) as terminal:
-        yield terminal

@@ -5,20 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
-from ._plugin_commands import Commands
-from ._plugins_command import plugins_command
-from ._run_command import run_command
+from ._all_commands import Commands
+from ._alone import ALONE
+from ._descriptors import BROKEN_PIPE, STDOUT
+from ._first_error import first_error
 from ._standard_files import complain, give_up_stdout, mend_environment, open_missing
-from .run import BROKEN_PIPE, STDOUT
 
 
 @click.group(
     cls=Commands,
-    commands=[run_command, plugins_command],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="trio-gochan")
@@ -26,17 +24,21 @@ def root() -> None:
     """Go-style channels and job queues for trio, from the command line."""
 
 
-def command_line(arguments: Sequence[str]) -> int:
+def command_line(arguments: Sequence[str], *, alone: bool = False) -> int:
     """Run the command that ``arguments`` name, and return its exit status.
 
     If something is wrong with them, that is one line on standard error, and status 2.
+
+    Args:
+        arguments: without the name of the program.
+        alone: whether the process does nothing else, so that all its children are ours.
     """
     mend_environment()
     if STDOUT in open_missing():
         complain("standard output is closed")
         return 2
     try:
-        status = _invoke(arguments)
+        status = _invoke(arguments, alone)
     except* KeyboardInterrupt:
         status = 128 + signal.SIGINT
     except* BrokenPipeError:
@@ -44,15 +46,16 @@ def command_line(arguments: Sequence[str]) -> int:
         status = BROKEN_PIPE
     except* OSError as group:
         give_up_stdout()
-        complain(f"cannot go on: {_first(group)}")
+        complain(f"cannot go on: {first_error(group)}")
         status = 2
     return status
 
 
-def _invoke(arguments: Sequence[str]) -> int:
+def _invoke(arguments: Sequence[str], alone: bool) -> int:
     """Run the command, and say what is wrong with the arguments, if anything is."""
     try:
         with root.make_context("gochan", list(arguments)) as context:
+            context.meta[ALONE] = alone
             status: int | None = root.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as end:
@@ -64,11 +67,3 @@ def _invoke(arguments: Sequence[str]) -> int:
         complain(error.format_message())
         return 2
     return status or 0  # commands of plugins may return nothing
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    """Return the first error in a group of groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

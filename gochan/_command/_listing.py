@@ -13,7 +13,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .._plugins import PluginInfo, Plugins, signature_of
+from .._plugins import PluginError, PluginInfo, Plugins, ask, signature_of, text_of
+from ..durable import StoreSpec
 from ..strategies import Filter, Promise, StrategySpec
 from ._plugin_commands import PluginCommands
 
@@ -22,16 +23,38 @@ from ._plugin_commands import PluginCommands
 
 def plugin_rows(plugins: Plugins, commands: PluginCommands) -> list[dict[str, Any]]:
     """Return what is listed about each plugin, as JSON has it."""
-    return [
-        {
-            **asdict(info),
-            "strategies": list(info.strategies),
-            "commands": commands.of(info),
-            "problem": info.problem
-            or "; ".join([*_shared(info, plugins), *commands.problem_of(info)]),
-        }
-        for info in plugins
-    ]
+    objects = dict(plugins.active())
+    rows = []
+    for info in plugins:
+        stores, broken = _stores(objects.get(info))
+        troubles = [*_shared(info, plugins), *commands.problem_of(info), *broken]
+        rows.append(
+            {
+                **asdict(info),
+                "strategies": list(info.strategies),
+                "commands": commands.of(info),
+                "stores": stores,
+                "problem": info.problem or "; ".join(troubles),
+            }
+        )
+    return rows
+
+
+def _stores(plugin: object) -> tuple[list[str], list[str]]:
+    """Return the schemes of the stores that a plugin offers, and what is wrong with them."""
+    if plugin is None:
+        return [], []
+    stores: list[str] = []
+    try:
+        for spec in ask(plugin, "gochan_stores", "StoreSpec"):
+            if not isinstance(spec, StoreSpec):
+                raise PluginError(f"gochan_stores must yield StoreSpec, not {spec!r}")
+            stores.append(spec.scheme)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # whatever a plugin raises is its own fault
+        return [], [f"its stores were skipped: {text_of(problem)}"]
+    return stores, []
 
 
 def _shared(info: PluginInfo, plugins: Plugins) -> Iterator[str]:
@@ -43,14 +66,18 @@ def _shared(info: PluginInfo, plugins: Plugins) -> Iterator[str]:
 
 
 def plugin_table(rows: list[dict[str, Any]]) -> str:
-    """Return a table of the plugins in ``rows``; a command is written as users type it."""
+    """Return a table of the plugins in ``rows``; what they offer is written as users type it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("NAME", "DISTRIBUTION", "VERSION", "STATUS"):
         table.add_column(name, no_wrap=True)
     table.add_column("OFFERS", overflow="fold")
     for row in rows:
         cells = [row[name] for name in ("name", "distribution", "version", "status")]
-        offers = [*row["strategies"], *(f"gochan {name}" for name in row["commands"])]
+        offers = [
+            *row["strategies"],
+            *(f"gochan {name}" for name in row["commands"]),
+            *(f"{scheme}:" for scheme in row["stores"]),
+        ]
         table.add_row(*cells, ", ".join(offers))
     text = io.StringIO()  # rich would end the process if nobody reads what it prints
     width = shutil.get_terminal_size().columns
@@ -60,8 +87,8 @@ def plugin_table(rows: list[dict[str, Any]]) -> str:
 
 def problems(plugins: Plugins) -> list[str]:
     """Return what is wrong with plugins and their strategies, and what to do."""
-    broken = [plugins.complaint(info) for info in plugins if info.status == "broken"]
-    return broken + [f"{plugins.clash(name)}." for name in plugins.clashes()]
+    clashes = [f"{plugins.clash(name)}." for name in plugins.clashes()]
+    return [*plugins.complaints(), *clashes]
 
 
 # Strategies

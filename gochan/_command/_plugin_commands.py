@@ -2,18 +2,15 @@
 
 # Theory of operation
 # -------------------
-# A built-in command loads no plugin. Any other name, and the list of all commands, loads them
-# all, because only that tells whether two offer the same name. A plugin whose commands cannot
-# be had is told in one line, and the others work. Nobody can take the name of a built-in
-# command, and a name that two plugins offer belongs to neither, as with strategies.
+# Plugins are loaded together, because only that tells whether two offer the same name. A plugin
+# whose commands cannot be had is told in one line, and the others work. Nobody can take the name
+# of a built-in command, and a name that two plugins offer belongs to neither, as with strategies.
 #
 # Some commands are known although no plugin offers them: they say what to install.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator
-from contextlib import redirect_stdout
 from typing import Final, final
 
 import click
@@ -25,41 +22,12 @@ from .._plugins import (
     ask,
     clash,
     cure,
-    installed_plugins,
     text_of,
 )
-from ._standard_files import complain
-
-BUILT_IN: Final = frozenset({"plugins", "run"})
+from ._built_in_commands import BUILT_IN
 
 # Commands that are worth naming where they are missing, and their distributions.
 KNOWN: Final = {"sim": "gochan-sim"}
-
-
-@final
-class Commands(click.Group):
-    """A group that looks in plugins for what it does not have itself."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return all names, those that could be installed included."""
-        offered = _offered(ctx)
-        return sorted({*super().list_commands(ctx), *offered.names, *KNOWN})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name, or one that says why it is missing."""
-        built_in = super().get_command(ctx, cmd_name)
-        return built_in if built_in is not None else _offered(ctx).get(cmd_name)
-
-
-def _offered(context: click.Context) -> PluginCommands:
-    """Return the commands of the plugins; the first time, say what is wrong with plugins."""
-    found: PluginCommands | None = context.meta.get(__name__)
-    if found is None:
-        with redirect_stdout(sys.stderr):  # a plugin may print
-            found = context.meta[__name__] = PluginCommands(installed_plugins())
-        for problem in [*installed_plugins().complaints(), *found.problems]:
-            complain(problem)
-    return found
 
 
 @final
@@ -92,6 +60,11 @@ class PluginCommands:
             ),
             *(f"{self._clash(name)}." for name, them in self._offers.items() if len(them) > 1),
         ]
+
+    @property
+    def known(self) -> list[str]:
+        """The names of commands that could be installed."""
+        return [*KNOWN]
 
     @property
     def names(self) -> list[str]:
@@ -138,7 +111,7 @@ class PluginCommands:
                 return _unavailable(name, "Blocked.", f"{where}, which is blocked")
             if info.distribution == distribution:
                 return _unavailable(name, "Broken.", f"{where}, which is broken")
-        how = f"from a clone of gochan: pip install ./plugins/{distribution}"
+        how = f"in a clone of gochan: pip install ./plugins/{distribution}"
         return _unavailable(
             name, f"Not installed; {how}", f"{where}, which is not installed; {how}"
         )

@@ -11,10 +11,11 @@ import click
 from .._plugins import PluginError, Plugins, installed_plugins
 from ._listing import plugin_rows, plugin_table, problems, strategy_rows, strategy_texts
 from ._plugin_commands import PluginCommands
+from ._suggestions import suggest_strategies
 
 
 @click.command(name="plugins", short_help="List plugins, and the strategies that they offer.")
-@click.argument("names", metavar="[STRATEGY]...", nargs=-1)
+@click.argument("names", metavar="[STRATEGY]...", nargs=-1, shell_complete=suggest_strategies)
 @click.option("--strategies", is_flag=True, help="List each strategy, with its options.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead.")
 @click.option("--trace", is_flag=True, help="Also print on standard error how plugins are loaded.")

@@ -1,177 +1,102 @@
-"""``gochan run``: its options, and what is wrong with them."""
+"""``gochan run``: its help, and what is wrong with the command."""
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
-import sys
-from contextlib import ExitStack, redirect_stdout
-from typing import Any, BinaryIO
+from contextlib import ExitStack
+from typing import Any
 
 import click
 
-from .._plugins import PluginError, installed_plugins
-from ..strategies import Strategy
+from ._alone import is_alone
 from ._standard_files import complain
-from .run import Options, run
-
-
-class Seconds(click.FloatRange):
-    """A number of seconds; NaN is none."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, context: click.Context | None
-    ) -> float:
-        """Return the number."""
-        seconds: float = super().convert(value, param, context)
-        if math.isnan(seconds):
-            self.fail(f"{value} is not a number of seconds.", param, context)
-        return seconds
+from ._suggestions import suggest_programs
+from .run import run
+from .run_options import GROUPS, GroupedCommand, make_options, split_command
 
 
 @click.command(
     name="run",
+    cls=GroupedCommand,
+    groups=GROUPS,
     # What follows the first word of the command belongs to the command.
     context_settings={"allow_interspersed_args": False, "show_default": True},
     short_help="Run a command for each line of input, some at a time.",
 )
-@click.option(
-    "-w",
-    "--workers",
-    type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    show_default="number of processors",
-    help="How many commands run at the same time.",
+@click.argument(
+    "command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=suggest_programs
 )
-@click.option(
-    "--strategy",
-    default="block",
-    metavar="NAME",
-    help="What happens to lines that come while too many wait; see 'gochan plugins'.",
-)
-@click.option(
-    "--capacity",
-    type=click.IntRange(min=0),
-    show_default="100, or what the strategy says",
-    help="How many lines may wait for a worker.",
-)
-@click.option(
-    "--timeout",
-    type=Seconds(min=0, min_open=True),
-    help="How long each command may run.",
-)
-@click.option("--keep-going", is_flag=True, help="Go on after a command has failed.")
-@click.option(
-    "--input",
-    "input_path",
-    metavar="FILE",
-    default="-",
-    help="Where to read the lines; - is standard input.",
-)
-@click.option(
-    "--left-over",
-    "left_over_path",
-    metavar="FILE",
-    help="Where to write the lines that were not done, so that nothing is lost.",
-)
-@click.option(
-    "--drain",
-    type=Seconds(min=0),
-    default=20.0,
-    help="After the first Ctrl-C: how long running commands may go on.",
-)
-@click.option(
-    "--grace",
-    type=Seconds(min=0),
-    default=5.0,
-    help="How long a command has between TERM and KILL.",
-)
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def run_command(
-    command: tuple[str, ...],
-    input_path: str,
-    left_over_path: str | None,
-    strategy: str,
-    capacity: int | None,
-    **others: Any,
-) -> int:
+def run_command(**values: Any) -> int:
     """Run COMMAND once for each line of input, a number of them at a time.
 
-    The line takes the place of each {} in the command, or comes last if there is none. It
-    is one argument: no shell looks at it. Empty lines are skipped. The output of a command
-    is kept together, and printed when the command has ended.
+    \b
+      find . -name '*.py' | gochan run -j 4 wc -l {}
+      gochan run gzip {} ::: *.log
+      gochan run --shell 'sort {} | uniq -c >{.}.count' ::: *.txt
+      gochan run -n 100 --null --input names.bin rm --
+      gochan run --header --columns , --input users.csv mail -s {topic} {address}
+      zcat big.gz | gochan run --pipe --block 10M grep -c needle
+
+    Lines come from standard input or --input. After :::, they come from the command line
+    instead, and standard input is not read: each argument is a line. With several ::: there
+    is a line for each combination, and its values are columns; :::+ links a list to the one
+    before it, value by value. :::: is followed by files of lines.
+
+    What stands for the line in the command:
 
     \b
-      find . -name '*.py' | gochan run --workers 4 -- wc -l {}
+      {}               the line; it comes last if nothing stands for it
+      {.} {/} {//}     without its extension; without its folder; its folder
+      {/.}             without either
+      {1} {-1} {name}  a column, from the start, the end, or by name; also {1.} {name/} ...
+      {#} {%}          the number of the job; that of the worker
+
+    The line is one argument, and no shell looks at it; with --shell it is one word. Nothing
+    inside of it is replaced. Empty lines are skipped. Commands can read nothing, but for
+    their blocks with --pipe. The output of a command is kept together, and printed when the
+    command has ended, and what it has left running in its process group is killed then.
 
     Without --keep-going, the first command that fails ends the run, as Ctrl-C does: no
     further command starts, and those that run may go on for a while. The next Ctrl-C
     terminates them, and the one after that kills them.
 
     Exit status: 0 if every line was done, 1 if not, 2 for bad input, 127 if there is no such
-    command, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody reads the output any more,
-    128 + N after another signal N that ends the run.
+    command, 126 if it cannot be executed, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody
+    reads the output any more, 128 + N after another signal N that ends the run.
     """  # noqa: D301  # click wants the character
-    chosen = _make_strategy(strategy, capacity)
-    if "{}" not in command[0] and shutil.which(command[0]) is None:
-        complain(f"{command[0]}: command not found")
-        return 127
+    command, marked = split_command(values["command"])
+    elsewhere = values["cwd"] is not None and os.sep in command[0]  # a path that counts from there
+    if not values["shell"] and not elsewhere:
+        status = _check_program(command[0], values["place"])
+        if status:
+            return status
+    values |= {"command": command, "marked": marked}
     with ExitStack() as files:
-        lines = files.enter_context(_open_input(input_path))
-        if left_over_path is not None:
-            files.enter_context(_open_left_over(left_over_path))
-        options = Options(
-            command=command, strategy=chosen, input=lines, left_over=left_over_path, **others
-        )
+        options = make_options(values, files)
+        strategy = options.pace.strategy
         try:
-            return run(options)
+            return run(options, alone=is_alone())
         except Exception as error:
-            if type(chosen).__module__ == "gochan.strategies":
+            if type(strategy).__module__ == "gochan.strategies":
                 raise
             while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
                 error = error.exceptions[0]  # nurseries have put it into groups
-            complain(f"strategy {strategy!r} is broken: {error!r}")
+            complain(f"strategy {values['strategy']!r} is broken: {error!r}")
             return 2
 
 
-def _make_strategy(text: str, capacity: int | None) -> Strategy[Any]:
-    """Make the strategy that the option asks for; say which plugins are broken, if it needs any."""
-    plugins = installed_plugins()
-    try:
-        with redirect_stdout(sys.stderr):  # a plugin may print
-            strategy = plugins.strategy_for_jobs(text, capacity)
-    except (PluginError, TypeError, ValueError) as error:
-        why = "; ".join([str(error), *getattr(error, "__notes__", ())])
-    except Exception as error:
-        why = f"{text!r} cannot be made: {error!r}"
-    else:
-        for problem in plugins.complaints():
-            complain(problem)
-        return strategy
-    raise click.BadParameter(why, param_hint="--strategy")
-
-
-def _open_input(path: str) -> BinaryIO:
-    """Open the file that the lines are read from."""
-    if path == "-":
-        if sys.stdin is None:
-            raise click.UsageError("standard input is closed; name a file with --input")
-        return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
-    try:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115  # the caller closes it
-    except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--input") from None
-    return file
-
-
-def _open_left_over(path: str) -> BinaryIO:
-    """Check that the file can be written, and change nothing: it may be the input."""
-    if path == "-":
-        raise click.BadParameter("- is no file; ./- would be one", param_hint="--left-over")
-    try:
-        return open(path, "ab")
-    except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--left-over") from None
+def _check_program(name: str, place: str) -> int:
+    """Complain if there is no such program, or it cannot be executed; return the status."""
+    if "{" in name or place in name or shutil.which(name) is not None:
+        return 0
+    folders = [""] if os.sep in name else os.get_exec_path()
+    paths = [os.path.join(folder, name) for folder in folders]
+    found = [path for path in paths if name and os.path.exists(path)]
+    if not found:
+        hint = "; --header takes no value" if name == ":" else ""  # as GNU parallel has it
+        complain(f"{name}: command not found{hint}")
+        return 127
+    why = "it is a folder" if os.path.isdir(found[0]) else "permission denied"
+    complain(f"{found[0]}: cannot be executed: {why}")
+    return 126

@@ -7,8 +7,11 @@ import os
 import re
 import sys
 from contextlib import suppress
+from typing import Final
 
-from .run import STDERR, STDOUT
+from ._descriptors import STDERR, STDIN, STDOUT
+
+_PASSWORD: Final = re.compile(r"(?<=://)[^\s:/@]*:\S*(?=@)|(?<=password=)[^\s&]*")
 
 
 def mend_environment() -> None:
@@ -23,7 +26,7 @@ def mend_environment() -> None:
 def open_missing() -> set[int]:
     """Open standard files that are closed, or other files would get their numbers; return which."""
     missing = set()
-    for descriptor in (0, STDOUT, STDERR):
+    for descriptor in (STDIN, STDOUT, STDERR):
         try:
             os.fstat(descriptor)
         except OSError:
@@ -40,6 +43,7 @@ def give_up_stdout() -> None:
 
 
 def complain(text: str) -> None:
-    """Print one line about what is wrong."""
+    """Print one line about what is wrong, without the password of any address in it."""
+    text = _PASSWORD.sub("***", " ".join(text.split()))
     with suppress(OSError):
-        print("gochan:", " ".join(text.split()), file=sys.stderr, flush=True)
+        print("gochan:", text, file=sys.stderr, flush=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import os
 import signal
 import sys
-import tempfile
 import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -19,8 +17,14 @@ import pytest
 import trio
 
 from gochan import Job, Outcome, open_job_queue
-from gochan._command.run import _child
-from gochan._command.run._child import ChildError, run_child
+from gochan._command._descriptors import STDERR, STDOUT
+from gochan._command.run.children import _child, _collected
+from gochan._command.run.children._child import Child, open_children
+from gochan._command.run.children._collected import Collected
+from gochan._command.run.children._pipes import Pipe
+from gochan._command.run.children._program import ChildError, Program
+from gochan._command.run.children._session import Session
+from gochan._command.run.files import _scratch
 
 from .. import processes
 from ..processes import PATIENCE, sleepers, state_of, wait_until
@@ -29,21 +33,29 @@ marker = processes.marker
 
 
 @asynccontextmanager
-async def open_children(*, grace: float = PATIENCE) -> Any:
+async def open_commands(output: Any = None, *, grace: float = PATIENCE) -> Any:
     """Open a queue whose jobs are command lines."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    async with open_children() as children:
 
         async def handle(arguments: Sequence[str]) -> int:
-            return await run_child(arguments, out, err)
+            program = Program([*map(os.fsencode, arguments)])
+            return await children.run(program, output or Collected())
 
         async with open_job_queue(handle, grace=grace, failures="collect") as queue:
             yield queue
 
 
-async def run(*arguments: str) -> Outcome[int]:
-    async with open_children() as queue:
+async def run(*arguments: str, output: Any = None) -> Outcome[int]:
+    async with open_commands(output) as queue:
         job = await queue.submit(arguments)
         return await job.wait()
+
+
+async def written(*arguments: str) -> tuple[bytes, bytes]:
+    """Return what a command has written."""
+    output = Collected()
+    await run(*arguments, output=output)
+    return b"".join(output.chunks(STDOUT)), b"".join(output.chunks(STDERR))
 
 
 async def cancel_when(condition: Callable[[], object], job: Job[Any, int]) -> tuple[str, float]:
@@ -64,21 +76,16 @@ async def test_the_exit_status_is_returned_negative_for_a_signal(script: str, st
     assert (await run("sh", "-c", script)).value == status
 
 
-async def test_output_goes_to_the_two_files_and_the_input_is_empty(tmp_path: Path) -> None:
+async def test_output_is_kept_and_the_input_is_empty() -> None:
     """Whatever our own standard files are."""
-    out, err = tmp_path / "out", tmp_path / "err"
-    with out.open("wb") as out_file, err.open("wb") as err_file:
-        script = "cat; echo out; echo err >&2"
-        assert await run_child(["sh", "-c", script], out_file, err_file) == 0
-    assert (out.read_bytes(), err.read_bytes()) == (b"out\n", b"err\n")
+    assert await written("sh", "-c", "cat; echo out; echo err >&2") == (b"out\n", b"err\n")
 
 
-async def test_arguments_are_passed_on_as_they_are(tmp_path: Path) -> None:
+async def test_arguments_are_passed_on_as_they_are() -> None:
     """No shell looks at them."""
-    arguments = ["$HOME", "a  b", "", "*", "'\"", "-n", "é\n"]
-    with (tmp_path / "out").open("w+b") as out:
-        await run_child(["printf", "%s|", *arguments], out, out)
-    assert (tmp_path / "out").read_text() == "".join(f"{text}|" for text in arguments)
+    arguments = ["$HOME", "a  b", "", "*", "'\"", "-n", "é\n", "\udcff"]
+    out, _ = await written("printf", "%s|", *arguments)
+    assert out == os.fsencode("".join(f"{text}|" for text in arguments))
 
 
 async def test_the_child_leads_a_process_group_of_its_own() -> None:
@@ -87,48 +94,17 @@ async def test_the_child_leads_a_process_group_of_its_own() -> None:
     assert (await run(sys.executable, "-S", "-c", script)).value == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
-    [
-        (["/nonexistent/command"], "No such file"),
-        ([os.path.dirname(__file__)], "Permission denied"),
-        (["echo", "a" * 200_000], "too long"),
-        (["echo", "a\0b"], "null byte"),
-    ],
-)
-async def test_what_cannot_be_started_raises(arguments: list[str], why: str) -> None:
-    """The error says so, and why."""
-    with pytest.raises(ChildError, match=f"^cannot be started: .*{why}"):
-        raise (await run(*arguments)).error or AssertionError
-
-
-async def test_output_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:
+async def test_output_that_cannot_be_kept_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is cut off silently. The command is not held up."""
     with Path("/dev/full").open("wb", buffering=0) as full:  # noqa: ASYNC230
-        async with open_job_queue(
-            lambda arguments: run_child(arguments, full, full), failures="collect"
-        ) as queue:
-            job = await queue.submit(["sh", "-c", "head -c 300000 /dev/zero; echo x >&2"])
-            outcome = await job.wait()
+        monkeypatch.setattr(_collected, "open_scratch", lambda: full)
+        outcome = await run("sh", "-c", "head -c 3000000 /dev/zero; echo x >&2")
     assert str(outcome.error) == "its output cannot be kept: No space left on device"
-
-
-async def test_a_file_may_take_a_part_at_a_time(tmp_path: Path) -> None:
-    """As files without a buffer do when a limit is near."""
-
-    class Picky(io.BytesIO):
-        def write(self, data: Any) -> int:
-            return super().write(bytes(data)[:1000])
-
-    out = Picky()
-    async with open_job_queue(lambda arguments: run_child(arguments, out, out)) as queue:
-        await queue.submit(["seq", "20000"])
-    assert out.getvalue() == b"".join(b"%d\n" % number for number in range(1, 20001))
 
 
 async def test_a_process_in_a_group_of_its_own_ends_with_the_job(marker: str) -> None:
     """The ``timeout`` command makes such a group, and so does job control."""
-    async with open_children() as queue:
+    async with open_commands() as queue:
         script = f"timeout 5000 sleep {marker} & timeout 5000 sleep {marker}; wait"
         job = await queue.submit(["bash", "-c", script])
         await trio.to_thread.run_sync(wait_until, lambda: len(sleepers(marker)) == 4, "both")
@@ -183,7 +159,7 @@ if os.fork() == 0:
 time.sleep(1000)
 """
     ready = tmp_path / "ready"
-    async with open_children(grace=0.1) as queue:
+    async with open_commands(grace=0.1) as queue:
         for _ in range(8):
             command = [sys.executable, "-S", "-c", program]
             job = await queue.submit(["sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command])
@@ -212,7 +188,7 @@ if os.fork() == 0:
     os.execvp("sleep", ["sleep", "{marker}"])
 time.sleep(1000)
 """
-    async with open_children(grace=0.1) as queue:
+    async with open_commands(grace=0.1) as queue:
         job = await queue.submit([sys.executable, "-S", "-c", program])
         kind, _ = await cancel_when(lambda: sleepers(marker), job)
         assert not sleepers(marker)
@@ -222,7 +198,7 @@ time.sleep(1000)
 @pytest.mark.usefixtures("slow_kill")
 async def test_what_a_command_leaves_behind_is_waited_for(marker: str) -> None:
     """It is killed at once, but may take a moment to be gone."""
-    async with open_children() as queue:
+    async with open_commands() as queue:
         job = await queue.submit(["sh", "-c", f"sleep {marker} >&- 2>&- & exit 4"])
         outcome = await job.wait()
         assert not sleepers(marker)
@@ -287,7 +263,7 @@ while not os.path.exists("end"):
 
     monkeypatch.setattr(os, "kill", noting(os.kill))
     monkeypatch.setattr(os, "killpg", noting(os.killpg))
-    async with open_children() as queue:
+    async with open_commands() as queue:
         command = [sys.executable, "-S", "-c", program]
         job = await queue.submit(["sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command])
         await trio.to_thread.run_sync(
@@ -314,23 +290,28 @@ async def test_output_that_is_there_is_kept_although_time_is_up(
 ) -> None:
     """We may have been stopped for longer than anybody waits for the pipes."""
 
-    async def stand_still(process: trio.Process, deadline: float, **options: bool) -> None:
+    async def stand_still(child: Child) -> None:
         """Stop everything in this process until the pipe is full and the time is over."""
+        deadline = trio.current_time() + 0.1
         (tmp_path / "go").touch()
-        assert process.stdout is not None
-        pipe = process.stdout.fileno()
-        wait_until(lambda: readable(pipe) >= 60_000, "the output of the daemon")
+        (pipe, _) = child._pipes
+        assert isinstance(pipe, Pipe)
+        monkeypatch.undo()
+        wait_until(lambda: readable(pipe._descriptor) >= 60_000, "the output of the daemon")
         wait_until(lambda: trio.current_time() > deadline, "the deadline")
-        await reap(process, deadline, **options)
+        await wait(child)
 
-    reap = _child._reap
-    monkeypatch.setattr(_child, "_reap", stand_still)
+    wait = Child._wait_for_pipes
     monkeypatch.setattr(_child, "_REAPING", 0.1)
-    out = io.BytesIO()
-    late = f"until [ -e {tmp_path}/go ]; do :; done; exec head -c 200000 /dev/zero"
-    async with open_job_queue(lambda arguments: run_child(arguments, out, out)) as queue:
-        await queue.submit(["sh", "-c", f"setsid sh -c '{late}' &"])
-    assert len(out.getvalue()) >= 60_000
+    monkeypatch.setattr(Child, "_wait_for_pipes", stand_still)
+    late = f"""
+        touch {tmp_path}/out
+        until [ -e {tmp_path}/go ]; do :; done
+        exec head -c 200000 /dev/zero
+    """
+    until = f"until [ -e {tmp_path}/out ]; do :; done"
+    out, _ = await written("sh", "-c", f"setsid sh -c '{late}' & {until}")
+    assert len(out) >= 60_000
 
 
 def readable(pipe: int) -> int:
@@ -343,7 +324,7 @@ async def test_what_a_command_leaves_running_is_dead_when_its_job_ends(marker: s
     script = (
         f"trap '' TERM; for i in 1 2 3 4 5 6; do (sleep {marker} & sleep {marker}) & done; exit 4"
     )
-    async with open_children() as queue:
+    async with open_commands() as queue:
         job = await queue.submit(["sh", "-c", script])
         outcome = await job.wait()
         assert not sleepers(marker)
@@ -360,7 +341,7 @@ async def test_a_cancelled_command_gets_term_and_time_to_clean_up(
         trap 'echo parent >> log; wait; echo end >> log; exit' TERM
         sleep {marker} & wait
     """
-    async with open_children() as queue:
+    async with open_commands() as queue:
         job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
         kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
     assert kind == "cancelled"
@@ -370,16 +351,22 @@ async def test_a_cancelled_command_gets_term_and_time_to_clean_up(
     assert log[-1] == "end"
 
 
+@pytest.mark.parametrize("group", ["the first", "its own"])
 async def test_the_job_waits_for_a_grandchild_that_cleans_up_longer(
-    tmp_path: Path, marker: str
+    tmp_path: Path, marker: str, group: str
 ) -> None:
     """The command itself has ended at once."""
-    script = f"""
-        (trap 'sleep 0.2; touch cleaned; exit' TERM; sleep {marker} & wait) &
-        exec sleep {marker}
-    """
-    async with open_children() as queue:
-        job = await queue.submit(["sh", "-c", f"cd {tmp_path}; {script}"])
+    child = f"trap 'sleep 0.2; touch cleaned; exit' TERM; sleep {marker} & wait"
+    program = f"""
+import os
+if os.fork() == 0:
+    {group == "its own"} and os.setpgid(0, 0)
+    os.execvp("sh", ["sh", "-c", {child!r}])
+os.execvp("sleep", ["sleep", "{marker}"])
+"""
+    async with open_commands() as queue:
+        command = [sys.executable, "-S", "-c", program]
+        job = await queue.submit(["sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command])
         _, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
         assert (tmp_path / "cleaned").exists()
     assert seconds < PATIENCE / 2
@@ -390,7 +377,7 @@ async def test_a_process_that_ignores_term_is_killed_after_the_grace(marker: str
     """Not before, and not much later. No process is alive when the job ends."""
     stubborn = f"(trap '' TERM; exec sleep {marker}) & "
     command = f"exec sleep {marker}" if who == "its child" else f"trap '' TERM; sleep {marker}"
-    async with open_children(grace=0.3) as queue:
+    async with open_commands(grace=0.3) as queue:
         job = await queue.submit(["sh", "-c", stubborn + command])
         kind, seconds = await cancel_when(lambda: len(sleepers(marker)) == 2, job)
         assert not sleepers(marker)
@@ -400,7 +387,7 @@ async def test_a_process_that_ignores_term_is_killed_after_the_grace(marker: str
 
 async def test_a_time_limit_ends_a_command_in_the_same_way(marker: str) -> None:
     """It counts as timed out."""
-    async with open_children() as queue:
+    async with open_commands() as queue:
         job = await queue.submit(["sleep", marker], timeout=0.1)
         assert (await job.wait()).kind == "timed_out"
         assert not sleepers(marker)
@@ -408,7 +395,7 @@ async def test_a_time_limit_ends_a_command_in_the_same_way(marker: str) -> None:
 
 async def test_a_stopped_command_is_ended_nevertheless(marker: str) -> None:
     """KILL works on a stopped process, too."""
-    async with open_children(grace=0.2) as queue:
+    async with open_commands(grace=0.2) as queue:
         job = await queue.submit(["sh", "-c", f"sleep {marker} & kill -STOP $$; wait"])
         kind, _ = await cancel_when(lambda: sleepers(marker), job)
         assert kind == "cancelled"
@@ -431,7 +418,7 @@ if os.fork() == 0:
     os.rename("pids.new", "pids")
 time.sleep({marker})
 """
-    async with open_children() as queue:
+    async with open_commands() as queue:
         command = [sys.executable, "-S", "-c", program]
         job = await queue.submit(["sh", "-c", 'cd "$0"; exec "$@"', str(tmp_path), *command])
         pids = tmp_path / "pids"
@@ -455,3 +442,266 @@ async def test_a_process_that_leaves_the_session_is_let_go(
     assert state_of(daemon) not in "Z-"
     os.killpg(daemon, signal.SIGKILL)
     wait_until(lambda: state_of(daemon) in "Z-", "its end")
+
+
+# What a program is given, and where its output goes
+
+
+@asynccontextmanager
+async def open_some() -> Any:
+    """Run programs without jobs."""
+    async with open_children() as children:
+
+        async def run(output: Any, *arguments: str, **options: Any) -> int:
+            return await children.run(Program([*map(os.fsencode, arguments)], **options), output)
+
+        yield run
+
+
+def output_of(output: Collected) -> bytes:
+    return b"".join(output.chunks(STDOUT))
+
+
+async def test_a_program_may_be_given_something_to_read() -> None:
+    """More than a pipe holds, and though it does not read all of it."""
+    data = os.urandom(300_000)
+    async with open_some() as run:
+        output = Collected()
+        assert await run(output, "cat", stdin=data) == 0
+        assert output_of(output) == data
+        output.close()
+        assert await run(Collected(), "head", "-c", "1", stdin=data) == 0
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_what_it_reads_is_in_memory_where_the_system_has_that(
+    memory: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elsewhere in a file."""
+    if not memory:
+        monkeypatch.delattr(os, "memfd_create")
+    descriptor = _scratch.open_memory(b"abc")
+    assert os.read(descriptor, 10) == b"abc"
+    os.close(descriptor)
+
+
+def test_what_cannot_be_kept_for_it_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leaves no file open."""
+    monkeypatch.setattr(os, "memfd_create", lambda name: os.open("/dev/full", os.O_WRONLY))
+    with pytest.raises(OSError, match="No space"):
+        _scratch.open_memory(b"abc")
+
+
+async def test_a_program_may_start_in_another_folder(tmp_path: Path) -> None:
+    """A relative path counts from there."""
+    (tmp_path / "here").write_text("#!/bin/sh\npwd\n")
+    (tmp_path / "here").chmod(0o755)
+    async with open_some() as run:
+        output = Collected()
+        assert await run(output, "./here", folder=os.fsencode(tmp_path)) == 0
+        assert output_of(output) == os.fsencode(f"{tmp_path}\n")
+        with pytest.raises(ChildError):
+            await run(Collected(), "./here", folder=b"/")
+
+
+async def test_a_program_may_have_its_own_variables() -> None:
+    """And no others. The path is one of them."""
+    async with open_some() as run:
+        output = Collected()
+        await run(output, "/usr/bin/env", environment={b"A": b"\xff"})
+        assert output_of(output) == b"A=\xff\n"
+        with pytest.raises(ChildError, match="command not found"):
+            await run(Collected(), "env", environment={b"PATH": b"/nonexistent"})
+        assert await run(Collected(), "env", environment={}) == 0  # there is a default
+
+
+async def test_a_script_without_a_first_line_is_one_for_the_shell(tmp_path: Path) -> None:
+    """As it always was."""
+    (tmp_path / "script").write_text("echo $1\n")
+    (tmp_path / "script").chmod(0o755)
+    async with open_some() as run:
+        output = Collected()
+        assert await run(output, f"{tmp_path}/script", "x") == 0
+        assert output_of(output) == b"x\n"
+
+
+async def test_a_program_that_moves_is_found_again(tmp_path: Path) -> None:
+    """Where it was is remembered only while it is there."""
+    script = "#!/bin/sh\nexit 3\n"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "program").write_text(script)
+        (tmp_path / name / "program").chmod(0o755)
+    environment = {b"PATH": os.fsencode(f"{tmp_path}/a:{tmp_path}/b")}
+    async with open_some() as run:
+        assert await run(Collected(), "program", environment=environment) == 3
+        (tmp_path / "a" / "program").unlink()
+        assert await run(Collected(), "program", environment=environment) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "why"),
+    [
+        (["/nonexistent/x"], 127, "command not found"),
+        (["nonexistent-command"], 127, "command not found"),
+        ([""], 127, "command not found"),
+        (["/dev"], 126, "cannot be started: Is a directory"),
+        (["/dev/null"], 126, "cannot be started: Permission denied"),
+        (["/dev/null/x"], 126, "cannot be started: Not a directory"),
+        (["SCRIPT"], 126, "cannot be started: its interpreter is missing"),
+        (["echo", "a" * 200_000], 126, "cannot be started: Argument list too long"),
+        (["echo", "a\0b"], 126, "cannot be started: embedded null byte"),
+    ],
+)
+async def test_what_cannot_be_started_has_the_status_of_a_shell(
+    tmp_path: Path, arguments: list[str], status: int, why: str
+) -> None:
+    """127 if there is no such program, 126 if there is."""
+    script = tmp_path / "script"
+    script.write_text("#!/nonexistent/interpreter\n")
+    script.chmod(0o755)
+    arguments = [str(script) if each == "SCRIPT" else each for each in arguments]
+    before = len(os.listdir("/dev/fd"))
+    async with open_some() as run:
+        with pytest.raises(ChildError) as error:
+            await run(Collected(), *arguments)
+    assert (error.value.status, str(error.value)) == (status, why)
+    assert len(os.listdir("/dev/fd")) == before
+
+
+async def test_a_folder_on_the_path_is_no_program(tmp_path: Path) -> None:
+    """It is passed over; a file that may not be executed is at least named."""
+    (tmp_path / "one" / "tool").mkdir(parents=True)
+    (tmp_path / "tool").touch()
+    async with open_some() as run:
+        for path, status in ((f"{tmp_path}/one", 127), (f"{tmp_path}/one:{tmp_path}", 126)):
+            with pytest.raises(ChildError) as error:
+                await run(Collected(), "tool", environment={b"PATH": os.fsencode(path)})
+            assert error.value.status == status
+
+
+async def test_too_many_open_files_are_an_error_of_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing of it stays open."""
+
+    def fail() -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    async with open_some() as run:
+        monkeypatch.setattr(_child, "open_pipe", fail)
+        with pytest.raises(ChildError, match="cannot be started: Too many open files"):
+            await run(Collected(), "true")
+        monkeypatch.undo()
+        # To be told of its end needs a file, too; without one, a thread waits.
+        monkeypatch.setattr(os, "pidfd_open", lambda process: fail())
+        assert await run(Collected(), "sh", "-c", "exit 4") == 4
+
+
+@pytest.mark.parametrize("system", ["Linux", "another", "without sessions"])
+async def test_other_systems_do_the_same(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    """With a task for each file, and a thread for each process."""
+    if system == "another":
+        monkeypatch.delattr(os, "pidfd_open")
+    if system == "without sessions":
+
+        def refuse(*arguments: Any, **options: Any) -> int:
+            raise NotImplementedError
+
+        monkeypatch.setattr(os, "posix_spawn", refuse)
+    async with open_some() as run:
+        for _ in range(2):
+            output = Collected()
+            script = "head -c 200000 /dev/zero; echo err >&2; exit 3"
+            assert await run(output, "sh", "-c", script) == 3
+            assert output.size(STDOUT) == 200_000
+            assert b"".join(output.chunks(STDERR)) == b"err\n"
+
+
+async def test_a_command_that_never_ends_is_let_go_at_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that the kernel cannot kill must not hold up the end of the run."""
+    monkeypatch.setattr(_child, "_REAPING", 0.1)
+    monkeypatch.setattr(Session, "signal", lambda *arguments, **options: True)
+    for fails in (False, True):
+        if fails:
+            monkeypatch.delattr(os, "pidfd_open")
+        async with open_commands(grace=0.1) as queue:
+            job = await queue.submit(["sleep", "0.6"], timeout=0.05)
+            assert (await job.wait()).kind == "timed_out"
+    await trio.sleep(1)
+
+
+async def test_output_can_be_passed_on_as_it_comes(tmp_path: Path) -> None:
+    """Piece by piece, while the command goes on."""
+    got: list[tuple[int, bytes]] = []
+
+    async def note(descriptor: int, chunk: bytes) -> bool:
+        got.append((descriptor, chunk))
+        (tmp_path / f"go{len(got)}").touch()
+        return True
+
+    script = f"""
+        cd {tmp_path}
+        echo a; until [ -e go1 ]; do :; done
+        echo b >&2; until [ -e go2 ]; do :; done; echo c
+    """
+    async with open_some() as run:
+        assert await run(note, "sh", "-c", script) == 0
+    assert got == [(STDOUT, b"a\n"), (STDERR, b"b\n"), (STDOUT, b"c\n")]
+
+
+async def test_a_slow_reader_holds_up_the_command_and_gets_everything() -> None:
+    """Not more than a pipe holds is on its way."""
+    got = 0
+
+    async def take(descriptor: int, chunk: bytes) -> bool:
+        nonlocal got
+        await trio.sleep(0.01)
+        got += len(chunk)
+        return True
+
+    async with open_some() as run:
+        assert await run(take, "head", "-c", "1000000", "/dev/zero") == 0
+    assert got == 1_000_000
+
+
+async def test_output_that_a_daemon_may_still_write_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    """What was written until then is passed on."""
+    monkeypatch.setattr(_child, "_REAPING", 0.1)
+    got: list[bytes] = []
+
+    async def take(descriptor: int, chunk: bytes) -> bool:
+        got.append(chunk)
+        return True
+
+    script = f"setsid sh -c 'echo x; exec sleep {marker}' & sleep 0.3"
+    async with open_some() as run:
+        assert await run(take, "sh", "-c", script) == 0
+    assert got == [b"x\n"]
+    for process in sleepers(marker):
+        os.kill(process, signal.SIGKILL)
+
+
+async def test_a_reader_that_takes_for_ever_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the command is cancelled."""
+    monkeypatch.setattr(_child, "_REAPING", 0.1)
+
+    async def block(descriptor: int, chunk: bytes) -> bool:
+        await trio.sleep_forever()
+
+    async with open_commands(block, grace=0.1) as queue:
+        job = await queue.submit(["sh", "-c", "echo x; sleep 1000"], timeout=0.2)
+        assert (await job.wait()).kind == "timed_out"
+
+
+async def test_a_program_may_write_to_where_we_do(capfdbinary: Any) -> None:
+    """Without a pipe in between."""
+    async with open_some() as run:
+        assert await run(None, "sh", "-c", "echo out; echo err >&2") == 0
+    assert capfdbinary.readouterr() == (b"out\n", b"err\n")

@@ -42,15 +42,19 @@ def complaint(ended: Ended) -> str:
     ("arguments", "words"),
     [
         (["nonsense"], ["nonsense"]),
-        (["rum"], ["rum", "Did you mean 'run'"]),
+        (["plugin"], ["plugin", "Did you mean", "'plugins'"]),
         (["--nonsense"], ["--nonsense"]),
         (["run"], ["COMMAND"]),
         (["run", "--"], ["COMMAND"]),
         (["run", "--workers", "2"], ["COMMAND"]),
         (["run", "--wrokers", "2", "echo"], ["--wrokers", "--workers"]),
         (["run", "--workers"], ["--workers"]),
-        (["run", "--workers", "0", "echo"], ["--workers", "0"]),
-        (["run", "--workers", "-1", "echo"], ["--workers", "-1"]),
+        (["run", "--retries", "0", "echo"], ["--retries", "0"]),
+        (["run", "--delay", "-1", "echo"], ["--delay", "-1"]),
+        (["run", "--halt", "later", "echo"], ["--halt", "later", "soon,fail=1"]),
+        (["run", "--rate", "10", "echo"], ["--rate", "10/s"]),
+        (["run", "--load", "0", "echo"], ["--load", "100%"]),
+        (["run", "--memory-free", "much", "echo"], ["--memory-free", "500M"]),
         (["run", "--workers", "1.5", "echo"], ["--workers", "1.5"]),
         (["run", "--workers", "many", "echo"], ["--workers", "many"]),
         (["run", "--capacity", "-1", "echo"], ["--capacity", "-1"]),
@@ -91,17 +95,34 @@ def test_what_is_wrong_is_said_in_one_line(
 
 @pytest.mark.parametrize("options", [["--timeout", "inf"], ["--drain", "inf", "--grace", "1e300"]])
 def test_for_ever_is_a_time_too(run_lines: RunLines, options: list[str]) -> None:
-    """Whoever wants no limit may say so."""
+    """A user who wants no limit may say so."""
     ended = run_lines(b"a\n", *options, "--", "echo")
     assert (ended.status, ended.out) == (0, b"a\n")
 
 
-@pytest.mark.parametrize("command", ["nonexistent-command", "/nonexistent/command", "/dev", ""])
+@pytest.mark.parametrize("command", ["nonexistent-command", "/nonexistent/command", ""])
 def test_a_command_that_does_not_exist_is_127(run_lines: RunLines, command: str) -> None:
     """As in a shell, in one line, and no line of input is read."""
     ended = run_lines(b"a\nb\n", "--", command, "x")
     assert (ended.status, ended.out) == (127, b"")
     assert ended.err == f"gochan: {command}: command not found\n"
+
+
+def test_who_gives_the_header_a_value_is_told(gochan: Call) -> None:
+    """As GNU parallel has it."""
+    ended = gochan("run", "--header", ":", "echo", "{a}", ":::", "a", "1")
+    assert (ended.status, ended.out) == (127, b"")
+    assert ended.err == "gochan: :: command not found; --header takes no value\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "why"), [("/dev", "it is a folder"), ("/etc/passwd", "permission denied")]
+)
+def test_what_cannot_be_executed_is_126(run_lines: RunLines, command: str, why: str) -> None:
+    """As in a shell."""
+    ended = run_lines(b"a\nb\n", "--", command, "x")
+    assert (ended.status, ended.out) == (126, b"")
+    assert ended.err == f"gochan: {command}: cannot be executed: {why}\n"
 
 
 def test_a_file_that_is_no_command_leaves_the_left_over_file_alone(
@@ -134,9 +155,16 @@ def test_a_second_pair_of_dashes_belongs_to_the_command(run_lines: RunLines) -> 
 # Bad input
 
 
-@pytest.mark.parametrize(
-    ("bad", "why"), [(b"\xff\xfe", "decode"), (b"half \xc3", "decode"), (b"a\0b", "NUL")]
-)
+@pytest.mark.parametrize("line", [b"\xff\xfe", b"half \xc3", bytes(range(128, 256))])
+def test_a_line_that_is_not_utf_8_reaches_the_command_byte_for_byte(
+    run_lines: RunLines, line: bytes
+) -> None:
+    """A name of a file may be anything."""
+    ended = run_lines(line + b"\n", "--", "printf", "%s")
+    assert (ended.status, ended.out) == (0, line)
+
+
+@pytest.mark.parametrize(("bad", "why"), [(b"a\0b", "NUL")])
 def test_a_line_that_cannot_be_passed_on_ends_the_input(
     run_lines: RunLines, tmp_path: Path, bad: bytes, why: str
 ) -> None:
@@ -192,7 +220,7 @@ def test_help_names_the_commands(gochan: Call, arguments: list[str]) -> None:
     ended = gochan(*arguments)
     assert (ended.status, ended.err) == (0, "")
     assert ended.out.startswith(b"Usage: gochan ")
-    assert re.search(rb"\n  plugins +\S.*\n  run +\S", ended.out)
+    assert re.search(rb"\n  plugins +\S.*\n(  .*\n)*  run +\S", ended.out)
 
 
 def test_without_a_command_help_comes_as_a_complaint(gochan: Call) -> None:
@@ -234,6 +262,7 @@ BUILT_IN = {
     "status": "active",
     "strategies": ["block", "drop-on-full", "priority-cancel"],
     "commands": [],
+    "stores": [],
     "problem": "",
 }
 
@@ -318,6 +347,7 @@ def test_a_broken_plugin_is_listed_with_its_problem(install: Install, names: lis
             "status": "broken",
             "strategies": [],
             "commands": [],
+            "stores": [],
         }
     assert rows["built-in"] == BUILT_IN
 
@@ -335,7 +365,7 @@ def test_the_table_says_which_plugin_is_broken_and_why(install: Install) -> None
     )
 
 
-def test_a_broken_plugin_stops_only_who_asks_for_it(install: Install) -> None:
+def test_a_broken_plugin_stops_only_programs_that_use_it(install: Install) -> None:
     """And then it is named."""
     variables = install("broken", "import nonexistent_module")
     ended = finish("run", "--", "echo", lines=b"a\n", variables=variables)
@@ -524,7 +554,9 @@ def test_a_table_can_be_written_in_any_encoding() -> None:
     assert b"built-in" in ended.out
 
 
-def test_a_strategy_that_does_not_suit_the_lines_is_told_in_its_own_words(tmp_path: Path) -> None:
+def test_a_strategy_that_does_not_suit_the_lines_is_an_error_in_its_own_words(
+    tmp_path: Path,
+) -> None:
     """Not in those of the tasks in which it was asked; and no line is lost."""
     left = tmp_path / "left"
     arguments = ["run", "--strategy", "fair(tenant)", "--left-over", left, "--", "echo"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gochan._command.run._commands import fill_in
+from gochan._command.run.words._template import Template
 
 from .. import processes
 from ..processes import (
@@ -30,27 +30,7 @@ run_lines = processes.run_lines
 marker = processes.marker
 
 
-# Lines become arguments
-
-
-@pytest.mark.parametrize(
-    ("command", "filled"),
-    [
-        (["a"], ["a", "X"]),
-        (["a", "b c"], ["a", "b c", "X"]),
-        (["a", "{}"], ["a", "X"]),
-        (["a", "{}", "b"], ["a", "X", "b"]),
-        (["a", "<{}>", "{}{}", "b"], ["a", "<X>", "XX", "b"]),
-        (["{}"], ["X"]),
-        (["{}/b", "c"], ["X/b", "c"]),
-        (["a", "{ }", "{0}", "$1"], ["a", "{ }", "{0}", "$1", "X"]),
-    ],
-)
-def test_a_line_takes_the_place_of_each_pair_of_braces_or_comes_last(
-    command: list[str], filled: list[str]
-) -> None:
-    """Inside an argument, too."""
-    assert fill_in(command, "X") == filled
+# Arguments
 
 
 def test_a_line_is_one_argument_as_it_is(run_lines: RunLines) -> None:
@@ -79,6 +59,63 @@ def test_commands_do_not_share_our_standard_input() -> None:
     """Otherwise they would swallow the lines."""
     ended = finish("run", *ONE, "--", "sh", "-c", "cat; echo $1", "sh", lines=b"a\nb\nc\n")
     assert ended.out == b"a\nb\nc\n"
+
+
+# What else they are given
+
+
+def test_variables_are_added_to_the_environment(run_lines: RunLines) -> None:
+    """The last value of a name counts; a name alone is inherited anyway, if it is there."""
+    options = ("--env", "A=1", "--env", "A=2=3", "--env", "B=", "--env", "HOME", "--env", "C")
+    script = 'echo "$A <$B> $HOME ${C-unset}"'
+    ended = run_lines(b"x\n", *options, "--", "sh", "-c", script)
+    assert ended.out.decode() == f"2=3 <> {os.environ['HOME']} unset\n"
+
+
+def test_a_variable_needs_a_name(run_lines: RunLines) -> None:
+    ended = run_lines(b"x\n", "--env", "=1", "--", "true")
+    assert (ended.status, ended.complaints) == (
+        2,
+        ["gochan: Invalid value for --env: '=1' has no name"],
+    )
+
+
+def test_commands_know_their_number_and_their_slot(run_lines: RunLines) -> None:
+    """No two that run at the same time have the same slot."""
+    script = "echo $GOCHAN_JOB $GOCHAN_SLOT; sleep 0.1"
+    ended = run_lines(numbers(6), "--workers", "2", "--", "sh", "-c", script)
+    pairs = [line.split() for line in ended.out.splitlines()]
+    assert sorted(job for job, _ in pairs) == numbers(6).split()
+    assert {slot for _, slot in pairs} == {b"1", b"2"}
+
+
+def test_commands_may_start_in_another_folder(run_lines: RunLines, tmp_path: Path) -> None:
+    """Each in its own, if its line says which."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    options = (*ONE, "--keep-going", "--cwd", f"{tmp_path}/{{}}")
+    ended = run_lines(b"a\nb\nc\n", *options, "--", "pwd", "-P")
+    assert ended.out.decode().split() == [f"{tmp_path}/a", f"{tmp_path}/b"]
+    assert "failed" in ended.err
+    ended = run_lines(b"a\n", "--cwd", tmp_path, "--", "sh", "-c", "pwd")
+    assert ended.out.decode() == f"{tmp_path}\n"
+
+
+def test_the_path_of_a_command_counts_from_its_folder(run_lines: RunLines, tmp_path: Path) -> None:
+    """As it would after cd."""
+    (tmp_path / "hello").symlink_to("/bin/echo")
+    ended = run_lines(b"x\n", "--cwd", tmp_path, "--", "./hello")
+    assert (ended.status, ended.out) == (0, b"x\n")
+
+
+def test_commands_can_be_nice(run_lines: RunLines) -> None:
+    """As well as what they start; but not nicer than can be."""
+    script = "sleep 0.1; nice; sh -c nice"
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    ended = run_lines(b"x\n", "--nice", "3", "--", "sh", "-c", script)
+    assert [*map(int, ended.out.split())] == [ours + 3] * 2
+    assert os.getpriority(os.PRIO_PROCESS, 0) == ours
+    assert run_lines(b"x\n", "--nice", "19", "--", "sh", "-c", script).out.split() == [b"19"] * 2
 
 
 # Output
@@ -212,11 +249,10 @@ def test_it_is_said_why_a_command_failed(run_lines: RunLines, script: str, why: 
 def test_a_command_that_cannot_be_started_fails(run_lines: RunLines, tmp_path: Path) -> None:
     """Where the line says which command it is, or is too long for the system."""
     left = tmp_path / "left"
-    lines = b"true\n/nonexistent/x\n" + b"a" * 200_000 + b"\n"
+    lines = b"true\n/nonexistent/x\n/dev\n/dev/null/x\n" + b"true " + b"a" * 200_000 + b"\n"
     ended = run_lines(lines, *ONE, "--keep-going", "--left-over", left, "--", "{}")
     assert ended.status == 1
-    assert "cannot be started" in ended.err
-    assert ended.summary == {"done": "1", "failed": "2"}
+    assert ended.summary == {"done": "1", "failed": "4"}
     assert left.read_bytes() == lines.removeprefix(b"true\n")
 
 
@@ -227,7 +263,7 @@ def test_failures_are_seen_even_if_sigchld_is_ignored_at_first() -> None:
         "os.execv(sys.executable, [sys.executable, '-m', 'gochan', *sys.argv[1:]])"
     )
     command = (sys.executable, "-S", "-c", program)
-    ended = finish("run", "--", "sh", "-c", "exit 3", command=command, lines=b"a\n")
+    ended = finish("run", "--", "sh", "-c", "sleep 0.1; exit 3", command=command, lines=b"a\n")
     assert ended.status == 1
     assert ended.summary == {"failed": "1"}
 
@@ -249,6 +285,14 @@ def test_a_line_whose_output_cannot_be_written_is_not_done(tmp_path: Path) -> No
     assert left.read_bytes() == b"a\nb\n"
     assert ended.summary == {"failed": "1", "handed back": "1"}
     assert "its output cannot be written: No space left on device" in ended.err
+
+
+def test_a_bug_of_ours_is_seen(run_lines: RunLines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a failure like others."""
+    monkeypatch.setattr(Template, "stdin", lambda *_: 1 / 0)
+    ended = run_lines(b"a\n", "--keep-going", "--", "true")
+    assert (ended.status, ended.summary) == (1, {"failed": "1"})
+    assert "true a (ZeroDivisionError('division by zero'))" in ended.err
 
 
 # Time limits

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
-from gochan._command.run._display import describe
-from gochan._command.run._plain_display import PlainDisplay
+from gochan._command.run.display._display import describe
+from gochan._command.run.display._plain_display import PlainDisplay
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,12 @@ def test_the_line_about_a_command_is_one_line_without_control_characters(charact
     line = describe("done", 1, f"sh -c 'a{character}b'", f"because{character}of")
     assert line.isprintable()
     assert line.startswith("done           1.00 s  sh -c 'a")
+
+
+def test_bytes_that_are_no_characters_are_shown_as_the_output_has_them() -> None:
+    """As `os.fsdecode` keeps them, from the first to the last."""
+    text = os.fsdecode(b"\x80\xff")
+    assert text in describe("done", 1, f"echo {text}\n", "")
 
 
 def test_the_summary_is_a_table(capfdbinary: Any) -> None:

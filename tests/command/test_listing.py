@@ -22,6 +22,7 @@ from gochan._command._listing import (
 )
 from gochan._command._plugin_commands import PluginCommands
 from gochan._plugins import Plugins
+from gochan.durable import StoreSpec, open_store
 from gochan.strategies import Block, Filter, Promise
 
 Offer = Callable[..., Plugins]
@@ -124,7 +125,7 @@ def test_promises_are_words_in_their_usual_order(offer: Offer) -> None:
     assert f"    promises: {Promise.FIFO.value} (fifo)" in strategy_texts(rows, in_full=True)
 
 
-def test_who_promises_nothing_says_so(offer: Offer) -> None:
+def test_a_strategy_that_promises_nothing_says_so(offer: Offer) -> None:
     """It is worth knowing."""
     rows = strategy_rows(offer([spec(Block)]), ("mine",))
     assert "    promises: nothing" in strategy_texts(rows, in_full=False)
@@ -167,10 +168,47 @@ def test_all_problems_of_a_plugin_are_in_its_row(offer: Offer) -> None:
 
 
 def test_a_table_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever they would mean to those who print it; a narrow terminal folds the strategies."""
+    """Markup in names is printed as it is; a narrow terminal folds the strategies."""
     monkeypatch.setenv("COLUMNS", "60")
     entry = EntryPoint("[red]:smile:", "nonexistent_module", "gochan")
     plugins = Plugins([entry])
     lines = plugin_table(plugin_rows(plugins, PluginCommands(plugins))).splitlines()
     assert any(line.split() == ["[red]:smile:", "?", "?", "broken"] for line in lines)
     assert max(map(len, lines)) <= 60
+
+
+# Stores
+
+
+def listed(plugin: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the row of a plugin whose hook for stores is this."""
+    module = ModuleType("gochan_in_test")
+    plugin.__name__ = "gochan_stores"
+    module.gochan_stores = hookimpl(plugin)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    plugins = Plugins([EntryPoint("mine", module.__name__, "gochan")])
+    _, found = plugin_rows(plugins, PluginCommands(plugins))
+    return found
+
+
+def test_stores_are_listed_as_addresses_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a user knows what to write."""
+    tape = StoreSpec("tape", lambda address: open_store("memory:"), "on tape")
+    found = listed(lambda: [tape], monkeypatch)
+    assert (found["stores"], found["problem"]) == (["tape"], "")
+    assert "tape:" in plugin_table([found])
+
+
+def stopped() -> Any:
+    raise KeyboardInterrupt
+
+
+def test_stores_that_cannot_be_had_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong is the plugin's fault, but Ctrl-C is the user's."""
+    found = listed(lambda: ["tape"], monkeypatch)
+    assert found["stores"] == []
+    assert found["problem"] == (
+        "its stores were skipped: gochan_stores must yield StoreSpec, not 'tape'"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        listed(stopped, monkeypatch)

@@ -36,11 +36,11 @@ sys.modules[{missing!r}] = None
 from gochan.__main__ import main
 main()
 """
-    ended = finish("run", "echo", command=(sys.executable, "-c", program))
+    ended = finish("plugins", command=(sys.executable, "-c", program))
     assert (ended.status, ended.out) == (2, b"")
     assert ended.err == (
-        f"gochan: the command line needs {missing}, from the extra 'cli' of trio-gochan: "
-        "pip install 'trio-gochan[cli]', or in a clone: pip install '.[cli]'\n"
+        f"gochan: this needs {missing}, from the extra 'cli'; "
+        "in a clone of gochan: pip install '.[cli]'\n"
     )
 
 
@@ -52,9 +52,9 @@ sys.modules["json"] = None
 from gochan.__main__ import main
 main()
 """
-    ended = finish("run", "echo", command=(sys.executable, "-c", program))
+    ended = finish("plugins", command=(sys.executable, "-c", program))
     assert ended.status == 1
-    assert "trio-gochan[cli]" not in ended.err
+    assert "pip install" not in ended.err
     assert ended.err.splitlines()[-1].startswith("ModuleNotFoundError: import of json halted")
 
 
@@ -104,3 +104,62 @@ def test_without_its_extra_the_library_works() -> None:
     """It needs neither."""
     program = "import sys; sys.modules.update(click=None, rich=None); import gochan"
     assert finish(command=(sys.executable, "-c", program)) == Ended(0, b"", "")
+
+
+def test_a_run_imports_only_what_it_needs() -> None:
+    """Somebody waits for it. What plugins, tables and other commands need takes longer than it."""
+    program = """
+import os, sys
+from _gochan_start import main
+sys.argv = ["gochan", "run", "--", "true"]
+try:
+    main()
+finally:
+    print(*sorted(sys.modules), sep="\\n")
+"""
+    ended = finish(command=(sys.executable, "-c", program), lines=b"a\n")
+    loaded = ended.out.decode().splitlines()
+    late = ("asyncio", "email", "importlib.metadata", "pluggy", "rich", "zipfile")
+    rooms = ("gochan.durable", "gochan.debug", "gochan.testing", "gochan._command.queues._")
+    slow = [name for name in loaded if name.startswith((*late, *rooms))]
+    assert slow == []
+    assert {"gochan._command.run._run", "trio"} <= {*loaded}
+
+
+def test_the_name_of_a_built_in_strategy_loads_no_plugin() -> None:
+    """Not even one that is broken."""
+    program = """
+import sys
+from _gochan_start import main
+sys.argv = ["gochan", "run", "--strategy", "drop-on-full", "--capacity", "5", "--", "true"]
+try:
+    main()
+finally:
+    print(*sorted(sys.modules), sep="\\n")
+"""
+    ended = finish(command=(sys.executable, "-c", program), lines=b"a\n")
+    loaded = {*ended.out.decode().splitlines()}
+    assert ended.status == 0
+    assert not loaded & {"importlib.metadata", "pluggy", "gochan_order", "gochan_sim"}
+
+
+@pytest.mark.parametrize("module", ["gochan._core", "gochan._command.run"])
+@pytest.mark.parametrize("command", [MODULE, SCRIPT])
+def test_ctrl_c_while_modules_are_imported_leaves_no_traceback(
+    command: tuple[str, ...], module: str, tmp_path: Path
+) -> None:
+    """A shell sees status 130."""
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+""")
+    ended = finish(
+        "run", "--", "true", command=command, variables={"PYTHONPATH": str(tmp_path)}, lines=b"a\n"
+    )
+    assert (ended.status in (-2, 130), ended.out, ended.err) == (True, b"", "")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gochan._command._command_line import root
-from gochan._command._plugin_commands import BUILT_IN, KNOWN
+from gochan._command._built_in_commands import BUILT_IN, BuiltInCommands
+from gochan._command._plugin_commands import KNOWN
 
 from ..processes import Ended, finish
 
@@ -78,7 +78,12 @@ def complaint(ended: Ended) -> str:
 
 def test_the_built_in_commands_are_known_by_their_names() -> None:
     """Their names are what plugins may not take."""
-    assert {*root.commands} == BUILT_IN
+    commands = BuiltInCommands()
+    assert {name: command.name for name, command in commands.items()} == {
+        name: name for name in BUILT_IN
+    }
+    assert len(commands) == len(BUILT_IN)
+    assert "sim" not in commands
     assert not BUILT_IN & {*KNOWN}
 
 
@@ -163,7 +168,7 @@ def test_broken_commands_are_in_the_list_of_plugins(install: Install) -> None:
 
 
 def test_a_command_of_two_plugins_belongs_to_neither(install: Install) -> None:
-    """Whoever asks for it is told; what else they offer works, with a line that says so."""
+    """Calling it is an error that says so; their other commands work, with a warning."""
     variables = install(one=OFFER.format("say one"), two=OFFER.format("say two"))
     clash = (
         "command 'say' is offered by 'one' (gochan-one 0.3) and 'two' (gochan-two 0.3), so it "
@@ -221,7 +226,7 @@ def test_a_command_that_is_not_installed_says_what_to_install(arguments: list[st
     line = complaint(finish("sim", *arguments, command=(sys.executable, "-c", WITHOUT_SIM)))
     assert line == (
         "gochan: the command 'gochan sim' is in the distribution gochan-sim, which is not "
-        "installed; from a clone of gochan: pip install ./plugins/gochan-sim"
+        "installed; in a clone of gochan: pip install ./plugins/gochan-sim"
     )
 
 
@@ -229,8 +234,8 @@ def test_a_command_that_is_not_installed_is_in_the_list() -> None:
     """With what to install."""
     ended = finish("--help", command=(sys.executable, "-c", WITHOUT_SIM))
     assert (ended.status, ended.err) == (0, "")
-    words = " ".join(ended.out.decode().split())
-    assert " sim Not installed; from a clone of gochan: pip install ./plugins/gochan-sim" in words
+    text = "".join(ended.out.decode().split())  # the list is wrapped, at hyphens as well
+    assert "simNotinstalled;inacloneofgochan:pipinstall./plugins/gochan-sim" in text
 
 
 def test_a_command_that_is_blocked_or_broken_is_not_called_missing(install: Install) -> None:

@@ -1,23 +1,74 @@
 """The command ``gochan run``: a worker pool over real processes, one for each line of input."""
 
-# The files, in order: each uses only those above it.
+# The files, from the bottom up: each uses only those above it.
+# Folders have maps of their own.
 #
-#   _options        what the command line asks for
-#   _scratch        files without a name
-#   _lines          lines, read as they arrive
-#   _left_over      the lines that were not done, and the file for them
-#   _session        the processes that a command starts, and signals to them
-#   _child          one child process, from its start to its end
-#   _display        what every display can show, and the words it uses
-#   _plain_display  a line for each command that has ended
-#   _live_display   a view of what runs, on a terminal
-#   _commands       the command for one line: its process, its output, its failure
-#   _run            a run, from the first line to the exit status
+#   files         files, open or to be written
+#   pace          how many commands run, when one may start, and when a run ends early
+#   items         where items come from, and what is left over of them
+#   _options      what the command line asks for
+#   words         the words of a command, made for each item
+#   display       what people see
+#   children      the processes of commands
+#   output        what commands print, and what is recorded of them
+#   journal       the journal: lines that outlive the run
+#   _open_source  the source that the command line asks for
+#   _dry_run      the commands, only shown
+#   _attempt      one run of the command for an item, and how it can fail
+#   _commands     the command for one item: its process, its output, its failure
+#   _attempts     how often the command for an item is tried, and when
+#   _control      what keys can see and change
+#   _run          a run, from the first line to the exit status
 
 from __future__ import annotations
 
-from ._display import STDERR, STDOUT
-from ._options import BROKEN_PIPE, Options
+from ._options import (
+    FailureOptions,
+    InputOptions,
+    Options,
+    OutputOptions,
+    PaceOptions,
+    ProcessOptions,
+    StopOptions,
+)
 from ._run import run
+from .display import printable
+from .items import SEPARATOR, Separator, as_separator
+from .journal import JournalError, attach_to_journal
+from .pace import (
+    FIRST_FAILURE,
+    Condition,
+    Halt,
+    Load,
+    Memory,
+    Rate,
+    TimeLimit,
+    available_memory,
+    count_processors,
+)
 
-__all__ = ["BROKEN_PIPE", "STDERR", "STDOUT", "Options", "run"]
+__all__ = [
+    "FIRST_FAILURE",
+    "SEPARATOR",
+    "Condition",
+    "FailureOptions",
+    "Halt",
+    "InputOptions",
+    "JournalError",
+    "Load",
+    "Memory",
+    "Options",
+    "OutputOptions",
+    "PaceOptions",
+    "ProcessOptions",
+    "Rate",
+    "Separator",
+    "StopOptions",
+    "TimeLimit",
+    "as_separator",
+    "attach_to_journal",
+    "available_memory",
+    "count_processors",
+    "printable",
+    "run",
+]

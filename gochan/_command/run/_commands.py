@@ -1,126 +1,227 @@
-"""The command for one line: how it runs, and where its output goes."""
+"""The command for one item: how it runs, and where its output goes."""
+
+# Theory of operation
+# -------------------
+# The output of a command that has failed and may be tried again is kept until it is: only
+# the last attempt is printed and recorded. If there is none after all, because the run is
+# stopped, the output that was kept is that of the last attempt.
 
 from __future__ import annotations
 
+import heapq
 import os
-import shlex
-import signal
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import BinaryIO, Final, TypeAlias, final
+from typing import Final, NamedTuple, final
 
 import trio
 
-from ... import current_job
-from ._child import ChildError, run_child
-from ._display import STDERR, STDOUT, Display
-from ._scratch import open_scratch
+from ._attempt import Attempt, CommandFailed
+from ._options import ProcessOptions
+from .children import NOT_STARTED, ChildError, Children, Program
+from .items import Item
+from .output import Output, Outputs, Record, signal_name
+from .words import Template, UnfitError
 
 # How many seconds the output of a command that was cancelled may take to be passed on.
 _PATIENCE: Final = 1.0
 
-# What a command has written to its standard output and standard error.
-_Output: TypeAlias = tuple[BinaryIO, BinaryIO]
-
-
-class CommandFailed(Exception):
-    """A command could not start, or its status was not 0, or its output was not passed on."""
+# No process can be nicer.
+_NICEST: Final = 19
 
 
 @final
 class Commands:
-    """Runs a command for each line.
+    """Runs a command for each item.
 
     Args:
-        words: the command, as a template for `fill_in`.
-        display: shows what the commands write.
-        on_failure: called as soon as a command has failed, before another one can start.
+        children: runs them.
+        template: makes the commands.
+        options: what the processes are given.
+        outputs: where their output goes.
+        on_done: called with an item once all is done for it.
         on_broken_pipe: called when nobody reads the output any more.
     """
 
     def __init__(
         self,
-        words: Sequence[str],
-        display: Display,
+        children: Children,
+        template: Template,
+        options: ProcessOptions,
+        outputs: Outputs,
         *,
-        on_failure: Callable[[], None],
-        on_broken_pipe: Callable[[], None],
+        on_done: Callable[[Item], object],
+        on_broken_pipe: Callable[[], object],
     ) -> None:
-        self._words = words
-        self._display = display
-        self._failed = on_failure
+        self._children = children
+        self._template = template
+        self._outputs = outputs
+        self._folder = None if options.folder is None else template.beside([options.folder])
+        self._variables = {**children.environment, **options.variables}
+        self._niceness = 0
+        if options.niceness:
+            ours = os.getpriority(os.PRIO_PROCESS, 0)
+            self._niceness = min(ours + options.niceness, _NICEST)
+        self._slots = [1]  # those that are free, as a heap; the last one is higher than all others
+        self._failed: dict[int, _Ended] = {}  # that may be tried again, by number of their items
+        self._done = on_done
         self._broken_pipe = on_broken_pipe
-        self._turn = trio.Lock()  # held while the output of one command is written
 
-    def title(self, line: str) -> str:
-        """Return the command for a line as one would type it."""
-        return shlex.join(fill_in(self._words, line))
+    async def run(self, attempt: Attempt) -> None:
+        """Run the command for an item, and pass its output on, unless it may be tried again.
 
-    async def run(self, line: str) -> None:
-        """Run the command for a line, and pass its output on; the work of a job.
+        The attempt is told of a failure as soon as that is known, before output is passed on.
 
         Raises:
-            CommandFailed: the line is not done.
+            CommandFailed: the item is not done.
         """
-        current_job().name = self.title(line)
-        with ExitStack() as files:
-            status = await self._run(fill_in(self._words, line), files)
-        if status > 0:
-            raise CommandFailed(f"exit status {status}")
-        if status < 0:
-            raise CommandFailed(f"killed by {signal_name(-status)}")
-
-    async def _run(self, command: list[str], files: ExitStack) -> int:
-        """Run a command and pass its output on, also if it has failed; return its status."""
+        item = attempt.item
+        self._forget(item)
         try:
-            output = files.enter_context(open_scratch()), files.enter_context(open_scratch())
-            status = await run_child(command, *output)
-        except trio.Cancelled:
-            if current_job().cause == "timed_out":
-                self._failed()
-            with trio.move_on_after(_PATIENCE, shield=True):
-                await self._pass_on(output)
-            raise
-        except (OSError, ChildError) as error:
-            self._failed()
-            raise CommandFailed(str(error)) from None
-        if status:
-            self._failed()
-        current_job().lift_timeout()
-        await self._pass_on(output)
-        return status
-
-    async def _pass_on(self, output: _Output) -> None:
-        """Write what a command has written, all of it at once."""
-        async with self._turn:
-            for file, descriptor in zip(output, (STDOUT, STDERR), strict=True):
-                if os.fstat(file.fileno()).st_size:
-                    file.seek(0)
-                    await self._show(file, descriptor)
-
-    async def _show(self, file: BinaryIO, descriptor: int) -> None:
-        show = partial(self._display.show, file, descriptor)
+            output = self._outputs.open(item)
+        except OSError as error:
+            raise CommandFailed(f"its results cannot be kept: {error.strerror}") from None
         try:
-            await trio.to_thread.run_sync(show, abandon_on_cancel=True)
+            with self._slot() as slot:
+                await self._run(attempt, _Running(output), slot)
         except BrokenPipeError:
             self._broken_pipe()
-            raise CommandFailed("nobody reads the output any more") from None
+            await trio.sleep_forever()  # this command is interrupted like all others
+        finally:
+            if item.number not in self._failed:
+                output.close()
+
+    async def conclude(self, item: Item) -> None:
+        """Pass on what was kept of a command that will not be tried again after all."""
+        if item.number in self._failed:
+            ended = self._failed[item.number]
+            with trio.move_on_after(_PATIENCE, shield=True), suppress(BrokenPipeError):
+                await self._pass_on(ended)
+            self._forget(item)
+
+    def _forget(self, item: Item) -> None:
+        if item.number in self._failed:
+            self._failed.pop(item.number).output.close()
+
+    @contextmanager
+    def _slot(self) -> Iterator[int]:
+        """Take the lowest number that no other command has now."""
+        slot = heapq.heappop(self._slots)
+        if not self._slots:
+            self._slots.append(slot + 1)
+        try:
+            yield slot
+        finally:
+            heapq.heappush(self._slots, slot)
+
+    def _program(self, item: Item, slot: int) -> Program:
+        environment = {
+            **self._variables,
+            b"GOCHAN_JOB": b"%d" % item.number,
+            b"GOCHAN_SLOT": b"%d" % slot,
+        }
+        return Program(
+            self._template.fill_in(item, slot),
+            self._template.stdin(item),
+            folder=None if self._folder is None else self._folder.fill_in(item, slot)[0],
+            environment=environment,
+            niceness=self._niceness,
+        )
+
+    async def _run(self, attempt: Attempt, running: _Running, slot: int) -> None:
+        """Run the command, and pass its output on, also if it has failed."""
+        try:
+            program = self._program(attempt.item, slot)
+            code = await self._children.run(program, running.output.target)
+        except trio.Cancelled:
+            outcome = attempt.job.cause or "cancelled"
+            if attempt.timed_out:
+                attempt.note_failure()
+                outcome = "timed_out"
+            with trio.move_on_after(_PATIENCE, shield=True), suppress(BrokenPipeError):
+                ended = running.end(outcome, None)
+                await self._keep_or_pass_on(ended, again=attempt.timed_out and not attempt.last)
+            raise
+        except UnfitError as error:
+            code, why = NOT_STARTED, str(error)
+        except ChildError as error:
+            code, why = error.status, str(error)
+        else:
+            why = f"exit status {code}" if code >= 0 else f"killed by {signal_name(-code)}"
+        if code and running.output.is_unread():
+            raise BrokenPipeError
+        if code:
+            attempt.note_failure()
+        attempt.lift_timeout()
+        ended = running.end("failed" if code else "done", code)
+        await self._keep_or_pass_on(ended, again=code != 0 and not attempt.last)
+        if code:
+            raise CommandFailed(why)
+
+    async def _keep_or_pass_on(self, ended: _Ended, *, again: bool) -> None:
+        if again:
+            self._failed[ended.item.number] = ended
+        else:
+            await self._pass_on(ended)
+
+    async def _pass_on(self, ended: _Ended) -> None:
+        """Record how a command has ended, and pass on what it has written."""
+        record = None
+        done = partial(self._done, ended.item) if ended.code == 0 else _do_nothing
+        try:
+            if self._outputs.recorded:
+                record = ended.record(self._text(ended.item))
+                sent = self._template.stdin(ended.item) or b""
+                self._outputs.record(ended.output, record, len(sent))
+            await ended.output.pass_on(record, done)
+        except BrokenPipeError:
+            raise
         except OSError as error:
-            self._failed()
             raise CommandFailed(f"its output cannot be written: {error.strerror}") from None
 
+    def _text(self, item: Item) -> bytes:
+        """Return the command as one would type it."""
+        try:
+            return self._template.text(item)
+        except UnfitError:
+            return os.fsencode(self._template.title(item))
 
-def fill_in(command: Sequence[str], line: str) -> list[str]:
-    """Put a line in the place of each ``{}``, or at the end if there is none."""
-    if any("{}" in part for part in command):
-        return [part.replace("{}", line) for part in command]
-    return [*command, line]
+
+class _Running:
+    """A command that runs since now."""
+
+    __slots__ = ("_clock", "_start", "output")
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self._start = time.time()
+        self._clock = time.monotonic()
+
+    def end(self, outcome: str, code: int | None) -> _Ended:
+        """Note that it has ended now."""
+        seconds = time.monotonic() - self._clock
+        return _Ended(self.output, self._start, seconds, outcome, code)
 
 
-def signal_name(number: int) -> str:
-    """Return what a signal is called."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+class _Ended(NamedTuple):
+    """A command that has ended; its record is made if somebody wants it."""
+
+    output: Output
+    start: float
+    seconds: float
+    outcome: str
+    code: int | None
+
+    @property
+    def item(self) -> Item:
+        return self.output.item
+
+    def record(self, command: bytes) -> Record:
+        """Return the record of it."""
+        return Record(self.item, command, self.start, self.seconds, self.outcome, self.code)
+
+
+def _do_nothing() -> None:
+    pass

@@ -1,0 +1,265 @@
+"""Child processes that do not outlive their jobs, and neither does what they have started."""
+
+# Theory of operation
+# -------------------
+# A child leads a session of its own, so that Ctrl-C at the terminal reaches us alone, no
+# program can ask for a password, and all that the child starts can be ended with it.
+#
+# Its output comes through pipes, not into files: a program that opens /dev/stdout again would
+# empty a file. What it reads is a file in memory, or nothing.
+#
+# Most children have ended and closed their pipes when we look. All that is to be done then is
+# done by the watcher, without waiting. Only what is left needs time: processes that live on in
+# the group, and pipes that somebody else holds.
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import Final, TypeAlias, final
+
+import trio
+
+from .... import cleanup
+from ..._descriptors import STDERR, STDOUT
+from ..files import open_memory
+from ._collected import Collected
+from ._guardian import Guardian
+from ._orphans import Orphans
+from ._pipes import OnOutput, Pipe, Stream, open_pipe
+from ._program import ChildError, Program
+from ._session import Session
+from ._spawning import NOT_STARTED, Spawner
+from ._watcher import Watcher, open_watcher
+
+# How many seconds the kernel may take to reap processes that were killed, and how often
+# we look whether it has.
+_REAPING: Final = 1.0
+_LOOK: Final = 0.02
+
+# Where output goes: it is kept; or passed on as it comes; or it goes to where ours goes.
+Output: TypeAlias = Collected | OnOutput | None
+
+
+@asynccontextmanager
+async def open_children(guardian: Guardian | None = None) -> AsyncIterator[Children]:
+    """Make it possible to run child processes inside the block.
+
+    Args:
+        guardian: is told of each; if there is one, all children of this process are ours.
+    """
+    async with trio.open_nursery() as nursery:
+        children = Children(nursery, guardian or Guardian())
+        reaping = trio.CancelScope()
+        if guardian is not None:
+            nursery.start_soon(children.orphans.reap_all, reaping)
+        try:
+            yield children
+        finally:
+            children.close()
+            reaping.cancel()
+
+
+@final
+class Children:
+    """Runs child processes.
+
+    Attributes:
+        orphans: processes that they have left behind, whose parent we are now.
+    """
+
+    def __init__(self, nursery: trio.Nursery, guardian: Guardian) -> None:
+        self.orphans = Orphans(self._ours)
+        self._guardian = guardian
+        self._running: dict[int, int] = {}  # processes, with their places in the guardian's table
+        self._nursery = nursery
+        self._watcher = open_watcher(nursery)
+        self._spawner = Spawner()
+        self._nothing = os.open(os.devnull, os.O_RDWR)
+
+    @property
+    def environment(self) -> dict[bytes, bytes]:
+        """The variables that a child is given, unless its program asks for others."""
+        return self._spawner.environment
+
+    async def run(self, program: Program, output: Output) -> int:
+        """Run a program, and return its exit status, which is negative for a signal.
+
+        Once the child has ended, what it has left in its process group is killed. If this is
+        cancelled, the whole session gets TERM, and KILL when the time for cleaning up is over.
+        Either way, nothing of it is alive when this returns or raises; only a process that has
+        left the session goes on.
+
+        Args:
+            program: what to run.
+            output: what keeps its output; or a function that another task calls with each piece
+                of it, during which the program can write only as much as a pipe holds; or
+                None, and the program writes to where we do.
+
+        Raises:
+            ChildError: the program cannot be started, or its output cannot be kept.
+        """
+        child = self._start(program, output)
+        cancelled: trio.Cancelled | None = None
+        try:
+            try:
+                await child.ended.wait()
+            except trio.Cancelled as error:
+                cancelled = error
+                await child.end_politely()
+            finally:
+                if cancelled is not None or not child.gone:
+                    await child.clear_away(whole=cancelled is not None)
+        finally:
+            child.close()
+            self._guardian.leave(self._running.pop(child.process))
+        if cancelled is not None:
+            try:
+                raise cancelled
+            finally:
+                del cancelled
+        if isinstance(output, Collected) and output.problem is not None:
+            raise ChildError(f"its output cannot be kept: {output.problem.strerror}")
+        return child.status
+
+    def _start(self, program: Program, output: Output) -> Child:
+        """Start a program, and what reads its output."""
+        opened: list[int] = []  # by us, for the child alone
+        pipes: list[int] = []
+        try:
+            stdin = self._nothing
+            if program.stdin is not None:
+                stdin = open_memory(program.stdin)
+                opened.append(stdin)
+            stdout, stderr = STDOUT, STDERR
+            if output is not None:
+                for _ in range(2):
+                    read_end, write_end = open_pipe()
+                    pipes.append(read_end)
+                    opened.append(write_end)
+                stdout, stderr = opened[-2:]
+            self._guardian.expect(program.environment or {})
+            process = self._spawner.spawn(program, (stdin, stdout, stderr))
+            self._running[process] = self._guardian.enter(process)
+            if program.niceness:
+                # Its group is there already, and whatever it starts will be as nice.
+                with suppress(OSError):  # it has gone
+                    os.setpriority(os.PRIO_PGRP, process, program.niceness)
+        except BaseException as error:
+            for descriptor in pipes:
+                os.close(descriptor)
+            if isinstance(error, OSError):
+                why = f"cannot be started: {error.strerror}"
+                raise ChildError(why, NOT_STARTED) from None
+            raise
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+        return Child(process, self._read(pipes, output), self._watcher)
+
+    def _read(self, descriptors: list[int], output: Output) -> Sequence[Pipe | Stream]:
+        """Return what reads from these pipes."""
+        numbered = zip(descriptors, (STDOUT, STDERR), strict=False)
+        if isinstance(output, Collected):
+            return [Pipe(each, number, output.write, self._watcher) for each, number in numbered]
+        if output is None:
+            return []
+        streams = [Stream(each, number, output) for each, number in numbered]
+        for stream in streams:
+            self._nursery.start_soon(stream.run)
+        return streams
+
+    def _ours(self) -> list[int]:
+        guardian = self._guardian.process
+        return [*self._running, *([] if guardian is None else [guardian])]
+
+    def close(self) -> None:
+        """Free what is needed to run children."""
+        os.close(self._nothing)
+        self._watcher.close()
+
+
+@final
+class Child:
+    """A child process.
+
+    Attributes:
+        process: its number.
+        status: of its end, negative for a signal.
+        ended: set once it has ended.
+    """
+
+    def __init__(self, process: int, pipes: Sequence[Pipe | Stream], watcher: Watcher) -> None:
+        self.process = process
+        self.status = 0
+        self.ended = trio.Event()
+        self._session = Session(process)
+        self._pipes = pipes
+        self._pipes_ended = trio.Event()
+        self._group_lives = True
+        self._being_polite = False
+        for pipe in pipes:
+            pipe.on_end = self._note_pipe_end
+        self._note_pipe_end()  # there may be none
+        watcher.add_process(process, self._note_end)
+
+    def _note_end(self, status: int) -> None:
+        self.status = os.waitstatus_to_exitcode(status)
+        if not self._being_polite:
+            self._group_lives = self._session.signal(signal.SIGKILL, whole=False)
+        for pipe in self._pipes:
+            pipe.drain()
+        self.ended.set()
+
+    def _note_pipe_end(self) -> None:
+        if all(pipe.ended for pipe in self._pipes):
+            self._pipes_ended.set()
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has ended, and has left nothing that we would have to wait for."""
+        return not self._group_lives and self._pipes_ended.is_set()
+
+    async def end_politely(self) -> None:
+        """Send TERM to the session, and wait for its end as long as there is time to clean up."""
+        self._being_polite = True
+        self._session.signal(signal.SIGTERM, whole=True)
+        self._session.signal(signal.SIGCONT, whole=True)  # one that is stopped acts on TERM then
+        with cleanup():
+            await self.ended.wait()
+            while self._session.lives(whole=True):  # noqa: ASYNC110  # the system does not tell us
+                await trio.sleep(_LOOK)
+
+    async def clear_away(self, *, whole: bool) -> None:
+        """Kill the process group or the whole session; wait until it is dead, and for its output.
+
+        Somebody who has left the session may hold the pipes for ever.
+        """
+        with trio.CancelScope(shield=True):
+            deadline = trio.current_time() + _REAPING
+            with trio.move_on_at(deadline):
+                await self._kill(whole=whole)
+            with trio.move_on_at(deadline):
+                await self._wait_for_pipes()
+        for pipe in self._pipes:
+            pipe.hurry()
+        with trio.move_on_after(_REAPING, shield=True) if whole else nullcontext():
+            await self._wait_for_pipes()
+
+    async def _kill(self, *, whole: bool) -> None:
+        self._session.signal(signal.SIGKILL, whole=whole)
+        await self.ended.wait()
+        while self._session.lives(whole=whole):
+            await trio.sleep(_LOOK)
+            self._session.signal(signal.SIGKILL, whole=whole)  # some may have been forked meanwhile
+
+    async def _wait_for_pipes(self) -> None:
+        if not self._pipes_ended.is_set():  # a wait for what is there could be cancelled
+            await self._pipes_ended.wait()
+
+    def close(self) -> None:
+        """Read no more of its output."""
+        for pipe in self._pipes:
+            pipe.close()

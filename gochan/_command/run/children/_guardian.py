@@ -1,0 +1,152 @@
+"""A guardian: it ends the commands if gochan itself is killed."""
+
+# Theory of operation
+# -------------------
+# Nobody can react to SIGKILL. So a second process, forked before there are threads, waits for
+# the end of a pipe that closes with gochan. The commands that run then are in a table, in
+# memory that both share: to enter one costs no call of the system.
+#
+# A command that was just being started is not in the table yet. But all commands have the
+# number of their job in their environment, and that number is in the table. So the guardian
+# looks for a new leader of a session that has it, and has lost its parent.
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Final, final
+
+from ._session import Session, living
+
+# How many commands are guarded at most.
+_SLOTS: Final = 1 << 15
+
+# How many seconds the commands have to clean up, and how often we look.
+_GRACE: Final = 2.0
+_LOOK: Final = 0.02
+
+# How many seconds after the end of gochan a process is new.
+_NEW: Final = 2.0
+
+_JOB: Final = b"GOCHAN_JOB"
+
+
+@contextmanager
+def guarding() -> Iterator[Guardian]:
+    """Guard commands inside the block."""
+    guardian = Guardian()
+    guardian.start()
+    try:
+        yield guardian
+    finally:
+        guardian.close()
+
+
+@final
+class Guardian:
+    """Knows the commands that run.
+
+    Attributes:
+        process: that guards them; None before `start`, and if there cannot be one.
+    """
+
+    def __init__(self) -> None:
+        self.process: int | None = None
+        self._table = memoryview(mmap.mmap(-1, 8 * _SLOTS)).cast("q")  # the first is a job
+        self._free: list[int] = []
+        self._used = 0
+        self._pipe = -1
+
+    def start(self) -> None:
+        """Start the process; there must be no other thread."""
+        read_end, self._pipe = os.pipe()
+        self.process = os.fork()
+        if not self.process:
+            try:
+                self._guard(read_end)
+            finally:
+                os._exit(0)
+        os.close(read_end)
+
+    def expect(self, environment: Mapping[bytes, bytes]) -> None:
+        """Note that a command is about to be started with this environment."""
+        self._table[0] = int(environment.get(_JOB, b"0"))
+
+    def enter(self, leader: int) -> int:
+        """Note that it was, and return its place in the table; 0 if there is no room."""
+        if self._free:
+            place = self._free.pop()
+        elif self._used < _SLOTS - 1:
+            self._used += 1
+            place = self._used
+        else:
+            place = 0
+        self._table[place] = leader
+        self._table[0] = 0
+        return place
+
+    def leave(self, place: int) -> None:
+        """Note that nothing of a command is alive any more."""
+        if place:
+            self._table[place] = 0
+            self._free.append(place)
+
+    def close(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            os.close(self._pipe)
+            os.waitpid(self.process, 0)
+            self.process = None
+
+    # In the other process
+
+    def _guard(self, pipe: int) -> None:
+        """Wait for the end of gochan, and end what is left."""
+        os.setsid()
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        with suppress(OSError), open("/proc/self/comm", "w") as file:
+            file.write("gochan-guardian")
+        os.dup2(pipe, 0)
+        os.closerange(1, os.sysconf("SC_OPEN_MAX"))  # nobody waits for us to close them
+        os.read(0, 1)
+        leaders = {leader for leader in self._table[1:] if leader}
+        if self._table[0]:
+            leaders |= _find_new(self._table[0], leaders)
+        if leaders:
+            _end(leaders)
+
+
+def _find_new(job: int, known: set[int]) -> set[int]:
+    """Return the leader of a session that was started for this job just now, if there is one."""
+    time.sleep(_LOOK)  # until it has its environment
+    wanted = b"\0%b=%d\0" % (_JOB, job)
+    found = set()
+    for process in living():
+        if process.number == process.session and process.number not in known:
+            with suppress(OSError):
+                age = time.time() - os.stat(f"/proc/{process.number}").st_mtime
+                with open(f"/proc/{process.number}/environ", "rb") as file:
+                    if age < _NEW and wanted in b"\0" + file.read():
+                        found.add(process.number)
+    return found
+
+
+def _end(leaders: set[int]) -> None:
+    """Send TERM to all that is in these sessions, and KILL after a while."""
+    sessions = [Session(leader) for leader in leaders]
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        for session in sessions:
+            session.signal(number, whole=True)
+    deadline = time.monotonic() + _GRACE
+    while any(living(leaders)):
+        if time.monotonic() > deadline:
+            for session in sessions:
+                session.signal(signal.SIGKILL, whole=True)
+        if time.monotonic() > deadline + _GRACE:
+            break
+        time.sleep(_LOOK)

@@ -1,0 +1,158 @@
+"""Waiting for many files and processes at a time."""
+
+# Theory of operation
+# -------------------
+# A short command is over in a millisecond, so that a task for each of its pipes, and one for
+# its end, would cost more than the command itself. So one task waits for all of them, and
+# calls functions, which must not wait. On Linux the kernel keeps the list of what is waited
+# for; elsewhere there is a task for each.
+#
+# Who cancels a job still wants to see its command end, so cancellation from outside does not
+# reach these tasks. They end when the watcher is closed.
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from typing import Final, Protocol, TypeAlias, final
+
+import trio
+
+# How many events are taken at a time.
+_EVENTS: Final = 64
+
+Call: TypeAlias = Callable[[], object]
+
+
+class Watcher(Protocol):
+    """Calls a function whenever a file can be read, and when a process has ended."""
+
+    def add(self, descriptor: int, call: Call) -> None:
+        """Call a function each time that this file can be read."""
+
+    def remove(self, descriptor: int) -> None:
+        """Call it no more; the file is about to be closed."""
+
+    def add_process(self, process: int, call: Callable[[int], None]) -> None:
+        """Reap a child of ours once it has ended, and call a function with its wait status."""
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+
+
+def open_watcher(nursery: trio.Nursery) -> Watcher:
+    """Return the watcher that suits the system; its tasks are in the nursery."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+        return KernelWatcher(nursery)
+    except (OSError, AttributeError):
+        return TaskWatcher(nursery)
+
+
+@final
+class KernelWatcher:
+    """A watcher for Linux."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._epoll = select.epoll()
+        self._calls: dict[int, Call] = {}
+        self._processes: set[int] = set()
+        self._scope = trio.CancelScope(shield=True)
+        self._waits = _Waits(nursery)
+        nursery.start_soon(self._run)
+
+    async def _run(self) -> None:
+        with self._scope, closing(self._epoll):
+            while True:
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                for descriptor, _ in self._epoll.poll(0, _EVENTS):
+                    call = self._calls.get(descriptor)
+                    if call is not None:  # an earlier call may have removed it
+                        call()
+
+    def add(self, descriptor: int, call: Call) -> None:
+        self._epoll.register(descriptor, select.EPOLLIN)
+        self._calls[descriptor] = call
+
+    def remove(self, descriptor: int) -> None:
+        del self._calls[descriptor]  # when the file is closed, the kernel forgets it
+
+    def add_process(self, process: int, call: Callable[[int], None]) -> None:
+        try:
+            descriptor = os.pidfd_open(process)
+        except OSError:  # too many files are open
+            self._waits.add(process, call)
+            return
+        self._processes.add(descriptor)
+        self.add(descriptor, partial(self._ended, descriptor, process, call))
+
+    def _ended(self, descriptor: int, process: int, call: Callable[[int], None]) -> None:
+        self.remove(descriptor)
+        self._processes.remove(descriptor)
+        os.close(descriptor)
+        call(os.waitpid(process, 0)[1])
+
+    def close(self) -> None:
+        for descriptor in self._processes:
+            os.close(descriptor)
+        self._waits.close()
+        self._scope.cancel()
+
+
+@final
+class TaskWatcher:
+    """A watcher for any system."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._scopes: dict[int, trio.CancelScope] = {}
+        self._waits = _Waits(nursery)
+
+    def add(self, descriptor: int, call: Call) -> None:
+        scope = self._scopes[descriptor] = trio.CancelScope(shield=True)
+        self._nursery.start_soon(self._watch, descriptor, call, scope)
+
+    async def _watch(self, descriptor: int, call: Call, scope: trio.CancelScope) -> None:
+        with scope:
+            while self._scopes.get(descriptor) is scope:
+                await trio.lowlevel.wait_readable(descriptor)
+                if self._scopes.get(descriptor) is scope:  # nobody has closed it meanwhile
+                    call()
+
+    def remove(self, descriptor: int) -> None:
+        self._scopes.pop(descriptor).cancel()
+        trio.lowlevel.notify_closing(descriptor)
+
+    def add_process(self, process: int, call: Callable[[int], None]) -> None:
+        self._waits.add(process, call)
+
+    def close(self) -> None:
+        self._waits.close()
+
+
+@final
+class _Waits:
+    """Waits for the ends of processes, for each in a thread."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._scopes: set[trio.CancelScope] = set()
+
+    def add(self, process: int, call: Callable[[int], None]) -> None:
+        self._nursery.start_soon(self._wait, process, call)
+
+    async def _wait(self, process: int, call: Callable[[int], None]) -> None:
+        wait = partial(os.waitpid, process, 0)
+        limiter = trio.CapacityLimiter(1)  # it must not wait for others
+        with trio.CancelScope(shield=True) as scope:
+            self._scopes.add(scope)
+            _, status = await trio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=limiter)
+            call(status)
+        self._scopes.remove(scope)
+
+    def close(self) -> None:
+        for scope in self._scopes:
+            scope.cancel()

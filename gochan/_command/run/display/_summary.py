@@ -1,0 +1,62 @@
+"""What is said at the end: what failed, what was not done, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, final
+
+from .._options import Options
+
+# How a job can end, in the order of the summary.
+KINDS: Final = (
+    "done", "failed", "timed_out", "cancelled", "interrupted", "refused", "dropped", "handed_back"
+)  # fmt: skip
+
+# How many failures are named at the end.
+_NAMED: Final = 20
+
+# How many lines about later commands may follow a failure, so that it is still in sight.
+_IN_SIGHT: Final = 20
+
+
+@final
+class Failures:
+    """The commands that failed, of which the first are kept."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._count = 0
+        self._since = 0  # how many commands have ended since the first of them
+
+    def add(self, line: str) -> None:
+        """Keep a line about a command that has failed."""
+        self._count += 1
+        if self._count <= _NAMED:
+            self._lines.append(line)
+
+    def pass_by(self) -> None:
+        """Count a command that has ended otherwise."""
+        self._since += bool(self._count)
+
+    def lines(self) -> Iterator[str]:
+        """Say what failed, unless the lines about that are still in sight."""
+        if self._count + self._since <= _IN_SIGHT or not self._count:
+            return
+        yield f"{_NAMED} of {self._count} failures:" if self._count > _NAMED else "failures:"
+        yield from self._lines
+
+
+def hints(options: Options, *, untried: bool) -> Iterator[str]:
+    """Say where to look for what was not done, and how to go on.
+
+    Args:
+        options: of the run.
+        untried: whether it ended before everything had been tried.
+    """
+    stop, output = options.stop, options.output
+    if output.results is not None:
+        yield f"what each command printed is in {output.results}"
+    if stop.left_over is not None:
+        yield f"the lines that were not done are in {stop.left_over}; --input takes them"
+    elif untried and stop.journal is None:
+        yield "--left-over FILE would keep the lines that were not done, for the next run"

@@ -1,0 +1,31 @@
+"""Files, open or to be written."""
+
+# The files, from the bottom up: each uses only those above it.
+#
+#   _writer      writing to a file that others share, without waiting for slow readers
+#   _scratch     files without a name
+#   _open_files  how many files may be open
+#   _counting    how many lines there are
+#   _replacing   writing a file anew
+
+from __future__ import annotations
+
+from ._counting import LineCount, count_lines
+from ._open_files import affordable
+from ._replacing import GaveUpError, GoOn, Pen, Replacement
+from ._scratch import open_memory, open_scratch
+from ._writer import Writer, write_all
+
+__all__ = [
+    "GaveUpError",
+    "GoOn",
+    "LineCount",
+    "Pen",
+    "Replacement",
+    "Writer",
+    "affordable",
+    "count_lines",
+    "open_memory",
+    "open_scratch",
+    "write_all",
+]

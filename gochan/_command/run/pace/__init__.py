@@ -1,0 +1,31 @@
+"""How many commands run, when one may start, and when a run ends early."""
+
+# The files, from the bottom up: each uses only those above it.
+#
+#   _gate        through which each command must go before it starts
+#   _conditions  what has to be true then: a rate, load, memory
+#   _processors  how many processors there are for us
+#   _halt        when a run ends early
+#   _time_limit  how long a command may run
+
+from __future__ import annotations
+
+from ._conditions import Load, Memory, Rate, available_memory
+from ._gate import Condition, Gate, GateShut
+from ._halt import FIRST_FAILURE, Halt
+from ._processors import count_processors
+from ._time_limit import TimeLimit
+
+__all__ = [
+    "FIRST_FAILURE",
+    "Condition",
+    "Gate",
+    "GateShut",
+    "Halt",
+    "Load",
+    "Memory",
+    "Rate",
+    "TimeLimit",
+    "available_memory",
+    "count_processors",
+]

@@ -1,0 +1,176 @@
+"""Options: where the items come from, and how the commands are made of them."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from contextlib import ExitStack
+from typing import Any, BinaryIO, Final
+
+import click
+
+from .._standard_files import complain
+from .._suggestions import suggest_files
+from ..run import SEPARATOR, InputOptions, Separator, as_separator
+from ._amounts import Size
+from ._arguments import read_sources
+from ._group import Group, Values
+from ._paths import naming
+
+
+def _make(values: Values, files: ExitStack) -> InputOptions:
+    _check(values)
+    end = _end(values)
+    marked = values["marked"]
+    path = values["input_path"]
+    if [mark for mark, _ in marked] == ["::::"] and len(marked[0][1]) == 1:
+        path, marked = marked[0][1][0], []  # a single file may be long
+    sources = read_sources(marked, end)
+    separator = _separator(values, sources, end)
+    return InputOptions(
+        file=None if marked else files.enter_context(_open_input(path or "-")),
+        arguments=sources,
+        end=end,
+        separator=separator,
+        numbered=bool(marked),
+        header=values["header"],
+        batch=values["batch"],
+        pipe=values["pipe"],
+        block=max(1, values["block"]),
+        place=os.fsencode(values["place"]),
+        shell=values["shell"],
+        dry_run=values["dry_run"],
+    )
+
+
+def _check(values: Values) -> None:
+    """Refuse options that contradict each other."""
+    marked = values["marked"]
+    for name, given in (("--input", values["input_path"] is not None), ("--pipe", values["pipe"])):
+        if given and marked:
+            raise click.UsageError(f"{name} and {marked[0][0]} exclude each other")
+    if values["pipe"] and values["batch"] != 1:
+        raise click.UsageError("--pipe takes blocks of lines; --batch is for arguments")
+    if values["null"] and values["delimiter"] is not None:
+        raise click.UsageError("--null and --delimiter exclude each other")
+    if not values["place"]:
+        raise click.BadParameter("it is empty", param_hint="--place")
+
+
+def _end(values: Values) -> bytes:
+    """Return the byte that ends a line."""
+    text = values["delimiter"]
+    if text is None:
+        return b"\0" if values["null"] else b"\n"
+    try:
+        end = codecs.escape_decode(os.fsencode(text))[0]
+    except ValueError:
+        end = b""
+    if len(end) != 1:
+        why = f"{text!r} is not one byte, such as ';' or '\\t' or '\\x1e'"
+        raise click.BadParameter(why, param_hint="--delimiter")
+    return end
+
+
+def _separator(values: Values, sources: list[Any], end: bytes) -> Separator:
+    """Return what separates the columns of a line."""
+    if values["header"] and not all(sources):
+        raise click.UsageError("--header: a list of arguments is empty, so it has no name")
+    several = len(sources) > 1 or any(len(one) > 1 for source in sources for one in source)
+    text = values["columns"]
+    if several:
+        if text is not None:
+            raise click.UsageError("several lists of arguments are columns; omit --columns")
+        _refuse_inside(sources, SEPARATOR, "a tab, which separates the columns of a line here")
+    if sources and values["left_over_path"] is not None:
+        _refuse_inside(sources, end, "what ends a line of the left-over file; say --null")
+    if text is None:
+        return SEPARATOR if several or (values["header"] and not sources) else None
+    try:
+        return as_separator(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}", param_hint="--columns") from None
+
+
+def _refuse_inside(sources: list[Any], byte: bytes, what: str) -> None:
+    for source in sources:
+        for one in source:
+            for value in one:
+                if byte in value:
+                    raise click.UsageError(f"the argument {os.fsdecode(value)!r} contains {what}")
+
+
+def _open_input(path: str) -> BinaryIO:
+    """Open the file that the lines are read from."""
+    if path == "-":
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed; name a file with --input")
+        if sys.stdin.isatty():
+            complain("reading lines from the terminal; end with Ctrl-D")
+        return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+    with naming(path, "--input"):
+        return open(path, "rb", buffering=0)
+
+
+GROUP: Final = Group(
+    "Input",
+    [
+        click.Option(
+            ["-a", "--input", "input_path"],
+            metavar="FILE",
+            shell_complete=suggest_files,
+            help="Where to read the lines; - is standard input, the default.",
+        ),
+        click.Option(["-0", "--null"], is_flag=True, help="A NUL byte ends each line."),
+        click.Option(
+            ["-d", "--delimiter"],
+            metavar="BYTE",
+            help="What ends each line instead, such as ';' or '\\t'.",
+        ),
+        click.Option(
+            ["-n", "-N", "--batch"],
+            type=click.IntRange(min=0),
+            default=1,
+            metavar="N",
+            help="How many lines a command gets; 0 is as many as the system allows.",
+        ),
+        click.Option(
+            ["-C", "--columns"],
+            metavar="SEP",
+            help="What separates columns: a character or a regular expression.",
+        ),
+        click.Option(
+            ["--header"],
+            is_flag=True,
+            help="The first line has the names of the columns; without --columns, tabs"
+            " separate them.",
+        ),
+        click.Option(["--pipe"], is_flag=True, help="Give each command a block of lines to read."),
+        click.Option(
+            ["--block"],
+            type=Size(),
+            default=1 << 20,
+            show_default="1M",
+            help="How large a block is, in bytes, to the end of a line.",
+        ),
+    ],
+    _make,
+)
+
+COMMAND_GROUP: Final = Group(
+    "The command",
+    [
+        click.Option(
+            ["-I", "--place"],
+            metavar="TEXT",
+            default="{}",
+            help="What stands for the line in the command.",
+        ),
+        click.Option(
+            ["--shell"], is_flag=True, help="The command is a text for sh; lines in it are quoted."
+        ),
+        click.Option(["--dry-run"], is_flag=True, help="Print the commands, and start none."),
+    ],
+    lambda _values, _files: None,  # see `InputOptions`
+)
