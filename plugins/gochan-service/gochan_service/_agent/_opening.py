@@ -1,0 +1,73 @@
+"""Opening an agent: a durable queue whose store is a server."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
+
+from gochan.durable import DurableQueue, Store, open_durable_queue
+
+from .._remote import HttpStore
+from .._wire import AgentSaid
+from ._one_job import OneJob
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+@asynccontextmanager
+async def open_agent_at(
+    store: HttpStore,
+    queue: str,
+    handler: Callable[[P], Awaitable[R]],
+    *,
+    capacity: int = 1,
+    labels: Mapping[str, str] | None = None,
+    machine: str | None = None,
+    lease: float = 30.0,
+    timeout: float = 3600.0,
+    grace: float = 5.0,
+    once: bool = False,
+    job: int | None = None,
+) -> AsyncIterator[DurableQueue[P, R]]:
+    """Run the jobs of a server inside the block; see `gochan_service.open_agent`."""
+    machine = socket.gethostname() if machine is None else machine
+    name = f"{machine}:{os.getpid()}"  # as the durable queue calls itself
+    store.introduce(AgentSaid(name, capacity, machine, dict(labels or {})))
+    place: Store = store if job is None else OneJob(store, job)
+    jobs: DurableQueue[P, R]
+
+    async def once_only(payload: P) -> R:
+        jobs.job_queue.stop_soon(drain=math.inf, grace=grace)
+        return await handler(payload)
+
+    only = once or job is not None
+    async with open_durable_queue(
+        place,
+        queue,
+        once_only if only else handler,
+        workers=1 if only else capacity,
+        lease=lease,
+        timeout=timeout,
+        machine=machine,
+        labels=labels or {},
+        grace=grace,
+    ) as opened:
+        jobs = opened
+        yield jobs
+
+
+@asynccontextmanager
+async def open_agent_by(
+    opening: AbstractAsyncContextManager[HttpStore, bool | None],
+    queue: str,
+    handler: Callable[[P], Awaitable[R]],
+    **options: Any,
+) -> AsyncIterator[DurableQueue[P, R]]:
+    """Open a store, and run the jobs of a queue inside the block."""
+    async with opening as store, open_agent_at(store, queue, handler, **options) as jobs:
+        yield jobs

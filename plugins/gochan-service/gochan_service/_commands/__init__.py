@@ -1,0 +1,25 @@
+"""The commands of the service."""
+
+# Every command that looks for plugins imports this: so what needs HTTP is in files that a command
+# imports when it is called.
+#
+# The files, from the bottom up: each uses only those above it.
+#
+#   _problems        what goes wrong, in one line
+#   _systemd         what systemd is told
+#   _place           where a server listens
+#   _service         a server that runs
+#   _printing_log    printing the log of a job
+#   _serve_command   `gochan serve`
+#   _agent_command   `gochan agent`
+#   _log_command     `gochan log`
+#   _people_command  `gochan people`
+
+from ._agent_command import agent_command
+from ._log_command import log_command
+from ._people_command import people_command
+from ._serve_command import serve_command
+
+commands = (serve_command, agent_command, log_command, people_command)
+
+__all__ = ["commands"]

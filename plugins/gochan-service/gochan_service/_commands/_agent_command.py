@@ -1,0 +1,114 @@
+"""``gochan agent``: runs a command for each job of a server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from gochan import stop_on_signals
+from gochan.durable import beside
+
+from .. import open_server_store
+from ._problems import run
+
+
+@click.command(
+    name="agent",
+    context_settings={"show_default": True},
+    short_help="Run a command for each job of a server.",
+)
+@click.argument("url")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--queue", required=True, help="Whose jobs are run.")
+@click.option(
+    "--capacity",
+    type=click.IntRange(1, 10_000),
+    default=os.cpu_count() or 1,
+    show_default="number of processors",
+    help="How many at the same time.",
+)
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="What jobs may ask for."
+)
+@click.option("--machine", show_default="name of the host", help="For jobs that are pinned to it.")
+@click.option("--once", is_flag=True, help="Run one job, and leave.")
+@click.option("--job", type=click.IntRange(min=1), metavar="ID", help="Run this job, and leave.")
+@click.option("--any-command", is_flag=True, help="Jobs bring their own commands: lists of words.")
+@click.option(
+    "--upload", "patterns", multiple=True, metavar="PATTERN", help="Keep files that a run has made."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=3600.0,
+    help="How many seconds a job may run.",
+)
+@click.option(
+    "--drain",
+    type=click.FloatRange(min=0),
+    default=20.0,
+    help="After SIGTERM or Ctrl-C: how many seconds running jobs may go on.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    help="How many seconds a command has between TERM and KILL.",
+)
+def agent_command(
+    url: str,
+    command: tuple[str, ...],
+    queue: str,
+    labels: tuple[str, ...],
+    any_command: bool,
+    patterns: tuple[str, ...],
+    drain: float,
+    grace: float,
+    **others: Any,
+) -> int:
+    """Run COMMAND for each job of QUEUE of the server at URL, until SIGTERM or Ctrl-C.
+
+    The payload of the job takes the place of each {} in the command, or comes last; it is one
+    argument, and no shell looks at it. What the command prints is the log of the job. A status
+    other than 0 is a failure.
+
+    \b
+      GOCHAN_SECRET=$(cat jobs.db.secret)
+        gochan agent http://127.0.0.1:8000 --queue shrink -- optipng {}
+
+    After SIGTERM no further job starts, and those that run may go on for a while; then they are
+    ended, go back to the queue, and lose no attempt.
+    """  # noqa: D301  # click wants the character
+    if bool(command) == any_command:
+        raise click.UsageError("give a command, or let jobs bring their own: --any-command")
+    pairs = dict(_pair(label) for label in labels)
+    from .._agent import LogCourier, open_agent_at, run_command_for  # which needs httpx
+    from .._remote._address import agents_secret
+
+    def say(line: str) -> None:
+        print(f"gochan: {line}", file=sys.stderr, flush=True)
+
+    async def main() -> None:
+        async with open_server_store(url, secret=agents_secret()) as store:
+            courier = LogCourier(store.upload)
+            handler = run_command_for(command, courier, store.upload, patterns)
+            async with (
+                beside(courier.run),
+                open_agent_at(store, queue, handler, labels=pairs, grace=grace, **others) as jobs,
+                stop_on_signals(jobs, drain=drain, grace=grace, say=say) as stopped,
+            ):
+                say(f"works on {queue!r} of {url}; Ctrl-C stops it")
+                await stopped.wait()
+
+    run(main)
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise click.BadParameter(f"{text!r} is not like NAME=VALUE", param_hint="--label")
+    return name, value

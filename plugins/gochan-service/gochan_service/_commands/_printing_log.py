@@ -1,0 +1,65 @@
+"""Printing the log of a job, as it comes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import httpx
+
+from .._remote._address import check
+
+
+def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
+    """Print the log of a job of a server.
+
+    Raises:
+        click.UsageError: the server cannot be reached, or has none.
+    """
+    address, token, _ = _checked(url)
+    question: dict[str, str | int] = {"follow": int(follow)}
+    if version is not None:
+        question["version"] = version
+    headers = {"authorization": f"Bearer {token}"}
+    timeout = httpx.Timeout(10.0, read=None)
+    try:
+        with httpx.stream(
+            "GET", f"{address}/api/v1/jobs/{id}/log", params=question, headers=headers,
+            timeout=timeout, trust_env=False,
+        ) as response:  # fmt: skip
+            if response.status_code != 200:
+                response.read()
+                raise click.UsageError(_why(response))
+            for chunk in response.iter_bytes():
+                _print(chunk)
+    except httpx.HTTPError as error:
+        raise click.UsageError(f"{address}: {str(error) or type(error).__name__}") from None
+
+
+def _checked(url: str) -> tuple[str, str, float]:
+    try:
+        return check(url, None, None, 10.0)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _why(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server answers {response.status_code}"
+
+
+def _print(chunk: bytes) -> None:
+    """Write to standard output; to a terminal, nothing that it would obey but ends of lines."""
+    if not os.isatty(sys.stdout.fileno()):
+        sys.stdout.buffer.write(chunk)
+    else:
+        text = chunk.decode(errors="replace")
+        safe = "".join(
+            letter if letter.isprintable() or letter in "\n\t" else repr(letter)[1:-1]
+            for letter in text
+        )
+        sys.stdout.write(safe)
+    sys.stdout.flush()

@@ -1,0 +1,187 @@
+"""A server that runs: its files, its sockets, and what signals say to it."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from ssl import SSLContext
+from typing import Final, final
+
+import click
+import trio
+
+from gochan import Chan, open_signal_chan
+from gochan.durable import beside, open_store
+
+from .._door import Files, Listener, SecretError, SecretFile, make_secret_file, serve
+from .._door._proxied import Proxied
+from .._door._serving import MOST_CONNECTIONS
+from .._people import Person, Register, RegisterError
+from .._server import open_server
+from .._token import TOKEN
+from ._place import Place
+from ._systemd import tell_systemd
+
+_LOOK: Final = 5.0  # seconds after which it is looked whether the secrets have changed
+_SPARE: Final = 200  # files that are open beside connections
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is kept beside a store."""
+
+    secrets: SecretFile
+    secrets_at: Path
+    tokens: SecretFile
+    tokens_at: Path
+    people: Register
+    files: Files
+
+
+def open_files(store: str, secret_file: Path | None) -> Beside:
+    """Open what is beside a store, or make it.
+
+    Raises:
+        click.UsageError: a file cannot be used.
+    """
+    base = Path(store.partition(":")[2] if store.startswith("sqlite:") else "gochan")
+    secrets = secret_file or base.with_name(base.name + ".secret")
+    tokens = base.with_name(base.name + ".token")
+    try:
+        make_secret_file(secrets, "gochan_agent_")
+        make_secret_file(tokens, TOKEN)
+        return Beside(
+            SecretFile(secrets),
+            secrets,
+            SecretFile(tokens),
+            tokens,
+            Register(base.with_name(base.name + ".people")),
+            Files(base.with_name(base.name + ".files")),
+        )
+    except (SecretError, RegisterError) as error:
+        raise click.UsageError(str(error)) from None
+
+
+@final
+class Service:
+    """A server, from its first line to its last."""
+
+    def __init__(
+        self,
+        store: str,
+        place: Place,
+        lease: float,
+        files: Beside,
+        tls: SSLContext | None,
+        reload_tls: Callable[[], None],
+        *,
+        behind_proxy: bool,
+    ) -> None:
+        self._store = store
+        self._place = place
+        self._lease = lease
+        self._files = files
+        self._tls = tls
+        self._reload_tls = reload_tls
+        self._behind_proxy = behind_proxy
+        self._operators: dict[str, Person] = {}
+        self._stop = trio.Event()
+        self.is_over = False
+        """Whether it has stopped in order."""
+
+    async def run(self) -> None:
+        """Serve until a signal says to stop."""
+        self._look()
+        signals = open_signal_chan(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        async with signals as arrived:
+            with trio.CancelScope() as everything:
+                async with beside(partial(self._obey, arrived, everything)):
+                    await self._serve()
+                self.is_over = True
+
+    async def _obey(self, arrived: Chan[int], everything: trio.CancelScope) -> None:
+        """Do what signals say: look at the files, stop in order, or end at once."""
+        async for number in arrived:
+            if number == signal.SIGHUP:
+                self._look()
+                self._look_at_tls()
+            elif self._stop.is_set():
+                everything.cancel()
+            else:
+                self._stop.set()
+
+    async def _serve(self) -> None:
+        files = self._files
+        opening = partial(open_server, lease=self._lease)
+        async with (
+            open_store(self._store) as jobs,
+            opening(jobs, files.secrets, files.people, self._operators, files.files) as server,
+        ):
+            listeners = await self._open()
+            app = Proxied(server.application) if self._behind_proxy else server.application
+            most = _most_connections()
+            try:
+                async with (
+                    serve(app, listeners, stopping=server.stopping, most=most),
+                    beside(self._look_for_ever),
+                ):
+                    self._greet(jobs.address, self._place.url(listeners, self._tls))
+                    await self._stop.wait()
+                    tell_systemd("STOPPING=1")
+                    _say("stopping; a second signal ends this at once")
+            finally:
+                self._place.leave()
+
+    def _greet(self, store: str, url: str) -> None:
+        _say(f"serving {store} at {url}")
+        _say(f"agents: GOCHAN_SECRET=$(cat {self._files.secrets_at}) gochan agent {url} …")
+        _say(f"people: GOCHAN_TOKEN=$(cat {self._files.tokens_at}) gochan jobs {url}")
+        tell_systemd("READY=1")
+
+    async def _open(self) -> list[Listener]:
+        try:
+            return await self._place.open(self._tls)
+        except OSError as error:
+            where = self._place.path or f"{self._place.host}:{self._place.port}"
+            raise OSError(
+                f"cannot listen at {where}: {error.strerror or error}; see --listen"
+            ) from None
+
+    async def _look_for_ever(self) -> None:
+        while True:
+            await trio.sleep(_LOOK)
+            self._look()
+
+    def _look(self) -> None:
+        """See whether the secrets are other ones."""
+        self._files.secrets.look()
+        self._files.tokens.look()
+        self._operators.clear()
+        for token in self._files.tokens.secrets:
+            self._operators[token] = Person("operator", "operator")
+
+    def _look_at_tls(self) -> None:
+        try:
+            self._reload_tls()
+        except OSError as error:
+            _say(f"the certificate cannot be read, so the old one stays: {error}")
+
+
+def _most_connections() -> int:
+    """Allow as many open files as the system does, and return how many may be connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return min(MOST_CONNECTIONS, max(1, soft - _SPARE))
+
+
+def _say(line: str) -> None:
+    print(f"gochan: {line}", file=sys.stderr, flush=True)

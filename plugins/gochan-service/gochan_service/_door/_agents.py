@@ -1,0 +1,118 @@
+"""The agents that a server has heard of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, final
+
+import trio
+
+from gochan.durable import Worker
+
+from .._wire import AgentSaid
+from ._listeners import TooMany
+
+MOST_POLLS: Final = 100
+"""How many polls an agent may have under way; more would be a mistake of it."""
+
+FORGOTTEN: Final = 86_400.0
+MOST: Final = 10_000
+
+
+@final
+@dataclass(slots=True)
+class Agent:
+    """What an agent has said of itself."""
+
+    name: str
+    capacity: int = 1
+    machine: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    seen: float = 0.0
+    """When it was last heard of, by trio's clock."""
+    held: int = 0
+    """How many tickets it said it has."""
+    polls: int = 0
+    """How many of its requests wait now."""
+    draining: bool = False
+    """Whether it gets no more jobs."""
+    woken: trio.Event = field(default_factory=trio.Event)
+    """Set when it is drained, so that its polls end."""
+
+    @property
+    def worker(self) -> Worker:
+        """Who it is for the store."""
+        return Worker(self.name, self.machine, self.labels)
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """Count a request that may wait, inside the block.
+
+        Raises:
+            TooMany: it has so many already.
+        """
+        if self.polls >= MOST_POLLS:
+            raise TooMany(f"the agent {self.name!r} has {self.polls} polls under way")
+        self.polls += 1
+        try:
+            yield
+        finally:
+            self.polls -= 1
+            self.seen = trio.current_time()
+
+
+@final
+class Agents:
+    """All of them, by name."""
+
+    def __init__(self) -> None:
+        self._agents: dict[str, Agent] = {}
+
+    def heard(self, said: AgentSaid) -> Agent:
+        """Note that an agent has been heard of, and return it.
+
+        Raises:
+            TooMany: it is a new one, and there are too many.
+        """
+        agent = self._agents.get(said.name)
+        if agent is None:
+            if len(self._agents) >= MOST:
+                self._forget()
+            agent = self._agents[said.name] = Agent(said.name)
+        agent.seen = trio.current_time()
+        if said.capacity is not None:
+            agent.capacity = said.capacity
+        if said.machine is not None:
+            agent.machine = said.machine
+        if said.labels is not None:
+            agent.labels = said.labels
+        return agent
+
+    def _forget(self) -> None:
+        latest = trio.current_time() - FORGOTTEN
+        for name, agent in [*self._agents.items()]:
+            if agent.seen < latest and not agent.draining:
+                del self._agents[name]
+        if len(self._agents) >= MOST:
+            raise TooMany("too many agents have been here today")
+
+    def all(self) -> list[Agent]:
+        """Return them."""
+        return [*self._agents.values()]
+
+    def drains(self, name: str) -> bool:
+        """Whether an agent gets no more jobs."""
+        agent = self._agents.get(name)
+        return agent is not None and agent.draining
+
+    def drain(self, name: str, draining: bool) -> bool:
+        """Let an agent get no more jobs, or again; return whether it is known."""
+        agent = self._agents.get(name)
+        if agent is None:
+            return False
+        agent.draining = draining
+        agent.woken.set()
+        agent.woken = trio.Event()
+        return True

@@ -1,0 +1,100 @@
+"""Exchanges: many calls of a store in one request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final, TypeAlias, final
+
+import trio
+from msgspec import Raw
+
+from gochan.durable import Store, StoreClosed, StoreUnavailable
+
+from .._people import NotAllowed
+from .._wire import Answer, Call, Claim, Exchange, Exchanged, Trouble, encode
+from ._agents import Agents
+from ._listeners import Listeners
+from ._waiting import Wait, first_of
+
+LOGGER: Final = logging.getLogger("gochan.service")
+
+# Whether a client may make a call; otherwise why not.
+Permit: TypeAlias = Callable[[Call], str | None]
+
+
+@final
+class Exchanges:
+    """Makes the calls of clients.
+
+    Args:
+        store: whose time it is.
+        listeners: who hears its bells.
+        agents: who has been heard of.
+        stopping: set when the server stops; then nobody waits.
+    """
+
+    def __init__(
+        self, store: Store, listeners: Listeners, agents: Agents, stopping: trio.Event
+    ) -> None:
+        self._store = store
+        self._listeners = listeners
+        self._agents = agents
+        self._stopping = stopping
+
+    async def __call__(
+        self, exchange: Exchange, store: Store, permit: Permit | None, gone: Wait
+    ) -> Exchanged:
+        """Make all calls, then wait for a bell if that is wanted.
+
+        Args:
+            exchange: what was sent.
+            store: as this client has it.
+            permit: which calls this client may make; by default, all.
+            gone: returns when the client has left.
+
+        Raises:
+            TooMany: there are too many clients or queues.
+        """
+        calls: list[Call] = [*exchange.calls]
+        said = exchange.agent
+        if said is not None:
+            self._agents.heard(said)
+        answers = [Answer()] * len(calls)
+
+        async def make(index: int) -> None:
+            answers[index] = await self._make(calls[index], store, permit)
+
+        async with trio.open_nursery() as nursery:
+            for index in range(len(calls)):
+                nursery.start_soon(make, index)
+        hints = {}
+        if exchange.listener is not None:
+            ear = await self._listeners.ear(exchange.listener, exchange.queues)
+            is_gone = False
+            if exchange.wait and not ear.rung.is_set():
+                waits = gone, self._stopping.wait, ear.rung.wait
+                is_gone = await first_of(exchange.wait, *waits) is gone
+            hints = {} if is_gone else ear.take()  # kept for the next question, if there is one
+        return Exchanged(self._store.now(), answers, hints)
+
+    async def _make(self, call: Call, store: Store, permit: Permit | None) -> Answer:
+        if isinstance(call, Claim) and self._agents.drains(call.worker.name):
+            return Answer(Raw(b"[]"))
+        why = None if permit is None else permit(call)
+        if why is not None:
+            return Answer(trouble="refused", why=why)
+        trouble: Trouble
+        try:
+            call.check()
+            return Answer(Raw(encode(await call.make(store))))
+        except (StoreUnavailable, StoreClosed) as error:
+            trouble, why = "unavailable", str(error)
+        except AssertionError as error:
+            trouble, why = "audit", str(error)
+        except (NotAllowed, TypeError, ValueError, OverflowError) as error:
+            trouble, why = "refused", str(error)
+        except Exception as error:
+            LOGGER.exception("a call of %s failed", type(call).__name__)
+            trouble, why = "error", f"{type(error).__name__}: {error}"
+        return Answer(trouble=trouble, why=why)

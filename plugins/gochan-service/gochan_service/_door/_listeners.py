@@ -1,0 +1,181 @@
+"""Listeners: clients that hear the bells of a store from afar."""
+
+# Theory of operation
+# -------------------
+# A client asks again and again what bells have rung. Between two questions they are kept for it,
+# merged, so that nothing is missed. A client that is new here is told that anything may have
+# happened; so is one that comes back to a server which was started again, or has waited too long.
+#
+# The bells of a queue are heard as long as somebody wants to hear them, and for a while after:
+# clients can name any queue, and what nobody wants must not stay.
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Final, final
+
+import trio
+
+from gochan import Chan
+from gochan.durable import Hint, Store
+
+from ._canceller import Canceller
+
+_MOST_NAMED: Final = 1000
+_SWEEP: Final = 10.0
+FORGOTTEN: Final = 150.0  # seconds after which a client that does not ask is forgotten
+MOST: Final = 10_000  # clients, and queues
+
+
+class TooMany(Exception):
+    """There are so many clients, or queues, that no other one is taken."""
+
+
+@final
+class Ear:
+    """The bells that a client has not been told of."""
+
+    def __init__(self) -> None:
+        self.queues: set[str] = set()
+        self.asked: float = trio.current_time()
+        self.rung = trio.Event()
+        self._hints: dict[str, dict[str, set[int] | None]] = {}
+
+    def ring(self, queue: str, hint: Hint) -> None:
+        """Keep a hint; one that names no job may mean any."""
+        named = self._hints.setdefault(queue, {})
+        ids = named.setdefault(hint.what, set())
+        if ids is not None:
+            ids.update(hint.ids)
+            if not hint.ids or len(ids) > _MOST_NAMED:
+                named[hint.what] = None
+        self.rung.set()
+
+    def take(self) -> dict[str, list[Hint]]:
+        """Return the hints, and forget them; a poll that waits here ends."""
+        hints, self._hints = self._hints, {}
+        self.rung.set()
+        self.rung = trio.Event()
+        return {
+            queue: [Hint(what, tuple(ids or ())) for what, ids in named.items()]  # type: ignore[arg-type]
+            for queue, named in hints.items()
+        }
+
+
+@final
+class _Followed:
+    """A queue whose bells are heard."""
+
+    def __init__(self) -> None:
+        self.heard = trio.Event()
+        self.scope = trio.CancelScope()
+        self.wanted = trio.current_time()
+        self.rings = 0
+
+
+@final
+class Listeners:
+    """The clients that listen to a store.
+
+    Args:
+        store: whose bells they hear.
+        canceller: told of cancelled jobs.
+    """
+
+    def __init__(self, store: Store, canceller: Canceller) -> None:
+        self._store = store
+        self._canceller = canceller
+        self._wanted = Chan[str](math.inf, name="queues to be heard")
+        self._ears: dict[str, Ear] = {}
+        self._numbers = count()
+        self._followed: dict[str, _Followed] = {}
+        self._swept = trio.current_time()
+
+    async def ear(self, name: str, queues: Iterable[str]) -> Ear:
+        """Return the ear of a client, which hears these queues from now on.
+
+        Raises:
+            TooMany: there are too many.
+        """
+        self._forget()
+        ear = self._ears.get(name)
+        if ear is None:
+            if len(self._ears) >= MOST:
+                raise TooMany("too many clients listen to this server")
+            ear = self._ears[name] = Ear()
+        ear.asked = trio.current_time()
+        for queue in queues:
+            if queue not in ear.queues:
+                await self.follow(queue)
+                ear.queues.add(queue)
+                ear.ring(queue, Hint("changed"))
+        return ear
+
+    def _forget(self) -> None:
+        """Forget clients that do not ask any more, and queues that nobody wants to hear."""
+        now = trio.current_time()
+        if now < self._swept + _SWEEP:
+            return
+        self._swept, latest = now, now - FORGOTTEN
+        for name, ear in [*self._ears.items()]:
+            if ear.asked < latest:
+                del self._ears[name]
+        old = {queue for queue, one in self._followed.items() if one.wanted < latest}
+        for queue in old.difference(*(ear.queues for ear in self._ears.values())):
+            self._followed.pop(queue).scope.cancel()
+
+    @asynccontextmanager
+    async def hearing(self, *queues: str) -> AsyncIterator[Ear]:
+        """Return an ear for the bells of queues, inside the block."""
+        name = f"here {next(self._numbers)}"
+        ear = await self.ear(name, queues)
+        ear.asked = math.inf
+        try:
+            yield ear
+        finally:
+            del self._ears[name]
+
+    async def follow(self, queue: str) -> bool:
+        """Hear the bells of a queue from now on, and for a while; return whether that is new."""
+        followed = self._followed.get(queue)
+        if followed is None:
+            if len(self._followed) >= MOST:
+                raise TooMany("too many queues are listened to")
+            followed = self._followed[queue] = _Followed()
+            self._wanted.send_nowait(queue)
+        followed.wanted = trio.current_time()
+        is_new = not followed.heard.is_set()
+        await followed.heard.wait()
+        return is_new
+
+    def rings(self, queue: str) -> int:
+        """Return how often the bells of a queue have rung."""
+        followed = self._followed.get(queue)
+        return 0 if followed is None else followed.rings
+
+    async def run(self) -> None:
+        """Hear the bells of all queues that somebody wants to hear, for ever."""
+        async with trio.open_nursery() as nursery:
+            async for queue in self._wanted:
+                nursery.start_soon(self._follow, queue, name=f"bells of {queue}")
+
+    async def _follow(self, queue: str) -> None:
+        followed = self._followed[queue]
+        with followed.scope:
+            async with self._store.listen(queue) as hints:
+                followed.heard.set()
+                async for hint in hints:
+                    followed.rings += 1
+                    self._hear(queue, hint)
+
+    def _hear(self, queue: str, hint: Hint) -> None:
+        if hint.what == "cancel":
+            self._canceller.cancel(hint.ids)
+        elif hint.what == "changed":
+            self._canceller.wake(hint.ids)
+        for ear in self._ears.values():
+            if queue in ear.queues:
+                ear.ring(queue, hint)

@@ -1,0 +1,53 @@
+"""Tending: what time demands of a store, and of the files of its jobs."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Final
+
+import trio
+
+from gochan.durable import Store, StoreClosed, StoreError, StoreUnavailable
+
+from ._files import Files
+
+LOGGER: Final = logging.getLogger("gochan.service")
+
+_LOOK: Final = 1.0  # seconds after which it is looked at what time demands
+_TROUBLE: Final = 10.0  # after a failure that is none of a moment
+SWEEP: Final = 3600.0
+
+
+async def tend(store: Store) -> None:
+    """Do what time demands of a store, for ever; trouble is told, and does not end this."""
+    while True:
+        pause = _LOOK
+        try:
+            tended = await store.tend()
+            if tended.next is not None:
+                pause = min(pause, tended.next)
+        except (StoreUnavailable, StoreClosed):
+            pass  # whoever wants something of the store is told
+        except StoreError as error:
+            LOGGER.warning("the store could not be tended: %s", error)
+            pause = _TROUBLE
+        await trio.sleep(pause)
+
+
+async def sweep(store: Store, files: Files) -> None:
+    """Delete the files of jobs that the store does not keep any more, once in a while, for ever."""
+    while True:
+        await trio.sleep(SWEEP)
+        try:
+            await _sweep(store, files)
+        except (StoreError, OSError) as error:
+            LOGGER.warning("files of old jobs could not be deleted: %s", error)
+
+
+async def _sweep(store: Store, files: Files) -> None:
+    shelves = files.jobs()
+    while (ids := await trio.to_thread.run_sync(next, shelves, None)) is not None:
+        for id, record in zip(ids, await store.look(ids), strict=True):
+            if record is None:
+                await trio.to_thread.run_sync(partial(files.remove, id))

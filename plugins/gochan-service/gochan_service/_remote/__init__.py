@@ -1,0 +1,15 @@
+"""The store of a server, as its clients have it."""
+
+# The files, from the bottom up: each uses only those above it.
+#
+#   _address     addresses of servers, and what opens their doors
+#   _post        sends a request to a server
+#   _far_clock   the time by the clock of a server
+#   _far_desk    calls, gathered into exchanges
+#   _far_bells   hears the bells of a server
+#   _http_store  the store, and how it is opened
+
+from ._http_store import HttpStore, open_http_store
+from ._post import Post
+
+__all__ = ["HttpStore", "Post", "open_http_store"]

@@ -1,0 +1,90 @@
+"""The bells of a server, heard here: polls that wait until one rings."""
+
+# Theory of operation
+# -------------------
+# One poll is always under way while anybody listens here. The server keeps what rings between two
+# polls, under a word that this process has drawn; if it does not know the word, since it was
+# started again, it says that anything may have happened. So does this, when a poll has failed.
+#
+# A poll is broken off when somebody begins to listen to another queue.
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, final
+
+import trio
+
+from gochan import ReceiveChan
+from gochan.durable import Bells, Hint, StoreError, StoreUnavailable
+
+from .._wire import Exchange, Exchanged, decode, encode
+from ._far_clock import FarClock
+from ._post import Post
+
+_WAIT: Final = 30.0
+_PAUSE: Final = 1.0  # before the next poll, when one has failed
+
+
+@final
+class FarBells:
+    """Hears the bells of a server, for those who listen in this process."""
+
+    def __init__(self, post: Post, clock: FarClock) -> None:
+        self._bells = Bells()
+        self._post = post
+        self._clock = clock
+        self._word = secrets.token_urlsafe(16)
+        self._changed = trio.Event()
+        self._heard: dict[str, trio.Event] = {}  # set when the server knows that we listen
+
+    @asynccontextmanager
+    async def listen(self, queue: str) -> AsyncIterator[ReceiveChan[Hint]]:
+        """Receive the hints about a queue, inside the block."""
+        async with self._bells.listen(queue) as hints:
+            heard = self._heard.get(queue)
+            if heard is None:
+                heard = self._heard[queue] = trio.Event()
+                self._changed.set()
+            await heard.wait()
+            yield hints
+
+    async def run(self) -> None:
+        """Hear bells, for ever."""
+        while True:
+            queues = self._bells.queues
+            self._changed = trio.Event()
+            if not queues:
+                await self._changed.wait()
+                continue
+            new = [queue for queue in queues if not self._heard[queue].is_set()]
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._break_off, scope)
+                    await self._poll(queues, 0.0 if new else _WAIT)
+                    nursery.cancel_scope.cancel()
+            if scope.cancelled_caught:  # the answer may have been on its way, with hints in it
+                self._ring_all(queues)
+
+    def _ring_all(self, queues: list[str]) -> None:
+        """Say that anything may have happened."""
+        self._bells.ring({queue: [Hint("changed")] for queue in queues})
+
+    async def _break_off(self, scope: trio.CancelScope) -> None:
+        await self._changed.wait()
+        scope.cancel()
+
+    async def _poll(self, queues: list[str], wait: float) -> None:
+        exchange = Exchange(listener=self._word, queues=queues, wait=wait)
+        try:
+            exchanged = decode(await self._post("exchange", encode(exchange), wait), Exchanged)
+        except (StoreUnavailable, StoreError, ValueError):
+            await trio.sleep(_PAUSE)
+            self._ring_all(queues)
+            return
+        self._clock.hear(exchanged.now)
+        self._bells.ring(exchanged.hints)
+        for queue in queues:
+            self._heard[queue].set()

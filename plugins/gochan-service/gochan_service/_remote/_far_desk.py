@@ -1,0 +1,148 @@
+"""The way to a store behind a server: calls, gathered into exchanges."""
+
+# Theory of operation
+# -------------------
+# A call is noted, and its task sleeps. Couriers take all that was noted while they were away, send
+# it as one exchange, and wake the tasks with the answers. So the busier the process, the fewer
+# requests a job costs. There are two couriers, so that a call need not wait for a slow one.
+#
+# A call whose task is cancelled before a courier has taken it is never sent; later, it is made.
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import Any, Final, final
+
+import trio
+
+from gochan.durable import StoreClosed, StoreError, StoreUnavailable
+
+from .._wire import (
+    AgentSaid,
+    Answer,
+    Call,
+    CallFailed,
+    Exchange,
+    Exchanged,
+    answer_of,
+    call_of,
+    decode,
+    encode,
+)
+from ._far_clock import FarClock
+from ._post import Post
+
+_MOST: Final = 500  # calls in an exchange
+COURIERS: Final = 2
+
+
+@final
+class _Errand:
+    """A call on its way."""
+
+    __slots__ = ("answer", "call", "done", "error")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.done = trio.Event()
+        self.answer: Answer | None = None
+        self.error: Exception | None = None
+
+
+@final
+class FarDesk:
+    """Makes calls of a store behind a server.
+
+    Attributes:
+        agent: who the server is told makes them.
+    """
+
+    def __init__(self, address: str, post: Post, clock: FarClock) -> None:
+        self.agent: AgentSaid | None = None
+        self._address = address
+        self._post = post
+        self._clock = clock
+        self._errands: deque[_Errand] = deque()
+        self._news = trio.Event()
+        self._closed = False
+        self._away = 0  # couriers
+        self._idle = trio.Event()
+
+    async def __call__(self, operation: str, *arguments: Any) -> Any:
+        """Make a call, and return its answer."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._closed:
+            raise StoreClosed(f"the store {self._address} is closed")
+        errand = _Errand(call_of(operation, *arguments))
+        self._errands.append(errand)
+        self._news.set()
+        try:
+            await errand.done.wait()
+        except trio.Cancelled:
+            with suppress(ValueError):  # a courier has it
+                self._errands.remove(errand)
+            raise
+        if errand.error is not None:
+            raise errand.error
+        assert errand.answer is not None
+        return self._read(errand.call, errand.answer)
+
+    async def greet(self) -> None:
+        """Learn the server's time, and whether it lets us in."""
+        await self._carry([])
+
+    def _read(self, call: Call, answer: Answer) -> Any:
+        if answer.trouble is None:
+            try:
+                return answer_of(call, answer.value)
+            except CallFailed as error:
+                raise StoreError(f"{self._address}: {error}") from None
+        if answer.trouble == "unavailable":
+            raise StoreUnavailable(answer.why)
+        if answer.trouble == "audit":
+            raise AssertionError(answer.why)
+        raise StoreError(f"{self._address}: {answer.why}")
+
+    async def carry(self) -> None:
+        """Take calls to the server, for ever."""
+        while True:
+            while not self._errands:
+                self._news = trio.Event()
+                await self._news.wait()
+            batch = [self._errands.popleft() for _ in range(min(_MOST, len(self._errands)))]
+            self._away += 1
+            try:
+                await self._carry(batch)
+            except (StoreUnavailable, StoreError) as error:
+                for errand in batch:
+                    # Each has its own, since a traceback is added where it is raised.
+                    errand.error = type(error)(*error.args)
+            finally:
+                self._away -= 1
+                for errand in batch:
+                    errand.done.set()
+                if not self._away and not self._errands:
+                    self._idle.set()
+
+    async def _carry(self, batch: list[_Errand]) -> None:
+        exchange = Exchange(self.agent, [errand.call for errand in batch])
+        raw = await self._post("exchange", encode(exchange), 0.0)
+        try:
+            exchanged = decode(raw, Exchanged)
+        except ValueError as error:
+            raise StoreError(f"the answer of {self._address} cannot be read: {error}") from None
+        if len(exchanged.answers) != len(batch):
+            raise StoreError(f"{self._address} has not answered all calls")
+        self._clock.hear(exchanged.now)
+        for errand, answer in zip(batch, exchanged.answers, strict=True):
+            errand.answer = answer
+
+    async def aclose(self) -> None:
+        """Let the calls end that were made, and make no more."""
+        self._closed = True
+        if self._away or self._errands:
+            self._idle = trio.Event()
+            await self._idle.wait()
+        else:
+            await trio.lowlevel.checkpoint()

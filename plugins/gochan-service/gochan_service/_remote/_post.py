@@ -1,0 +1,80 @@
+"""Requests to a server."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Self, TypeAlias
+
+import httpx
+
+from gochan.durable import StoreError, StoreUnavailable
+
+from .._token import TOKEN
+
+Post: TypeAlias = Callable[[str, bytes, float], Awaitable[bytes]]
+"""Sends something to a route, and returns the answer; the number is how many seconds it may wait.
+
+It raises `StoreUnavailable` if there is none, and `StoreError` if the server refuses.
+"""
+
+_CONNECTIONS: Final = 4
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a request, in one piece.
+
+    That of httpx is an asynchronous generator, which a request that is cancelled leaves behind.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes | None = body
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        body, self._body = self._body, None
+        if body is None:
+            raise StopAsyncIteration
+        return body
+
+
+@asynccontextmanager
+async def open_post(
+    url: str, credential: str, timeout: float, verify: ssl.SSLContext | bool
+) -> AsyncIterator[Post]:
+    """Open the way to a server, and close it on the way out."""
+    door = "api" if credential.startswith(TOKEN) else "rpc"
+    headers = {"authorization": f"Bearer {credential}", "content-type": "application/json"}
+    limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+    async with httpx.AsyncClient(
+        headers=headers,
+        limits=limits,
+        verify=verify,
+        trust_env=False,
+    ) as client:
+
+        async def post(route: str, body: bytes, wait: float) -> bytes:
+            try:
+                request = client.build_request(
+                    "POST",
+                    f"{url}/{door}/v1/{route}",
+                    headers={"content-length": str(len(body))},
+                    timeout=timeout + wait,
+                )
+                request.stream = _Body(body)
+                response = await client.send(request)
+            except httpx.HTTPError as error:
+                raise StoreUnavailable(f"{url}: {str(error) or type(error).__name__}") from None
+            if response.status_code in (200, 409):  # the second if nothing was won
+                return response.content
+            if response.status_code in (401, 403):
+                raise StoreError(f"{url} does not accept the secret; see GOCHAN_SECRET")
+            why = response.text.strip()[:200] or response.reason_phrase
+            if response.status_code >= 500 or response.status_code in (408, 429):
+                raise StoreUnavailable(f"{url} answers {response.status_code}: {why}")
+            raise StoreError(f"{url} answers {response.status_code}: {why}")
+
+        yield post

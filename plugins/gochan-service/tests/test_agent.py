@@ -1,0 +1,364 @@
+"""Agents of a real server: handlers and commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from gochan_service import HttpStore, open_agent, open_server_store
+from gochan_service._agent import LogCourier, open_agent_at, run_command_for
+from gochan_service._agent._artefacts import UploadFailed, name_of, upload
+from gochan_service._agent._process import run_process
+from gochan_service._agent._words import command_in, fill_in
+
+from gochan import open_job_queue
+from gochan.durable import JobRecord, NewJob, StoreError, StoreUnavailable, beside
+
+from .services import SECRET, Service, open_service
+
+
+async def submit(service: Service, *payloads: object, **options: Any) -> list[int]:
+    jobs = [NewJob(queue="q", payload=json.dumps(one).encode(), **options) for one in payloads]
+    return [answer.id for answer in await service.store.enqueue(jobs)]  # type: ignore[union-attr]
+
+
+async def ended(service: Service, id: int) -> JobRecord:
+    """Wait until a job has ended."""
+    with trio.fail_after(30):
+        while True:
+            (record,) = await service.store.look([id])
+            assert record is not None
+            if record.state == "ended":
+                return record
+            await trio.sleep(0.01)
+
+
+def agent(
+    service: Service, handler: Callable[[Any], Awaitable[Any]], **options: Any
+) -> AbstractAsyncContextManager[Any, bool | None]:
+    return open_agent(service.url, "q", handler, secret=SECRET, **options)
+
+
+# Handlers
+
+
+async def test_a_handler_runs_the_jobs_of_a_server(tmp_path: Path) -> None:
+    """As many at a time as its capacity; results are kept."""
+    now = most = 0
+
+    async def double(n: int) -> int:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await trio.sleep(0.01)
+        now -= 1
+        return 2 * n
+
+    async with open_service(tmp_path) as service:
+        ids = await submit(service, *range(20))
+        async with agent(service, double, capacity=3):
+            records = [await ended(service, id) for id in ids]
+        assert [json.loads(record.result or b"") for record in records] == [
+            2 * n for n in range(20)
+        ]
+        assert most == 3
+
+
+async def test_an_agent_that_takes_one_job_leaves(tmp_path: Path) -> None:
+    """The others stay for others."""
+
+    async def handler(n: int) -> int:
+        return n
+
+    async with open_service(tmp_path) as service:
+        first, second = await submit(service, 1, 2)
+        async with agent(service, handler, once=True, capacity=5) as queue:
+            with trio.fail_after(30):
+                report = await queue.wait_stopped()
+        assert not report.stuck
+        assert (await ended(service, first)).kind == "done"
+        (record,) = await service.store.look([second])
+        assert record is not None
+        assert (record.state, record.attempt, record.attempts) == ("waiting", 0, ())
+
+
+async def test_an_agent_can_be_for_one_job(tmp_path: Path) -> None:
+    """Although others would come first; it waits until that job can start."""
+
+    async def handler(n: int) -> int:
+        return n
+
+    async with open_service(tmp_path) as service:
+        first, second = await submit(service, 1, 2)
+        (late,) = await submit(service, 3, delay=0.3)
+        async with agent(service, handler, job=late) as queue:
+            with trio.fail_after(30):
+                await queue.wait_stopped()
+        assert (await ended(service, late)).kind == "done"
+        records = await service.store.look([first, second])
+        assert [record.state for record in records if record] == ["waiting", "waiting"]
+
+
+async def test_a_drained_agent_gets_no_jobs(tmp_path: Path) -> None:
+    """Until it is to get some again."""
+
+    async def handler(n: int) -> int:
+        return n
+
+    async with (
+        open_service(tmp_path) as service,
+        agent(service, handler, labels={"gpu": "yes"}, machine="here"),
+    ):
+        (id,) = await submit(service, 1)
+        await ended(service, id)
+        (shown,) = (await service.ask("GET", "/api/v1/agents")).json()["agents"]
+        assert (shown["capacity"], shown["machine"]) == (1, "here")
+        assert shown["labels"] == {"gpu": "yes"}
+        path = f"/api/v1/agents/{shown['name']}"
+        await service.ask("POST", f"{path}/drain")
+        (id,) = await submit(service, 2)
+        await trio.sleep(0.3)
+        (record,) = await service.store.look([id])
+        assert record is not None
+        assert record.state == "waiting"
+        await service.ask("POST", f"{path}/undrain")
+        await submit(service, 3)  # a bell
+        await ended(service, id)
+
+
+async def test_an_agent_needs_the_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment, or as an argument; a token of people is none."""
+
+    async def handler(n: int) -> int:
+        return n
+
+    monkeypatch.delenv("GOCHAN_SECRET", raising=False)
+    with pytest.raises(ValueError, match="set GOCHAN_SECRET"):
+        open_agent("http://127.0.0.1:1", "q", handler)
+    monkeypatch.setenv("GOCHAN_SECRET", "wrong, but long enough")
+    async with open_service(tmp_path) as service:
+        with pytest.raises(StoreError, match="does not accept the secret"):
+            async with open_agent(service.url, "q", handler):
+                pass
+        monkeypatch.setenv("GOCHAN_SECRET", SECRET)
+        async with open_agent(service.url, "q", handler):
+            pass
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    """At once."""
+    with pytest.raises(StoreUnavailable, match=r"http://127\.0\.0\.1:1: "):
+        async with open_server_store("http://127.0.0.1:1", secret=SECRET):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("http://", "is like http://"),
+        ("http://host/?x=1", "is like http://"),
+        ("http://user:password@host", "has no password"),
+    ],
+)
+def test_an_odd_address_is_refused(address: str, why: str) -> None:
+    """And a password in it is not shown."""
+    with pytest.raises(ValueError, match=why) as caught:
+        open_server_store(address, secret=SECRET)
+    assert "user" not in str(caught.value)
+
+
+def test_a_client_needs_a_token_or_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says where to find them."""
+    monkeypatch.delenv("GOCHAN_SECRET", raising=False)
+    monkeypatch.delenv("GOCHAN_TOKEN", raising=False)
+    with pytest.raises(ValueError, match=r"set GOCHAN_TOKEN .* or GOCHAN_SECRET"):
+        open_server_store("http://host")
+    with pytest.raises(ValueError, match="timeout"):
+        open_server_store("http://host", secret=SECRET, timeout=0)
+
+
+# Commands
+
+
+async def run_all(
+    service: Service, *words: str, patterns: tuple[str, ...] = (), until: int, kind: str = "done"
+) -> JobRecord:
+    """Run a command for each job until one has ended, and return its record."""
+    async with open_server_store(service.url, secret=SECRET) as store:
+        courier = LogCourier(store.upload)
+        handler = run_command_for(words, courier, store.upload, patterns)
+        async with beside(courier.run), open_agent_at(store, "q", handler, capacity=2, grace=1):
+            record = await ended(service, until)
+    assert record.kind == kind
+    return record
+
+
+async def log_of(service: Service, id: int) -> bytes:
+    return (await service.ask("GET", f"/api/v1/jobs/{id}/log")).content
+
+
+async def test_the_output_of_a_command_is_the_log_of_its_job(tmp_path: Path) -> None:
+    """Standard error included, in order."""
+    async with open_service(tmp_path) as service:
+        (id,) = await submit(service, "world")
+        script = 'echo "hello $1"; echo "number $GOCHAN_JOB" >&2; cat'
+        await run_all(service, "sh", "-c", script, "sh", until=id)
+        assert await log_of(service, id) == b"hello world\nnumber %d\n" % id
+
+
+async def test_a_status_other_than_0_is_a_failure(tmp_path: Path) -> None:
+    """With its log; so is a signal."""
+    async with open_service(tmp_path) as service:
+        for script, why in (
+            ("echo oh; exit 3", "CommandFailed: exit status 3"),
+            ("echo oh; kill -9 $$", "CommandFailed: killed by SIGKILL"),
+            ("echo oh; kill -40 $$", "CommandFailed: killed by signal 40"),
+        ):
+            (id,) = await submit(service, script, max_attempts=1)
+            record = await run_all(service, "sh", "-c", until=id, kind="failed")
+            assert record.error == why
+            assert await log_of(service, id) == b"oh\n"
+        (id,) = await submit(service, "x", max_attempts=1)
+        record = await run_all(service, "/no/such/program", until=id, kind="failed")
+        assert record.error == "CommandFailed: cannot be started: No such file or directory"
+
+
+async def test_a_cancelled_job_has_its_process_ended(tmp_path: Path) -> None:
+    """By TERM, and all that it has started; what it says last is in the log."""
+    async with open_service(tmp_path) as service:
+        (id,) = await submit(service, "x")
+        script = "trap 'echo ending; exit 1' TERM; sleep 1000 & echo started; wait"
+        async with trio.open_nursery() as nursery:
+
+            async def cancel() -> None:
+                while b"started" not in await log_of(service, id):  # noqa: ASYNC110  # as it is seen
+                    await trio.sleep(0.01)
+                await service.ask("POST", f"/api/v1/jobs/{id}/cancel", json={"reason": "enough"})
+
+            nursery.start_soon(cancel)
+            record = await run_all(service, "sh", "-c", script, until=id, kind="cancelled")
+        assert record.error == "enough"
+        assert await log_of(service, id) == b"started\nending\n"
+
+
+async def test_files_that_a_run_has_made_are_kept(tmp_path: Path) -> None:
+    """Big and empty ones; a pattern may have the payload in it."""
+    made = tmp_path / "made"
+    made.mkdir()
+    big = bytes(range(256)) * 10_000
+    (made / "big").write_bytes(big)
+    async with open_service(tmp_path) as service:
+        (id,) = await submit(service, "one")
+        script = f"cp {made}/big {made}/one-1.png; : > '{made}/one 2.png'; : > {made}/two.png"
+        pattern = f"{made}/{{}}*.png"
+        record = await run_all(
+            service, "sh", "-c", f"{script}; echo $1", "sh", patterns=(pattern,), until=id
+        )
+        (files,) = (await service.ask("GET", f"/api/v1/jobs/{id}")).json()["files"].values()
+        assert files == ["log", "one-1.png", "one_2.png"]
+        version = record.version - 1
+        path = f"/api/v1/jobs/{id}/files/{version}"
+        assert (await service.ask("GET", f"{path}/one-1.png")).content == big
+        assert (await service.ask("GET", f"{path}/one_2.png")).content == b""
+
+
+async def test_what_cannot_be_kept_is_a_failure(tmp_path: Path) -> None:
+    """Two files of one name; a run that is over; a server that takes none; too many."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same").write_text("x")
+
+    async def send(parts: Any) -> list[int | None]:
+        return [len(part.data) for part in parts]
+
+    with pytest.raises(UploadFailed, match="would have the same name"):
+        await upload(1, 1, [f"{tmp_path}/*/same"], send)
+
+    async def too_late(parts: Any) -> list[int | None]:
+        return [None]
+
+    with pytest.raises(UploadFailed, match="comes too late"):
+        await upload(1, 1, [f"{tmp_path}/a/same"], too_late)
+
+    async def refuse(parts: Any) -> list[int | None]:
+        raise StoreError("no room")
+
+    with pytest.raises(UploadFailed, match="cannot be sent: no room"):
+        await upload(1, 1, [f"{tmp_path}/a/same"], refuse)
+    for n in range(1001):
+        (tmp_path / f"many{n}").touch()
+    with pytest.raises(UploadFailed, match="1001 files match; a run may upload 1000"):
+        await upload(1, 1, [f"{tmp_path}/many*"], send)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("a/b.png", "b.png"), ("a/ü b", "__b"), (".hidden", "file.hidden"), ("-x", "file-x")],
+)
+def test_names_of_files_are_plain(path: str, name: str) -> None:
+    """As the server wants them."""
+    assert name_of(path).removeprefix("file") == name.removeprefix("file")
+    assert name_of(path)[0].isalnum()
+
+
+async def test_jobs_bring_their_own_commands_only_if_they_may(tmp_path: Path) -> None:
+    """Then the payload is a list of words."""
+    async with open_service(tmp_path) as service:
+        good, bad = await submit(service, ["echo", "my own"], "echo no", max_attempts=1)
+        await run_all(service, until=good)
+        assert await log_of(service, good) == b"my own\n"
+        record = await run_all(service, until=bad, kind="failed")
+        assert "the payload is no command" in (record.error or "")
+
+
+def test_a_payload_is_one_argument() -> None:
+    """Where the braces are, or at the end; other than a text, it is JSON."""
+    assert fill_in(["a", "{}", "-{}-"], "x y") == ["a", "x y", "-x y-"]
+    assert fill_in(["a"], "$(x)") == ["a", "$(x)"]
+    assert fill_in(["a"], {"n": [1, "é"]}) == ["a", '{"n": [1, "é"]}']
+    assert command_in(["a", "b"]) == ["a", "b"]
+    for bad in ([], ["a", 1], "a b", None):
+        with pytest.raises(ValueError, match="is no command"):
+            command_in(bad)
+
+
+async def test_a_process_that_does_not_act_on_term_is_killed() -> None:
+    """When the time for cleaning up is over."""
+    output: list[bytes] = []
+    program = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True)"
+
+    async def keep(chunk: bytes) -> None:
+        output.append(chunk)
+        queue.stop_soon(drain=0, grace=0.1)
+
+    async def handler(_: int) -> None:
+        await run_process([sys.executable, "-c", f"{program}; time.sleep(99)"], keep, {})
+
+    async with open_job_queue(handler, workers=1) as queue:
+        await queue.submit(1)
+        with trio.fail_after(30):
+            await queue.wait_stopped()
+    assert b"".join(output) == b"1\n"
+
+
+# Uploads
+
+
+async def test_an_answer_that_cannot_be_read_is_said() -> None:
+    """With where it came from."""
+
+    async def post(route: str, body: bytes, wait: float) -> bytes:
+        return b"<html>" if route == "upload" else b'{"now": 1.0}'
+
+    from gochan_service._remote._http_store import open_far_store
+
+    async with open_far_store("http://odd", post) as store:
+        assert isinstance(store, HttpStore)
+        with pytest.raises(StoreError, match="the answer of http://odd cannot be read"):
+            await store.upload([])

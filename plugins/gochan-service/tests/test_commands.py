@@ -1,0 +1,107 @@
+"""The commands, as people type them: real processes of a server, an agent, and a client."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from .places import GOCHAN, Place, until
+
+pytestmark = pytest.mark.slow
+
+
+def test_two_commands_are_a_job_server(place: Place) -> None:
+    """Jobs are submitted, run, looked at, and their logs printed; both end on SIGTERM."""
+    agent = place.agent("--capacity", "2", "--", "echo", "did", "{}")
+    out = place.ask("submit", place.url, "q", "--lines", "--wait", lines='"a"\n"b"\n"c"\n')
+    assert [line.split()[:2] for line in out.splitlines()] == [
+        ["1", "done"], ["2", "done"], ["3", "done"]
+    ]  # fmt: skip
+    assert place.ask("log", place.url, "2") == "did b\n"
+    assert place.state(3) == "done"
+    assert agent.end() == 0
+    assert place.server.end() == 0
+    assert "Traceback" not in agent.said + place.server.said
+
+
+def test_an_agent_that_is_ended_gives_its_job_back(place: Place) -> None:
+    """The attempt does not count, and another agent does it."""
+    first = place.agent("--drain", "0", "--", "sh", "-c", "echo began; sleep 1000")
+    place.submit(1)
+    until(lambda: "began" in place.get("jobs/1/log").text, "the log")
+    assert first.end() == 0
+    place.agent("--once", "--", "echo", "done by the second")
+    until(lambda: place.state(1) == "done", "the end")
+    assert place.get("jobs/1/log").text == "done by the second 1\n"
+    assert place.ask("log", place.url, "1", "--run", "1") == "began\n"
+
+
+def test_a_log_is_followed_while_the_job_runs(place: Place) -> None:
+    """Until it has ended."""
+    place.agent("--", "sh", "-c", "echo one; while [ ! -e go ]; do sleep 0.05; done; echo two")
+    place.submit(1)
+    follower = place.start("log", "-f", place.url, "1", **place.secrets)
+    assert follower.process.stdout is not None
+    until(lambda: place.state(1) == "running", "the start")
+    (place.folder / "go").touch()
+    assert follower.process.stdout.read() in (b"one\ntwo\n", b"")
+    assert follower.process.wait(30) == 0
+    assert place.get("jobs/1/log").text == "one\ntwo\n"
+
+
+def test_a_terminal_is_not_told_what_to_do(place: Place) -> None:
+    """What a log would make it do is shown instead."""
+    place.agent("--once", "--", "printf", r"\033[2J\ttab\n\377\n")
+    place.submit(1)
+    until(lambda: place.state(1) == "done", "the end")
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [*GOCHAN, "log", place.url, "1"], env={**os.environ, **place.secrets}, stdout=theirs,
+        check=True, timeout=60,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):
+        while chunk := os.read(ours, 1000):
+            shown += chunk
+    os.close(ours)
+    assert b"\x1b" not in shown
+    assert b"\\x1b[2J\ttab" in shown.replace(b"        ", b"\t")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("agent", "http://127.0.0.1:1", "--queue", "q", "--", "true"), "set GOCHAN_SECRET"),
+        (("agent", "http://127.0.0.1:1", "--queue", "q"), "give a command, or let jobs bring"),
+        (("agent", "http://h", "--queue", "q", "--any-command", "x"), "give a command, or let"),
+        (("agent", "http://h", "--queue", "q", "--label", "x", "true"), "not like NAME=VALUE"),
+        (("agent", "nothing", "--queue", "q", "true"), "set GOCHAN_SECRET"),
+        (("log", "http://h", "1"), "set GOCHAN_TOKEN"),
+        (("log", "http://", "1"), "is like http://"),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path: Path, words: tuple[str, ...], why: str) -> None:
+    """With status 2."""
+    done = subprocess.run(
+        [*GOCHAN, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_job_that_is_not_there_is_named(place: Place) -> None:
+    """By the server's own words; so is a server that is not there."""
+    for url, why in ((place.url, "there is no job 7"), ("http://127.0.0.1:1", "127.0.0.1:1: ")):
+        done = subprocess.run(
+            [*GOCHAN, "log", url, "7"], env={**os.environ, **place.secrets}, text=True,
+            capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert why in done.stderr

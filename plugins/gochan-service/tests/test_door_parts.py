@@ -1,0 +1,147 @@
+"""Parts of the door, each alone, where users see them only under a load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from gochan_service._door._agents import Agents
+from gochan_service._door._canceller import Canceller
+from gochan_service._door._exchanges import Exchanges
+from gochan_service._door._inbox import Inbox
+from gochan_service._door._limits import Limited
+from gochan_service._door._listeners import Ear, Listeners
+from gochan_service._door._offers import Offers
+from gochan_service._wire import AgentSaid, Exchange
+from starlette.requests import Request
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from gochan.durable import Hint, open_store
+
+
+async def test_the_canceller_forgets(autojump_clock: MockClock) -> None:
+    """After five minutes; and who watches other jobs is not woken."""
+    canceller = Canceller()
+    with canceller.subscribed([1]) as mine, canceller.subscribed([2]) as other:
+        canceller.cancel([1])
+        canceller.cancel([1])
+        assert await mine.receive_ok() == (None, False)
+        assert not other.closed
+        canceller.wake([])
+        assert other.closed
+    assert canceller.remembers(1)
+    assert not canceller.remembers(2)
+    await trio.sleep(301)
+    assert not canceller.remembers(1)
+    canceller.cancel([3])
+    assert [*canceller._cancelled] == [3]
+
+
+async def test_an_inbox_holds_back_who_sends_much(autojump_clock: MockClock) -> None:
+    """Until somebody takes it; when it has ended, nothing is kept but the end."""
+    inbox = Inbox()
+    sent: list[int] = []
+
+    async def send() -> None:
+        for number in range(20):
+            await inbox.put({"type": "http.request", "number": number})
+            sent.append(number)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await wait_all_tasks_blocked()
+        assert len(sent) == 10
+        assert [(await inbox.take())["number"] for _ in range(20)] == [*range(20)]
+    inbox.end()
+    await inbox.put({"type": "http.request"})
+    await inbox.put({"type": "http.disconnect"})
+    assert (await inbox.take())["type"] == "http.disconnect"
+
+
+async def test_a_client_that_leaves_in_its_body_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing is answered, and nothing is logged."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await Request(scope, receive).body()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    head = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b""}
+    await Limited(application)({**head, "headers": []}, receive, send)
+    assert caplog.text == ""
+
+
+async def test_many_hints_become_one() -> None:
+    """That names no job, so that any may be meant."""
+    ear = Ear()
+    ear.ring("q", Hint("waiting", (1,)))
+    ear.ring("q", Hint("waiting", (2,)))
+    ((hint,),) = ear.take().values()
+    assert sorted(hint.ids) == [1, 2]
+    ear.ring("q", Hint("waiting", tuple(range(2000))))
+    ear.ring("q", Hint("waiting", (1,)))
+    assert ear.take() == {"q": [Hint("waiting")]}
+
+
+async def test_other_settings_wake_who_watches_and_nobody_else(
+    autojump_clock: MockClock,
+) -> None:
+    """A queue that changes is none of those who listen to another one."""
+    canceller = Canceller()
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        listeners = Listeners(store, canceller)
+        nursery.start_soon(listeners.run)
+        assert listeners.rings("a") == 0
+        async with listeners.hearing("a") as a, listeners.hearing("b") as b:
+            a.take(), b.take()
+            with canceller.subscribed([1]) as watch:
+                settings = await store.configure("a")
+                changed = type(settings)(capacity=7)
+                await store.configure("a", changed, update=True)
+                await wait_all_tasks_blocked()
+                assert watch.closed
+            assert a.rung.is_set()
+            assert not b.rung.is_set()
+            assert listeners.rings("a") == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_notes_about_offers_do_not_grow(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agents can say anything of themselves."""
+    monkeypatch.setattr("gochan_service._door._offers._MOST_NOTES", 3)
+    async with open_store("memory:") as store:
+        offers = Offers(store, Listeners(store, Canceller()))
+        agents = Agents()
+        for number in range(10):
+            agent = agents.heard(AgentSaid("a", machine=str(number)))
+            assert (await offers.look(agent, "q", 1))[0] == []
+            assert len(offers._notes) <= 3
+
+
+async def test_what_rings_while_a_client_leaves_is_kept_for_it(autojump_clock: MockClock) -> None:
+    """It asks again, and is told then."""
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        listeners = Listeners(store, Canceller())
+        nursery.start_soon(listeners.run)
+        exchanges = Exchanges(store, listeners, Agents(), trio.Event())
+        poll = Exchange(listener="a word of mine", queues=["q"], wait=30.0)
+        await exchanges(poll, store, None, trio.sleep_forever)  # it is new, so it is told to look
+        ear = await listeners.ear("a word of mine", [])
+
+        async def leave() -> None:
+            await trio.sleep(1)
+            ear.ring("q", Hint("waiting", (7,)))
+
+        assert (await exchanges(poll, store, None, leave)).hints == {}
+        again = await exchanges(poll, store, None, trio.sleep_forever)
+        assert again.hints == {"q": [Hint("waiting", (7,))]}
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,97 @@
+"""The bells of a server, as its clients hear them, in virtual time."""
+
+from __future__ import annotations
+
+import trio
+from gochan_service._remote._far_bells import FarBells
+from gochan_service._remote._far_clock import FarClock
+from gochan_service._wire import Exchange, Exchanged, decode, encode
+
+from gochan import ReceiveChan
+from gochan.durable import Hint, StoreUnavailable
+
+
+class Server:
+    """Answers polls, at once or when a bell rings."""
+
+    def __init__(self) -> None:
+        self.polls: list[tuple[list[str], float]] = []
+        self.hints: dict[str, list[Hint]] = {}
+        self.rung = trio.Event()
+        self.away = False
+        self.on_the_way = 0.0
+
+    def ring(self, queue: str, what: str = "waiting") -> None:
+        self.hints.setdefault(queue, []).append(Hint(what))  # type: ignore[arg-type]
+        self.rung.set()
+
+    async def __call__(self, route: str, body: bytes, wait: float) -> bytes:
+        exchange = decode(body, Exchange)
+        self.polls.append((exchange.queues, wait))
+        if self.away:
+            raise StoreUnavailable("away")
+        with trio.move_on_after(wait):
+            await self.rung.wait()
+        hints, self.hints = self.hints, {}
+        self.rung = trio.Event()
+        await trio.sleep(self.on_the_way)
+        return encode(Exchanged(1000.0 + trio.current_time(), hints=hints))
+
+
+async def heard(bell: ReceiveChan[Hint]) -> str:
+    with trio.fail_after(60):
+        return (await bell.receive()).what
+
+
+async def test_a_bell_of_the_server_is_heard_here(autojump_clock: trio.testing.MockClock) -> None:
+    """As soon as it rings; one poll waits all the time."""
+    server, clock = Server(), FarClock()
+    bells = FarBells(server, clock)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bells.run)
+        async with bells.listen("q") as bell:
+            assert clock.now() == 1000.0 + trio.current_time()
+            await trio.sleep(45)
+            server.ring("q")
+            start = trio.current_time()
+            assert await heard(bell) == "waiting"
+            assert trio.current_time() == start
+        nursery.cancel_scope.cancel()
+    assert [wait for _, wait in server.polls][:3] == [0.0, 30.0, 30.0]
+
+
+async def test_who_listens_later_is_heard_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    """The poll that waits is broken off; what was on its way then is not missed."""
+    server = Server()
+    bells = FarBells(server, FarClock())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bells.run)
+        async with bells.listen("one") as one:
+            await trio.sleep(5)
+            server.on_the_way = 1.0
+            server.ring("one")
+            await trio.sleep(0.5)  # the server has handed the hint over
+            async with bells.listen("two") as two:
+                assert await heard(one) == "changed"
+                server.ring("two")
+                assert await heard(two) == "waiting"
+        nursery.cancel_scope.cancel()
+    assert ["one", "two"] in [queues for queues, _ in server.polls]
+
+
+async def test_after_an_outage_anything_may_have_happened(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Everybody is told to look."""
+    server = Server()
+    bells = FarBells(server, FarClock())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bells.run)
+        async with bells.listen("q") as bell:
+            await trio.sleep(5)
+            server.away = True
+            server.ring("q")
+            assert await heard(bell) == "waiting"  # the poll that waited
+            assert await heard(bell) == "changed"
+            server.away = False
+        nursery.cancel_scope.cancel()

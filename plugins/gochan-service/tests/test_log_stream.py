@@ -1,0 +1,155 @@
+"""Logs on their way to a server, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+from gochan_service._agent._log_stream import MUCH, SOON, LogCourier
+from gochan_service._wire import Part
+
+from gochan.durable import StoreError, StoreUnavailable
+
+
+class Server:
+    """Keeps logs, unless it is told to do otherwise."""
+
+    def __init__(self) -> None:
+        self.logs: dict[tuple[int, int], bytes] = {}
+        self.requests: list[list[int]] = []  # how long the parts were
+        self.troubles: list[Exception] = []
+        self.over: set[int] = set()
+        self.loses_answers = False
+
+    async def __call__(self, parts: Sequence[Part]) -> Sequence[int | None]:
+        self.requests.append([len(part.data) for part in parts])
+        await trio.sleep(0.01)
+        if self.troubles and not self.loses_answers:
+            raise self.troubles.pop(0)
+        sizes: list[int | None] = []
+        for part in parts:
+            if part.id in self.over:
+                sizes.append(None)
+                continue
+            log = self.logs.get((part.id, part.version), b"")
+            assert part.name == "log"
+            if part.offset <= len(log):
+                log = log[: part.offset] + part.data + log[part.offset + len(part.data) :]
+            self.logs[part.id, part.version] = log
+            sizes.append(len(log))
+        if self.troubles:
+            raise self.troubles.pop(0)
+        return sizes
+
+
+async def test_what_is_printed_arrives_in_order(autojump_clock: trio.testing.MockClock) -> None:
+    """Small pieces are gathered; the parts of all runs go together."""
+    server = Server()
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        one, other = courier.open(1, 1), courier.open(2, 5)
+        for n in range(100):
+            await one.write(b"%d\n" % n)
+            await other.write(b".")
+        await one.flush()
+        await other.flush()
+        assert trio.current_time() < SOON + 0.1
+        nursery.cancel_scope.cancel()
+    assert server.logs == {
+        (1, 1): b"".join(b"%d\n" % n for n in range(100)), (2, 5): b"." * 100
+    }  # fmt: skip
+    assert len(server.requests) == 1
+
+
+async def test_much_is_sent_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    """Without waiting for more."""
+    server = Server()
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        log = courier.open(1, 1)
+        await log.write(b"x" * MUCH)
+        await log.flush()
+        assert trio.current_time() == pytest.approx(0.01)
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_prints_faster_than_the_server_takes_waits(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """So memory is bounded; and nothing is missing."""
+    server = Server()
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        log = courier.open(1, 1)
+        most = 0
+        for _ in range(200):
+            await log.write(b"x" * 2**16)
+            most = max(most, log.waiting)
+        await log.flush()
+        nursery.cancel_scope.cancel()
+    assert most <= 2**20 + 2**16
+    assert len(server.logs[1, 1]) == 200 * 2**16
+    assert max(map(sum, server.requests)) <= 2**18
+
+
+@pytest.mark.parametrize("loses", [False, True], ids=["request lost", "answer lost"])
+async def test_after_an_outage_it_goes_on_where_the_server_is(
+    autojump_clock: trio.testing.MockClock, loses: bool
+) -> None:
+    """Nothing is missing, and nothing is there twice."""
+    server = Server()
+    server.loses_answers = loses
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        log = courier.open(1, 1)
+        await log.write(b"first ")
+        await log.flush()
+        server.troubles = [StoreUnavailable("away")] * 3
+        await log.write(b"second ")
+        await trio.sleep(1.5)
+        await log.write(b"third")
+        await log.flush()
+        nursery.cancel_scope.cancel()
+    assert server.logs[1, 1] == b"first second third"
+
+
+async def test_a_run_whose_log_nobody_takes_goes_on(autojump_clock: trio.testing.MockClock) -> None:
+    """Since it is over for the server, or the log is too long."""
+    server = Server()
+    server.over = {1}
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        late, long, good = (courier.open(id, 1) for id in (1, 2, 3))
+        await late.write(b"x" * 2**21)  # would wait for room
+        assert late.waiting == 0
+        await late.write(b"more")
+        await late.flush()
+        server.troubles = [StoreError("too long")]
+        await long.write(b"x")
+        await long.flush()
+        await good.write(b"good")
+        await good.flush()
+        nursery.cancel_scope.cancel()
+    assert server.logs == {(3, 1): b"good"}
+
+
+async def test_the_end_of_a_run_does_not_wait_for_ever(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """For a server that is away."""
+    server = Server()
+    server.troubles = [StoreUnavailable("away")] * 1000
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        log = courier.open(1, 1)
+        await log.write(b"x")
+        await log.flush()
+        assert trio.current_time() == 10.0
+        nursery.cancel_scope.cancel()
