@@ -4,12 +4,15 @@ Each block of Python runs, under virtual time; what it prints must be
 what the block of text after it says. In a block named console, what follows
 after a ``$`` runs in a shell, and the lines below it are what it prints; a
 ``…`` there stands for anything.
+
+If a page needs ``DATABASE_URL``, it has a database of its own on a server of PostgreSQL.
 """
 
 from __future__ import annotations
 
 import ast
 import atexit
+import importlib.util
 import inspect
 import io
 import os
@@ -17,14 +20,17 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
 from functools import cache
+from itertools import count
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 from unittest import mock
 
+import pytest
 import trio
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
@@ -38,12 +44,44 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(_number, _heard)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the whole suite on all processors, each file by one process; ``-n 0`` prevents that.
+
+    Some tests of a file build on one another.
+    """
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    can = config.pluginmanager.hasplugin("xdist") and not hasattr(config, "workerinput")
+    if everything and can and config.option.numprocesses is None and not config.option.usepdb:
+        config.option.numprocesses = "auto"
+        config.option.dist = "loadfile"
+
+
+_SKIPPED = object()  # instead of what a block prints
+
+
 def run_python(example: Example) -> str | None:
-    """Run a block of Python, and keep what it prints; the next block has to compare that."""
+    """Run a block of Python, and keep what it prints; the next block has to compare that.
+
+    What it writes to files is in the folder that all blocks of one file share. If it begins with
+    the name of a file, as in ``# studio.py``, it is put there instead, for blocks named console.
+    """
+    saved = re.match(r"# (\w+\.py)\n", example.parsed)
+    if saved:
+        (Path(_folder_of(example.path)) / saved[1]).write_text(example.parsed, encoding="utf-8")
+        return None
+    example.namespace["printed"] = _SKIPPED
+    environment = _environment_of(example)
+    del example.namespace["printed"]
     start = "\n" * (example.line + example.parsed.line_offset)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     code = compile(start + example.parsed, example.path, "exec", flags, dont_inherit=True)
-    with redirect_stdout(io.StringIO()) as out, mock.patch.object(trio, "run", _run):
+    with (
+        chdir(_folder_of(example.path)),
+        mock.patch.dict(os.environ, environment),
+        redirect_stdout(io.StringIO()) as out,
+        mock.patch.object(trio, "run", _run),
+    ):
         pending = eval(code, example.namespace)
         if inspect.iscoroutine(pending):
             trio.run(_wait_for, pending)
@@ -55,8 +93,8 @@ def run_python(example: Example) -> str | None:
     return None
 
 
-def _run(function: Any, *arguments: Any, original: Any = trio.run) -> Any:
-    return original(function, *arguments, clock=MockClock(autojump_threshold=0))
+def _run(function: Any, *arguments: Any, clock: Any = None, original: Any = trio.run) -> Any:
+    return original(function, *arguments, clock=clock or MockClock(autojump_threshold=0))
 
 
 async def _wait_for(pending: Any) -> None:
@@ -66,6 +104,8 @@ async def _wait_for(pending: Any) -> None:
 def compare_text(example: Example) -> str | None:
     """Compare a block of text with what the block of Python before it has printed."""
     printed = example.namespace.pop("printed", None)
+    if printed is _SKIPPED:
+        pytest.skip("the block before was skipped")
     if not printed:
         return "the block before prints nothing that could be compared with this text"
     if printed.strip() != example.parsed.strip():
@@ -90,7 +130,13 @@ def run_console(example: Example) -> str | None:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=_folder_of(example.path),
-            env={**os.environ, "PATH": programs, "COLUMNS": "80", "TERM": "dumb"},
+            env={
+                **os.environ,
+                **_environment_of(example),
+                "PATH": programs,
+                "COLUMNS": "80",
+                "TERM": "dumb",
+            },
             timeout=60,
         )
         printed = _lines(ended.stdout)
@@ -110,6 +156,57 @@ def _folder_of(path: str) -> str:
 def _lines(text: str) -> str:
     """Leave out what cannot be seen at the ends of lines, and empty lines around all."""
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
+
+
+# PostgreSQL
+
+
+def _environment_of(example: Example) -> dict[str, str]:
+    """Return the address of its page's database, if the example needs that."""
+    if "DATABASE_URL" in example.parsed:
+        return {"DATABASE_URL": _database_of(example.path)}
+    return {}
+
+
+@cache
+def _database_of(path: str) -> str:
+    return _new_database()
+
+
+@pytest.fixture(scope="session")
+def new_database() -> Callable[[], str]:
+    """Return a function that returns the address of a new database on a real server."""
+    return _new_database
+
+
+_NUMBERS = count(1)
+
+
+def _new_database() -> str:
+    server: str = _server().address
+    import psycopg  # which not everybody has who has no plugins
+
+    name = f"example_{next(_NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+@cache
+def _server() -> Any:
+    """Start the server that the tests of gochan-postgres have; it ends with this process."""
+    path = Path(__file__).parent / "plugins/gochan-postgres/tests/conftest.py"
+    if not path.exists():
+        pytest.skip("a source distribution has no plugins, so it starts no PostgreSQL")
+    spec = importlib.util.spec_from_file_location("gochan_postgres_server", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    server = module.Server("--fsync=off", "--synchronous_commit=off")
+    atexit.register(server.remove)
+    server.start()
+    return server
 
 
 pytest_collect_file = Sybil(

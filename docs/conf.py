@@ -114,9 +114,11 @@ intersphinx_mapping = {
 
 nitpick_ignore_regex = [
     # Type variables are explained by where they stand.
-    (r"py:(class|obj)", r"(\w+\.)*(T|T_co|T_contra|L|P|R|E|Ts|Hideable|OfCase|Unsendable)"),
-    # What stands for a channel whose own object is gone, in a report.
-    (r"py:class", r"gochan\._core\._state\.ChanState"),
+    (r"py:(class|obj)", r"(\w+\.)*(T|T_co|T_contra|L|P|R|R_co|E|Ts|Hideable|OfCase|Unsendable)"),
+    # What it takes to be stopped, or to tell the time: it is said in words.
+    (r"py:class", r"gochan\.(_queue\._stopping\.RunsJobs|durable\._book_store\.Clock)"),
+    # Types of libraries that an extra brings along.
+    (r"py:class", r"(CollectorRegistry|TracerProvider|(prometheus_client|opentelemetry)\..*)"),
     # ADMIT and WAIT have entries of their own; that an enum has them, too, is nobody's concern.
     (r"py:attr", r"gochan\.strategies\._strategy\.Decision\.(ADMIT|WAIT)"),
 ]

@@ -1,7 +1,7 @@
 """A world of channels at its simplest; the real channels are compared with it."""
 
 # One list holds every operation that waits, in the order in which they began to wait; a
-# line is whoever of them wants a certain thing of a certain channel. A plain operation is
+# line is those of them that want the same thing of the same channel. A plain operation is
 # a select of one case. Nothing here is fast, and nothing is left to chance: where several
 # cases might happen, ``draw`` is asked which of these it was.
 

@@ -105,7 +105,7 @@ def close(channel: Chan[Any], scopes: list[trio.CancelScope]) -> None:
     ],
     ids=lambda part: part if isinstance(part, str) else part.__name__,
 )
-async def test_each_of_ten_thousand_who_wait_costs_the_same(
+async def test_each_of_ten_thousand_waiting_tasks_costs_the_same(
     wait: str, end: Callable[[Chan[Any], list[trio.CancelScope]], None]
 ) -> None:
     """To serve, to cancel in any order or to finish a waiting task takes constant time."""

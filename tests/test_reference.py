@@ -111,3 +111,33 @@ def test_the_fields_of_json_are_those_in_the_tables(
     """Each of them, and no other."""
     rows = json.loads(finish(*arguments, "--json").out)
     assert {name for row in rows for name in row} == fields(page, head)
+
+
+# Every option of `gochan run`
+
+
+def options_of_run() -> list[list[str]]:
+    """Return the options, each with all its names."""
+    import click
+
+    from gochan._command._run_command import run_command
+
+    return [[*one.opts] for one in run_command.params if isinstance(one, click.Option)]
+
+
+@pytest.mark.parametrize("names", options_of_run(), ids=lambda names: names[-1])
+def test_the_page_of_gochan_run_describes_an_option(names: list[str]) -> None:
+    """Not only in the help, which is on the page, too."""
+    text = text_of(REFERENCE / "run.md").partition("Show this message and exit.")[2]
+    assert any(re.search(rf"`[^`\n]*(?<![\w-]){name}\b", text) for name in names)
+
+
+def test_what_users_of_other_programs_are_told_to_type_exists() -> None:
+    """The last column has options of `gochan run`, unless it names another command."""
+    page = REFERENCE.parent / "how-to" / "run-commands-side-by-side.md"
+    cells = [line.split(" | ")[-1] for line in text_of(page).splitlines() if line[:1] == "|"]
+    codes = [code for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
+    texts = [code.split("|")[-1] for code in codes]  # what comes before is another program
+    found = {name for text in texts for name in re.findall(r"(?<!\S)--?[a-zA-Z0][\w-]*", text)}
+    assert {"--line-buffer", "--journal", "-j"} <= found
+    assert found - {name for names in options_of_run() for name in names} == set()

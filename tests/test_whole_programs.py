@@ -46,6 +46,7 @@ class Block(NamedTuple):
 
 
 def blocks_of(page: Path) -> list[Block]:
+    """Find the blocks of a page, but for those that are files, which console blocks run."""
     text = page.read_text(encoding="utf-8")
     fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     expected = [
@@ -54,17 +55,19 @@ def blocks_of(page: Path) -> list[Block]:
         if language == "python"
     ]
     shown = [block for language, block in fenced if language == "python"]
+    files = [bool(re.match(r"# \w+\.py\n", block)) for block in shown]
     copied = extension().whole_programs(shown)
     name = page.relative_to(DOCS).as_posix()
     numbers = range(1, len(shown) + 1)
-    return [Block(name, *parts) for parts in zip(numbers, shown, copied, expected, strict=True)]
+    blocks = zip(numbers, shown, copied, expected, strict=True)
+    return [Block(name, *parts) for parts, file in zip(blocks, files, strict=True) if not file]
 
 
 BLOCKS = [block for page in sorted(DOCS.rglob("*.md")) for block in blocks_of(page)]
 
 
 def run_soon(function: Any, *arguments: Any, original: Any = trio.run, **options: Any) -> Any:
-    return original(function, *arguments, clock=MockClock(autojump_threshold=0))
+    return original(function, *arguments, **{"clock": MockClock(autojump_threshold=0), **options})
 
 
 def without_lines(text: str) -> str:
@@ -73,8 +76,13 @@ def without_lines(text: str) -> str:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page}:{block.number}")
-def test_what_is_copied_runs(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_copied_runs(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """And at the end it has printed what the page says."""
+    if "DATABASE_URL" in block.copied:
+        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("new_database")())
+    monkeypatch.chdir(tmp_path)  # some write files
     code = compile(block.copied, "program.py", "exec", dont_inherit=True)
     lines = block.copied.splitlines(keepends=True)
     monkeypatch.setitem(

@@ -38,7 +38,7 @@ def fail(error: BaseException, after: float = 0) -> Work:
 
 
 def insist(seconds: float, value: object = None) -> Work:
-    """Sleep, whoever cancels it, and return the value."""
+    """Sleep, ignoring cancellation, and return the value."""
 
     async def work() -> object:
         with trio.CancelScope(shield=True):
@@ -90,7 +90,7 @@ class Auditor(trio.abc.Instrument):
         self.queue: JobQueue[Any, Any] | None = None
         self.error: BaseException | None = None
         self.steps = 0
-        self.limit = 200_000  # whoever takes more steps is going in circles
+        self.limit = 200_000  # a program with more steps goes in circles
         self.scope = trio.CancelScope()
 
     def after_task_step(self, task: object) -> None:

@@ -16,7 +16,7 @@ MATCH = re.compile(r"match(?=[ ]+await\b)")
 
 
 class MatchLexer(PythonLexer):
-    """Python, and what has come to it."""
+    """Python, with the keywords that came later."""
 
     def get_tokens_unprocessed(self, text: str, *stack: Any) -> Iterator[tuple[int, Any, str]]:
         """Yield what the lexer yields, but for that one word."""

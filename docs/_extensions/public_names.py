@@ -30,7 +30,14 @@ if TYPE_CHECKING:
 
 logger = getLogger(__name__)
 
-PUBLIC = ("gochan", "gochan.strategies", "gochan.testing", "gochan.debug", "gochan.lowlevel")
+PUBLIC = (
+    "gochan",
+    "gochan.strategies",
+    "gochan.durable",
+    "gochan.testing",
+    "gochan.debug",
+    "gochan.lowlevel",
+)
 PLUGINS = (
     "gochan_drop_oldest",
     "gochan_order",
@@ -44,10 +51,13 @@ GIVEN = set(
     re.findall(
         r"\w+",
         """
-        Batches Cancelled Case ChanStatistics Done Dropped Failed HandedBack Interrupted Job
-        JobQueue Look MemoryChannelStatistics MemoryReceiveChannel MemorySendChannel MergedChan
-        Operation Progress
-        Promise QueueStatistics ReceiveChan Rejected Report SendChan SignalStop StopReport StuckJob
+        Attempt Batches Cancelled Case ChanStatistics Done Dropped DurableJob DurableQueue EndedRun
+        Explanation Failed HandedBack Interrupted Job
+        JobQueue JobRecord Look MemoryChannelStatistics MemoryReceiveChannel MemorySendChannel
+        MergedChan
+        Operation ProcessCounters Progress
+        Promise QueueCounts QueueStatistics ReceiveChan Rejected Report RunningJob SendChan
+        SignalStop StopReport StuckJob
         Ticker TimedOut Trace TraceEvent Transfer Wait
         """,
     )
@@ -103,6 +113,8 @@ def polish_signature(
 ) -> tuple[str | None, str | None]:
     """Show no signature for what users never make, and say what the decorated ones return."""
     last = name.rpartition(".")[2]
+    if signature:  # what dataclasses make anew for each object is no Python as it stands
+        signature = signature.replace("<factory>", "{}")
     if signature and (last in GIVEN or what == "exception" or last.startswith("test_")):
         return "", None
     made_of = getattr(thing, "__wrapped__", None)

@@ -61,8 +61,8 @@ async def until(client: httpx.AsyncClient, **wanted: Any) -> dict[str, Any]:
         await trio.sleep(0.002)
 
 
-async def test_a_full_queue_is_told_with_the_time_to_come_back() -> None:
-    """503 with Retry-After; those who were let in get their answers, and so does who comes back."""
+async def test_a_full_queue_answers_with_the_time_to_come_back() -> None:
+    """503 with Retry-After. Admitted requests get their answers, and so do those that come back."""
     gate = Gate()
     answers = {}
     async with serving(gate, strategy="drop-on-full(2)") as client:
@@ -102,8 +102,8 @@ async def test_no_request_waits_for_room() -> None:
         gate.opened.set()
 
 
-async def test_what_has_waited_too_long_is_told_too() -> None:
-    """Under CoDel nobody is refused at the door, but nobody waits in vain either."""
+async def test_a_request_that_has_waited_too_long_gets_an_answer_too() -> None:
+    """CoDel admits every request, but lets none wait too long."""
     gate = Gate()
     answers = {}
     async with serving(gate, strategy="codel(0.02)") as client:
@@ -146,7 +146,7 @@ async def test_a_client_that_goes_away_takes_its_job_with_it() -> None:
 
 
 async def test_while_it_stops_it_finishes_what_is_under_way_and_accepts_nothing_new() -> None:
-    """Those who come now hear that, and where else to go is up to whoever routes them."""
+    """New requests are told so; to send them elsewhere is up to the load balancer."""
     gate = Gate()
     answers = {}
     async with serving(gate, stop=False) as client:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from durable_queue import durable_queue
+from late_worker import late_worker
 from overload import overload
 from scenarios import TRACED
 from states import job_states, operation_states
@@ -73,6 +75,9 @@ def pictures() -> dict[str, str]:
     drawn["operation-states"] = operation_states(record)
     drawn["job-states"] = job_states(record)
     drawn["overload"] = overload()
+    with settled(0):
+        drawn["late-worker"] = late_worker()
+        drawn["durable-queue"] = durable_queue()
     return drawn
 
 

@@ -200,7 +200,7 @@ def test_what_does_not_fit_is_a_type_error(
         gochan.strategy(text, **options)
 
 
-def test_unknown_names_in_a_chain_are_told_as_such() -> None:
+def test_unknown_names_in_a_chain_are_errors_that_say_so() -> None:
     """With the nearest."""
     with pytest.raises(gochan.UnknownStrategyError, match=r"'blok'.*'block'"):
         gochan.strategy("blok(3)")

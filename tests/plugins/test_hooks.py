@@ -37,14 +37,14 @@ def offered(plugin: object, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return list(info.strategies)
 
 
-def test_the_hooks_are_gochan_strategies_and_gochan_commands() -> None:
+def test_the_hooks_are_gochan_strategies_gochan_commands_and_gochan_stores() -> None:
     """A hook that nobody uses is a promise for nothing."""
     hooks = [name for name in vars(Hooks) if not name.startswith("_")]
-    assert hooks == ["gochan_strategies", "gochan_commands"]
+    assert hooks == ["gochan_strategies", "gochan_commands", "gochan_stores"]
     assert all(inspect.getdoc(getattr(Hooks, hook)) for hook in hooks)
 
 
-@pytest.mark.parametrize("hook", ["gochan_strategies", "gochan_commands"])
+@pytest.mark.parametrize("hook", ["gochan_strategies", "gochan_commands", "gochan_stores"])
 def test_a_hook_takes_no_arguments(hook: str) -> None:
     """So that arguments can be added: plugins may take fewer than there are."""
     assert list(inspect.signature(getattr(Hooks, hook)).parameters) == ["self"]

@@ -24,7 +24,7 @@ from gochan.testing import check_strategy
     ],
 )
 def test_they_keep_the_rules_for_all_strategies(chain: str) -> None:
-    """Whoever wrote them."""
+    """No matter which plugins they come from."""
     factory: Callable[[], Strategy[Any]] = lambda: gochan.strategy(chain)  # noqa: E731
     check_strategy(factory)
 

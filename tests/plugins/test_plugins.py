@@ -134,7 +134,7 @@ BROKEN = {
     "leads_to_hook": r"implements no hook.* lead to the module with the hook, not to the hook",
     "leads_to_class": r"'self'; <class '.*Plugin'> is a class, make an instance of it",
     "misspelt_hook": r"unknown hook 'gochan_strategy' .*hooks of this gochan: "
-    r"gochan_commands, gochan_strategies",
+    r"gochan_commands, gochan_stores, gochan_strategies",
     "wrong_arguments": r"gochan_strategies\(registry.*Argument\(s\) {'registry'} .*hookspec",
     "hook_raises": r"LookupError: the moon is in the wrong place",
     "hook_exits": r"SystemExit: 3",
@@ -219,7 +219,7 @@ def test_nothing_of_a_broken_plugin_is_offered(plug: Plug, folder: str, cause: s
 
 
 @every_broken
-def test_who_asks_for_what_a_broken_plugin_would_offer_is_told_why(
+def test_the_error_for_a_name_of_a_broken_plugin_says_why(
     plug: Plug, folder: str, cause: str
 ) -> None:
     """By the plugin's name: which distribution, what is wrong, what to do, and the traceback."""
@@ -442,7 +442,7 @@ def test_a_factory_that_hides_its_options_is_believed(plug: Plug) -> None:
 
 
 @pytest.mark.parametrize("text", ["block(3, 4)", "block(size=3)"])
-def test_a_queue_is_told_of_wrong_options_too(text: str) -> None:
+def test_wrong_options_are_errors_in_a_queue_too(text: str) -> None:
     """Although it has an option to add."""
     with pytest.raises(TypeError, match="strategy 'block': "):
         Plugins([]).strategy_for_jobs(text, None)
@@ -574,7 +574,7 @@ def test_twins_can_be_blocked_by_their_distributions(plug: Plug) -> None:
     assert twins["gochan-drop-oldest"].endswith("GOCHAN_BLOCK_PLUGINS=drop-oldest.")
 
 
-def test_who_asks_for_what_is_blocked_is_told(plug: Plug) -> None:
+def test_the_error_for_a_blocked_name_says_so(plug: Plug) -> None:
     """Perhaps somebody else has blocked it, and a long time ago."""
     plug("good", "clash")
     plugins = Plugins(block=["newest-first"])
@@ -681,7 +681,7 @@ print({"pluggy", "importlib.metadata"} <= {*sys.modules})
     assert run_python(program, "good").splitlines() == ["set()", "True"]
 
 
-def test_a_broken_plugin_does_not_matter_to_who_asks_for_none() -> None:
+def test_a_broken_plugin_does_not_matter_to_programs_that_use_none() -> None:
     """Even where warnings are errors."""
     program = "import gochan; print(gochan.Chan(strategy=gochan.strategies.Block(2)).capacity)"
     assert run_python(program, "import_error", "exits").strip() == "2"

@@ -137,7 +137,7 @@ def renamed(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def written(renamed: Path, folder: Path) -> Path:
-    """Do what the page says next: put one's own class in the place of the old one."""
+    """Do what the page says next: replace the class by one of your own."""
     copy = folder / renamed.name
     shutil.copytree(renamed, copy, ignore=shutil.ignore_patterns(".*", "uv.lock"))
     (module,) = copy.glob("gochan_*/__init__.py")
@@ -229,6 +229,7 @@ def test_an_installed_plugin_is_listed(third_party: Path) -> None:
         "status": "active",
         "strategies": ["drop-newest"],
         "commands": [],
+        "stores": [],
         "problem": "",
     }
     text = run(third_party / "gochan", "plugins", "drop-newest").stdout
@@ -245,7 +246,7 @@ def test_the_command_line_takes_an_installed_strategy(third_party: Path) -> None
 def test_a_plugin_that_is_gone_is_an_unknown_name(
     written: Path, third_party: Path, environment: Path
 ) -> None:
-    """Whoever asks for it is told what there is."""
+    """The error lists the names that exist."""
     uninstall(environment.parent, "gochan-drop-newest")
     try:
         ended = run(environment / "python", "-c", USES, status=1)
@@ -309,7 +310,7 @@ def test_a_wheel_has_what_a_plugin_needs(third_party: Path, written: Path) -> No
 
 
 def test_the_page_leaves_no_trace_of_the_template(renamed: Path) -> None:
-    """Whoever follows it has a plugin of their own."""
+    """A reader who follows it has a plugin of their own."""
     left = [
         path
         for path in renamed.rglob("*")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Literal, assert_type
 
 import gochan_trace
@@ -29,6 +29,8 @@ from gochan import (
     JobFailed,
     JobQueue,
     JobTimedOut,
+    MemoryReceiveChannel,
+    MemorySendChannel,
     MergedChan,
     Outcome,
     Progress,
@@ -44,11 +46,13 @@ from gochan import (
     Unsent,
     WaitGroup,
     after,
+    as_safe_channel,
     at,
     default,
     every,
     merge,
     open_job_queue,
+    open_memory_channel,
     open_signal_chan,
     select,
     select_nowait,
@@ -95,6 +99,21 @@ async def ends(numbers: Chan[int]) -> None:
         assert_type(number, int)
     await trio.aclose_forcefully(of_trio_1)
     await trio.aclose_forcefully(of_trio_2)
+
+
+@as_safe_channel
+async def count(start: int, *, stop: int = 9) -> AsyncGenerator[int, None]:
+    for number in range(start, stop):
+        yield number
+
+
+async def ends_as_of_trio() -> None:
+    sender, receiver = open_memory_channel[int](1)
+    assert_type(sender, MemorySendChannel[int])
+    assert_type(receiver.clone(), MemoryReceiveChannel[int])
+    async with count(3, stop=5) as numbers:
+        assert_type(numbers, MemoryReceiveChannel[int])
+    count("three")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def many(numbers: Chan[int]) -> None:

@@ -22,6 +22,8 @@ class DropOldest(Strategy[T]):
         capacity: how many items may wait, at least 1.
     """
 
+    ignores_time = True
+
     def __init__(self, capacity: int | float) -> None:
         super().__init__(check_capacity(capacity, least=1))
 

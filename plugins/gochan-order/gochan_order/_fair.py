@@ -70,6 +70,8 @@ class Fair(Filter[T]):
         LookupError: when an item is offered, it has no such key.
     """
 
+    ignores_time = True  # but what follows may not
+
     def __init__(self, key: Key = None, *, capacity: int | float = 1000) -> None:
         super().__init__(default=capacity)
         self._capacity = capacity
@@ -106,13 +108,14 @@ class Fair(Filter[T]):
                 return Refuse("full", self.retry_after(now))
         if queue is None:
             queue = self._new_queue(key)
-        before = len(self.dropped)
+        dropped = self.dropped
+        before = len(dropped)
         try:
             verdict = queue.strategy.offer(item, now)
         except BaseException:
             self._count(queue)
             raise
-        if verdict is not ADMIT or len(self.dropped) > before:
+        if verdict is not ADMIT or len(dropped) > before:
             self._count(queue)
         else:
             if not queue.waiting:
@@ -126,16 +129,18 @@ class Fair(Filter[T]):
         return verdict
 
     def take(self, now: float) -> T:
-        turns = self._turns
-        for _ in range(len(turns)):
+        turns, dropped = self._turns, self.dropped
+        untried = len(turns)
+        while untried:
             queue = next(iter(turns))
-            before = len(self.dropped)
+            before = len(dropped)
             try:
                 item = queue.strategy.take(now)
             except BaseException as error:
                 turns.move_to_end(queue)
                 self._count(queue)
                 if isinstance(error, Empty):  # it holds back what it has, or has given it up
+                    untried -= 1
                     continue
                 raise
             queue.waiting -= 1
@@ -144,7 +149,7 @@ class Fair(Filter[T]):
                 turns.move_to_end(queue)
             else:
                 del turns[queue]
-            if len(self.dropped) > before:
+            if len(dropped) > before:
                 self._count(queue)
             self._steps = queue.last_step = self._steps + 1
             if self._told is not False:
@@ -166,9 +171,8 @@ class Fair(Filter[T]):
                 self._count(queue)
 
     def close(self) -> list[T]:
-        handed_back = []
+        handed_back = super().close()
         for queue in [*self._turns]:
-            handed_back += queue.strategy.close()
             self._count(queue)
         return handed_back
 

@@ -27,6 +27,8 @@ class Lifo(Strategy[T]):
         TypeError, ValueError: ``capacity`` is no such number.
     """
 
+    ignores_time = True
+
     def __init__(self, capacity: int | float) -> None:
         super().__init__(check_capacity(capacity, least=1))
 

@@ -77,6 +77,7 @@ class Priority(Strategy[T]):
         self, capacity: int | float, *, ageing: float | None = None, by: Key = None
     ) -> None:
         super().__init__(check_capacity(capacity, least=1))
+        self.ignores_time = ageing is None
         self._ageing = None
         if ageing is not None:
             self._ageing = check_seconds(

@@ -160,7 +160,7 @@ def test_an_order_that_cannot_tell_what_it_spares_keeps_what_it_has() -> None:
 
 
 async def test_a_key_without_room_holds_up_no_other_one() -> None:
-    """Its newcomers are refused, for to wait they would have to stand before those of others."""
+    """Its newcomers are refused, because waiting ones would block items of other keys."""
     channel, _ = channel_of(Fair(letter) | Block(2))
     with trio.fail_after(5):
         for item in ("a1", "a2", "b1"):
@@ -172,7 +172,7 @@ async def test_a_key_without_room_holds_up_no_other_one() -> None:
     assert receive_all(channel) == "a1 b1 a2 b2"
 
 
-def test_who_holds_back_what_it_has_loses_only_its_turn() -> None:
+def test_a_strategy_that_holds_items_back_loses_only_its_turn() -> None:
     """The next one is asked."""
 
     class Shut(Strategy[str]):
@@ -235,7 +235,9 @@ class Limit(Filter[Any]):
         super().finished(item, now, waited=waited, ran=ran, ok=ok)
 
 
-async def test_whoever_gave_out_a_job_is_told_of_its_end(autojump_clock: MockClock) -> None:
+async def test_the_strategy_that_gave_out_a_job_is_told_of_its_end(
+    autojump_clock: MockClock,
+) -> None:
     """So a limit behind it is one for each key."""
     spans: list[tuple[str, float]] = []
 
@@ -271,7 +273,7 @@ def fair_of(strategy: Any) -> Fair[Any]:
     return strategy
 
 
-def test_an_end_of_something_unknown_is_told_to_nobody() -> None:
+def test_an_end_of_something_unknown_is_not_reported() -> None:
     """It may have been taken before anybody could know that ends are told."""
     strategy = Fair[Any](letter) | Limit()
     strategy.finished("a1", 0.0, waited=0.0, ran=0.0, ok=True)
@@ -319,7 +321,7 @@ def test_idle_keys_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_in_a_channel_nothing_is_kept_of_what_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody tells there what becomes of it, which is clear after some thousands."""
+    """A channel never reports that an item is finished; after some thousands this is clear."""
     monkeypatch.setattr(fair, "MOST_IDLE", 10)
     monkeypatch.setattr(fair, "MOST_UNTOLD", 50)
 

@@ -114,7 +114,7 @@ def test_it_is_a_list_that_loses_its_head(capacity: float, program: list[Any]) -
     )
 
 
-async def test_who_waits_gets_the_item() -> None:
+async def test_a_waiting_receiver_gets_the_item() -> None:
     """Nothing is given up while somebody wants it."""
     channel = Chan[int](strategy=Lifo(1))
     received = []
@@ -131,7 +131,7 @@ async def test_who_waits_gets_the_item() -> None:
     assert channel.drain() == [1]
 
 
-def test_under_overload_it_answers_most_of_those_who_still_wait() -> None:
+def test_under_overload_it_answers_most_callers_that_still_wait() -> None:
     """As its page says, and as `gochan sim` prints: twice the load, and slow workers."""
     command = [sys.executable, "-m", "gochan", "sim", "--json"]
     for strategy in ("block(inf)", "lifo(200)"):

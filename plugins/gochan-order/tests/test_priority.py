@@ -133,7 +133,7 @@ def test_a_priority_is_a_number(priority: Any) -> None:
     assert strategy._dropped == []
 
 
-def test_an_item_without_a_priority_is_told() -> None:
+def test_an_item_without_a_priority_is_an_error() -> None:
     """It may be meant to have another name."""
     with pytest.raises(LookupError, match="has no 'priority'"):
         Chan[int](strategy=Priority(3)).send_nowait(1)
@@ -182,7 +182,7 @@ STEPS = st.one_of(
 def test_it_is_a_list_out_of_which_the_most_important_is_taken(
     capacity: float, ageing: float | None, program: list[Any]
 ) -> None:
-    """What counts is looked at anew each time, with all that have waited by then."""
+    """The model sorts all waiting items again for each take."""
     strategy, model, now = Priority[Item](capacity, ageing=ageing), list[Item](), 0.0
 
     def counts(item: Item) -> Fraction:

@@ -26,6 +26,8 @@ class Latest(Strategy[T]):
         TypeError, ValueError: ``capacity`` is no such number.
     """
 
+    ignores_time = True
+
     def __init__(self, capacity: int | float = 1) -> None:
         super().__init__(check_capacity(capacity, least=1))
 

@@ -42,7 +42,7 @@ async def arrivals(channel: Chan[str]) -> list[tuple[str, float]]:
 
 
 async def test_the_newest_item_takes_the_place_of_the_one_of_its_key() -> None:
-    """In the line, too; so whoever is updated often goes no later for it."""
+    """In the line, too, so frequent updates do not delay an item."""
     channel, drops = channel_of(Coalesce(letter))
     with channel:
         await send_all(channel, "a1 b1 a2 c1 a3")
@@ -196,7 +196,7 @@ async def test_without_exclusive_keys_may_run_at_once(autojump_clock: MockClock)
 
 
 async def test_a_failed_or_cancelled_job_frees_its_key(autojump_clock: MockClock) -> None:
-    """Whatever becomes of it, running or not."""
+    """However it ends, and whether it was running or not."""
     done = []
 
     async def handle(name: str) -> None:
@@ -250,7 +250,7 @@ def test_drain_gives_all_by_the_time_at_which_they_were_due() -> None:
     assert len(strategy) == 0
 
 
-def test_whoever_is_removed_changes_nothing_for_the_others() -> None:
+def test_removing_an_item_changes_nothing_for_the_others() -> None:
     """The next change is still that of the first of them."""
     strategy = Coalesce[str](letter, debounce=10.0)
     items = {key: f"{key}1" for key in "abcdefg"}

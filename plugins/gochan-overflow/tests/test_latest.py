@@ -55,7 +55,7 @@ async def test_with_more_places_the_oldest_stay() -> None:
     assert [item async for item in channel] == [0, 1, 5]
 
 
-async def test_who_waits_gets_the_item() -> None:
+async def test_a_waiting_receiver_gets_the_item() -> None:
     """Nothing is given up while somebody wants it."""
     channel = Chan[int](strategy=Latest())
     received = []

@@ -55,6 +55,8 @@ class Adaptive(Filter[T]):
         capacity: see `gochan.strategies.Filter`.
     """
 
+    ignores_time = True
+
     def __init__(
         self,
         *,

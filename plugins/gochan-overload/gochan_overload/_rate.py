@@ -26,6 +26,10 @@ T = TypeVar("T")
 MOST_KEYS: Final = 10_000
 
 
+# Since when so many items have come, if none has.
+_NEVER: Final = (-math.inf, 0)
+
+
 @final
 class Rate(Filter[T]):
     """Let in ``limit`` items per second on average, and ``burst`` at once after a pause.
@@ -63,7 +67,7 @@ class Rate(Filter[T]):
         self._wait = check_bool("wait", wait)
         # Since when so many items have come, in all or by key, the one seen longest ago first. The
         # next is expected after so many intervals: a count, or else roundings would add up.
-        self._all = -math.inf, 0
+        self._all = _NEVER
         self._come: OrderedDict[Hashable, tuple[float, int]] = OrderedDict()
         self._next = -math.inf  # the earliest moment at which a waiting sender may be let in
 
@@ -72,7 +76,8 @@ class Rate(Filter[T]):
             since, count = self._all
         else:
             key = self._key(item)
-            since, count = self._seen(key)
+            come = self._seen(key)
+            since, count = _NEVER if come is None else come
         if since + count / self._limit <= now:  # the bucket is full again
             since, count = now, 0
         earliest = since + (count + 1 - self._burst) / self._limit
@@ -84,20 +89,19 @@ class Rate(Filter[T]):
                 self._all = since, count + 1
             else:
                 self._come[key] = since, count + 1
-                self._come.move_to_end(key)
-                self._forget(now)
+                if come is None:
+                    self._forget(now)
         return verdict
 
-    def _seen(self, key: Hashable) -> tuple[float, int]:
-        """Return since when so many items of a key have come; it is the one seen last."""
+    def _seen(self, key: Hashable) -> tuple[float, int] | None:
+        """Return since when so many items of a key have come, if any; it was seen last now."""
         try:
-            come = self._come.get(key)
+            self._come.move_to_end(key)
+        except KeyError:
+            return None
         except TypeError as error:
             raise TypeError(f"a rate per key needs keys that are hashable: {error}") from None
-        if come is None:
-            return -math.inf, 0
-        self._come.move_to_end(key)
-        return come
+        return self._come[key]
 
     def next_change(self, now: float) -> float | None:
         change = super().next_change(now)

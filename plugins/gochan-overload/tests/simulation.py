@@ -15,7 +15,7 @@ from typing import Any
 
 from gochan.strategies import ADMIT, Empty, Refuse, Strategy
 
-# Whoever sends a job wants its result within a second.
+# The sender of a job wants its result within a second.
 COMPARED = (
     "deadline(1.0, slack=0) | drop-on-full(200)",
     "deadline(1.0, slack=0.2) | drop-on-full(200)",

@@ -331,7 +331,7 @@ def test_a_fresh_one_can_be_copied() -> None:
         ({"capacity": 0}, ValueError, "capacity must be >= 1"),
     ],
 )
-def test_options_that_make_no_sense_are_told(
+def test_options_that_make_no_sense_are_errors(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     """When it is made."""

@@ -66,7 +66,7 @@ def test_nothing_goes_if_everything_has_waited_too_long() -> None:
 
 
 def test_under_overload_the_newest_goes_first() -> None:
-    """Whoever sent it is still there."""
+    """Its sender is still there."""
     strategy = overloaded()
     for item in "abc":
         strategy.offer(item, 10.6)
@@ -242,7 +242,7 @@ def test_the_newest_first_are_done_sooner() -> None:
         ({"patience": 1, "lifo": 1}, TypeError, "lifo must be True or False, not 1"),
     ],
 )
-def test_options_that_make_no_sense_are_told(
+def test_options_that_make_no_sense_are_errors(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     """When it is made."""

@@ -101,7 +101,7 @@ def test_every_item_can_have_a_patience_of_its_own() -> None:
         (None, TypeError),
     ],
 )
-def test_a_patience_that_makes_no_sense_is_told_to_the_sender(
+def test_a_patience_that_makes_no_sense_is_an_error_for_the_sender(
     patience: Any, error: type[Exception]
 ) -> None:
     """The item is not let in."""
@@ -285,7 +285,7 @@ def test_what_comes_out_but_never_came_in_goes() -> None:
     assert strategy.take(99.0) == [1, 2]
 
 
-def test_what_gave_it_out_hears_that_it_will_not_run() -> None:
+def test_the_strategy_is_told_that_a_job_it_gave_out_will_not_run() -> None:
     """So nobody waits for its end, and it is not taken for a fast one."""
     told = []
 
@@ -347,7 +347,7 @@ async def test_a_job_that_cannot_be_done_in_time_does_not_start(
         queue.audit()
     kinds = [job.outcome and (job.outcome.kind, job.outcome.reason) for job in jobs]
     assert kinds == [("done", ""), ("cancelled", ""), ("done", ""), ("dropped", "too late")]
-    assert not queue._intake.strategy._waiting  # type: ignore[attr-defined]
+    assert not queue._lives.intake.strategy._waiting  # type: ignore[attr-defined]
 
 
 def test_outside_a_run_it_says_that_it_needs_one() -> None:
@@ -402,7 +402,7 @@ def test_a_fresh_one_can_be_copied() -> None:
         ({"patience": 1, "capacity": 0}, ValueError, "capacity must be >= 1"),
     ],
 )
-def test_options_that_make_no_sense_are_told(
+def test_options_that_make_no_sense_are_errors(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     """When it is made."""

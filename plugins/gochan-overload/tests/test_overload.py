@@ -119,7 +119,7 @@ def test_a_fresh_one_can_be_copied(name: str) -> None:
 def come_back(calls: list[Call], random: Random) -> tuple[int, int]:
     """Return how many are refused by a full queue, and how many of them once more.
 
-    Who is refused comes back once, after the time that it was told, or up to a quarter more.
+    A refused sender comes back once, after the time that it was told, or up to a quarter more.
     """
     again: list[Call] = []
 
@@ -146,7 +146,7 @@ def steady(seconds: float, rate: float, random: Random) -> list[Call]:
     return calls
 
 
-def test_who_comes_back_to_a_full_queue_when_told_mostly_gets_in() -> None:
+def test_senders_that_come_back_to_a_full_queue_when_told_mostly_get_in() -> None:
     """After a burst every ten seconds, while half of what workers can do is asked for."""
     random = Random(1)
     calls = steady(200, WORKERS / SECONDS / 2, random)
@@ -157,7 +157,7 @@ def test_who_comes_back_to_a_full_queue_when_told_mostly_gets_in() -> None:
     assert again < refused / 4
 
 
-def test_a_single_one_who_comes_back_to_a_full_queue_when_told_gets_in() -> None:
+def test_a_single_sender_that_comes_back_to_a_full_queue_when_told_gets_in() -> None:
     """The estimate is the time in which all that waits is done, so a place is nearly certain."""
     results = []
     for seed in range(50):

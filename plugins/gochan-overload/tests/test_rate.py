@@ -66,7 +66,7 @@ MOMENTS = st.floats(0, 1e6)
 
 
 @given(LIMITS, st.floats(1, 50), MOMENTS)
-def test_who_comes_back_when_told_is_let_in_and_nobody_earlier(
+def test_a_sender_that_comes_back_when_told_is_let_in_and_none_earlier(
     limit: float, burst: float, now: float
 ) -> None:
     """To the last digit, whatever numbers round."""
@@ -130,7 +130,7 @@ def test_a_full_order_behind_it_makes_the_sender_wait() -> None:
     assert strategy.next_change(1.0) is None
 
 
-async def test_a_sender_hears_when_to_come_back(autojump_clock: MockClock) -> None:
+async def test_a_sender_learns_when_to_come_back(autojump_clock: MockClock) -> None:
     """And is let in then."""
     channel = Chan[int](strategy=Rate(0.25, 2))
     await channel.send(1)
@@ -164,7 +164,7 @@ async def test_senders_can_wait_until_they_are_let_in(autojump_clock: MockClock)
     assert moments == pytest.approx([0, 0.5, 1, 1.5])
 
 
-async def test_who_stops_waiting_uses_up_nothing(autojump_clock: MockClock) -> None:
+async def test_a_task_that_stops_waiting_uses_up_nothing(autojump_clock: MockClock) -> None:
     """The next in line is let in at the moment at which they would have been."""
     channel = Chan[str](strategy=Rate(1, wait=True))
     begin = trio.current_time()
@@ -306,7 +306,7 @@ async def test_a_select_over_several_keys_is_woken_for_the_first(
         ({"limit": 1, "capacity": 0}, ValueError, "capacity must be >= 1"),
     ],
 )
-def test_options_that_make_no_sense_are_told(
+def test_options_that_make_no_sense_are_errors(
     options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     """When it is made."""
@@ -328,7 +328,7 @@ def test_a_rate_too_high_for_any_clock_lets_everything_in() -> None:
     assert not strategy._come
 
 
-def test_a_limit_that_is_no_float_is_told_at_once() -> None:
+def test_a_limit_that_is_no_float_is_an_error_at_once() -> None:
     """Or else the first item would end in an OverflowError."""
     with pytest.raises(ValueError, match="limit must be > 0 and finite"):
         Rate[object](10**400)

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 @hookimpl
 def gochan_commands() -> Iterable[click.Command]:
     """Offer ``gochan sim``."""
-    from ._command import sim  # only the command line needs it, and has click
+    from ._command import sim  # only the command line needs this, and it has click
 
     yield sim

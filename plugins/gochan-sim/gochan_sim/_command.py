@@ -1,4 +1,4 @@
-"""``gochan sim``: its options, and what is wrong with them."""
+"""``gochan sim``: its options, and the errors about them."""
 
 from __future__ import annotations
 
@@ -67,12 +67,10 @@ from ._simulation import BrokenStrategy
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
     show_default="for ever",
-    help="How long callers wait for an answer, where a recorded load does not say it.",
+    help="How long callers wait for an answer, if the recorded load does not say.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of tables.")
-@click.option(
-    "--plot", "plot_path", metavar="FILE", help="Draw the course of each run over time, as SVG."
-)
+@click.option("--plot", "plot_path", metavar="FILE", help="Draw each run over time, as SVG.")
 def sim(
     scenarios: tuple[str, ...],
     load_path: str | None,
@@ -85,21 +83,21 @@ def sim(
 ) -> None:
     """Compare strategies under the same load, in virtual time.
 
-    The strategies are the real ones, as a queue would use them. Without options, 4 workers
-    get twice the work that they can do, then they become five times slower, while callers
-    give up after a second.
+    The strategies are the real ones, called as a queue would call them. Without options, 4
+    workers get twice the work that they can do, and in a second scenario they become five times
+    slower, while callers give up after a second.
 
     \b
       gochan sim --scenario overload --strategy 'drop-on-full(20)' --strategy 'codel(1.0)'
       gochan sim --load yesterday.jsonl --workers 8 --patience 2
 
-    A line of a recorded load is a JSON object with "arrival" and "service", in seconds, and
-    perhaps "patience", "key", "priority" and "payload".
+    Each line of a recorded load is a JSON object with "arrival" and "service", in seconds, and
+    optionally "patience", "key", "priority" and "payload".
 
-    GOODPUT is how many jobs were done before their caller gave up, in percent of all; in a
-    scenario, in percent of those that the workers could do in the bad period. P50 and P99 are
-    their times. SHED jobs were never started; WASTED ones were done too late. RECOVERY is how
-    long jobs still had to wait after the bad period.
+    GOODPUT is the percentage of jobs that were done before their caller gave up; in a scenario,
+    the percentage of the jobs that the workers could do in the bad period. P50 and P99 are the
+    times these jobs took. SHED jobs were never started; WASTED ones were done too late. RECOVERY
+    is how long jobs still had to wait after the bad period.
 
     Exit status: 2 if the load or a strategy is broken.
     """  # noqa: D301  # click wants the character
@@ -129,8 +127,8 @@ def sim(
 
 
 def make(text: str) -> Strategy[Any]:
-    """Make a strategy from what the user writes."""
-    with redirect_stdout(sys.stderr), catch_warnings():  # a plugin may print
+    """Make a strategy from the text that the user writes."""
+    with redirect_stdout(sys.stderr), catch_warnings():  # a plugin may print something
         simplefilter("ignore", PluginWarning)  # gochan has named the broken plugins already
         return strategy_for_jobs(text)
 
@@ -155,7 +153,7 @@ def _check_options(
     patience: float | None,
     plot_path: str | None,
 ) -> None:
-    """Raise an error about options that do not go together, or cannot be used."""
+    """Raise an error about options that exclude each other, or cannot be used."""
     if load_path is not None and (scenarios or seeds is not None):
         raise click.UsageError("--load goes with neither --scenario nor --seeds")
     if load_path is None and patience is not None:
@@ -176,7 +174,7 @@ def _check_plot(path: str) -> None:
 
 
 def _read(path: str) -> bytes:
-    """Return what is in a file, or comes from standard input."""
+    """Return the contents of a file, or of standard input."""
     if path == "-":
         if sys.stdin is None:
             raise click.UsageError("standard input is closed; name a file with --load")

@@ -2,10 +2,10 @@
 
 # Theory of operation
 # -------------------
-# All figures follow from the moments at which each job arrived, left the queue, and ended.
-# Those of several loads of the same kind are averaged, because one random load proves little.
+# All figures follow from the times at which each job arrived, left the queue, and ended. They
+# are averaged over several loads of the same kind, because one random load proves little.
 #
-# "Bad" is the period in which there is too much work. Only scenarios have one.
+# The bad period is the one in which there is too much work. Only scenarios have one.
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class Figures:
     answered: float
     """How many were done in time."""
     goodput: float
-    """How many jobs were done in time, in percent: with a bad period, of its jobs, compared with
-    how many the workers could do in that time; otherwise, of all."""
+    """The percentage of jobs that were done in time. With a bad period, only its jobs count, as a
+    percentage of those that the workers could do in it; otherwise all jobs count."""
     p50: float | None
-    """Half of the jobs done in time took at most this long from their arrival."""
+    """Half of the jobs done in time took at most this long, from their arrival on."""
     p99: float | None
-    """The same for 99 of 100."""
+    """The same for 99 of 100 jobs."""
     refused: dict[str, float]
     """How many were refused, by reason."""
     dropped: dict[str, float]
     """How many were dropped, by reason."""
     handed_back: float
-    """How many waited when the queue closed, and were handed back."""
+    """How many were waiting when the queue closed, and were handed back."""
     left: float
     """How many the strategy never gave out, or never let in."""
     wasted: float
     """How many were done too late."""
     recovery: float | None
-    """From the end of the bad period until no job waited any more; ``inf`` for never."""
+    """The time from the end of the bad period until no job waited; ``inf`` for never."""
 
 
 def measure(load: Load, jobs: Sequence[SimulatedJob], workers: int) -> Figures:
@@ -89,7 +89,7 @@ def _reasons(jobs: Iterable[SimulatedJob], fate: Fate) -> dict[str, float]:
 
 
 def _recovery(jobs: Iterable[SimulatedJob], end: float) -> float:
-    """Return how long after ``end`` the jobs still waited that arrived before, or joined those."""
+    """Return how long after ``end`` there were still waiting jobs, without a gap."""
     reach = end
     for job in jobs:
         if job.arrival > reach:
@@ -137,7 +137,7 @@ class Course:
     moments: tuple[float, ...]
     """The ends of spans of equal length."""
     waiting: tuple[float, ...]
-    """How many jobs waited at each of these moments, those of callers in line included."""
+    """How many jobs waited at each of these moments, including those of callers in line."""
     answered: tuple[float, ...]
     """How many jobs per second were done in time, in each span."""
 

@@ -2,10 +2,10 @@
 
 # Theory of operation
 # -------------------
-# A load is a list of jobs that is the same for every strategy: when each arrives, how long a
-# worker needs for it, how long its caller waits for the answer. A scenario makes one from a
-# seed; a recording is read from lines of JSON. An error in a recording names the line, and
-# then there is no load.
+# A load is a list of jobs, the same for every strategy: when each arrives, how long a worker
+# needs for it, how long its caller waits for the answer. A scenario makes a load from a seed; a
+# recording is read from lines of JSON. One wrong line makes the whole recording an error, which
+# names the line.
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ class Arrival:
 @final
 @dataclass(frozen=True, slots=True)
 class BadPeriod:
-    """The time in which there is too much work: from ``start``, included, to ``end``, excluded."""
+    """The time with too much work: from ``start``, included, to ``end``, excluded."""
 
     start: float
     end: float
     service: float
     """The mean time that a worker needs for a job."""
     slowdown: float = 1.0
-    """How many times longer a job takes that starts then."""
+    """How many times longer a job takes that starts in this period."""
 
     def __contains__(self, moment: float) -> bool:
         return self.start <= moment < self.end
 
     def possible(self, workers: int) -> float:
-        """Return how many jobs this many workers can do in that time."""
+        """Return how many jobs so many workers can do in that time."""
         return workers * (self.end - self.start) / (self.service * self.slowdown)
 
 
@@ -84,9 +84,9 @@ class Scenario:
     Attributes:
         name: its name on the command line.
         summary: what happens in it.
-        phases: how many jobs arrive, and for how long; gaps are exponential.
-        bad: which part is the bad one, and the mean service; services are exponential.
-        patience: of every caller, in seconds.
+        phases: for how long jobs arrive, and how many per second; gaps are exponential.
+        bad: the bad period and the mean service time; service times are exponential.
+        patience: the patience of every caller, in seconds.
         keys: how many keys there are. The second is half as frequent as the first, the third
             a third as frequent, and so on.
     """
@@ -99,7 +99,7 @@ class Scenario:
     keys: int = 8
 
     def load(self, seed: int) -> Load:
-        """Return one load of this kind, always the same for a seed."""
+        """Return one load of this kind, the same one for the same seed."""
         chance, key_chance = Random(seed), Random(f"keys {seed}")
         keys = [f"key-{number}" for number in range(1, self.keys + 1)]
         weights = [*accumulate(1 / number for number in range(1, self.keys + 1))]
@@ -135,19 +135,20 @@ SCENARIOS: Final = (
 
 
 class LoadError(ValueError):
-    """A recording cannot be read; the text says which line of which file, and why."""
+    """A recording cannot be read. The message names the file and the line, and says why."""
 
 
 def read_load(lines: Iterable[bytes], name: str, *, patience: float = math.inf) -> Load:
     """Read a recorded load, one JSON object per line; empty lines are skipped.
 
     The fields are those of `Arrival`; ``arrival`` and ``service`` are required. The lines can
-    be in any order, such as that in which jobs ended; jobs of the same moment keep theirs.
+    be in any order, such as that in which jobs ended; jobs that arrive at the same moment keep
+    the order of their lines.
 
     Args:
         lines: the recording.
         name: the name of the file, for errors.
-        patience: the patience of callers whose line does not say it.
+        patience: the patience of callers, where a line does not have it.
 
     Raises:
         LoadError: a line is wrong, or there is no job.
@@ -160,7 +161,7 @@ def read_load(lines: Iterable[bytes], name: str, *, patience: float = math.inf) 
             except (ValueError, RecursionError) as error:
                 raise LoadError(f"{name}, line {number}: {error}") from None
     if not arrivals:
-        raise LoadError(f"{name}: there is no job in it")
+        raise LoadError(f"{name}: it has no jobs")
     return Load(tuple(sorted(arrivals, key=lambda one: one.arrival)))
 
 
@@ -195,7 +196,7 @@ _EXAMPLE: Final = '{"arrival": 0.25, "service": 0.1}'
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a mapping; a name that is given twice is an error."""
+    """Make a dictionary; a name that is given twice is an error."""
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
@@ -205,7 +206,7 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a number that JSON knows")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _seconds(fields: Mapping[str, Any], name: str) -> float:
@@ -221,7 +222,7 @@ def _seconds(fields: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
-# Beyond that, moments can no longer be told apart to the microsecond.
+# Beyond this, a float can no longer tell apart times a microsecond from each other.
 _LONGEST: Final = 1e10
 
 

@@ -1,9 +1,9 @@
-"""A picture of the comparison: how many wait, and what is answered, over time."""
+"""A picture of the comparison: how many jobs wait, and how many are done, over time."""
 
 # Theory of operation
 # -------------------
-# matplotlib is big, and nothing else needs it, so it is imported when something is drawn. The
-# picture has no background, and its colours can be seen on white and on black.
+# matplotlib is big and nothing else needs it, so it is imported only to draw. The picture has no
+# background, and its colours are visible on white and on black.
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SETTINGS: Final[dict[Any, Any]] = {
 
 
 def check_picture(path: str) -> None:
-    """Raise an error unless a picture can be drawn, and probably written there.
+    """Raise an error unless a picture can be drawn, and probably written to ``path``.
 
     Raises:
         ValueError: the name is not that of an SVG file.
@@ -46,13 +46,13 @@ def check_picture(path: str) -> None:
     if not path.lower().endswith(".svg"):
         raise ValueError(f"{path}: the picture is an SVG file, so its name must end in .svg")
     if importlib.util.find_spec("matplotlib") is None:
-        raise ModuleNotFoundError("needs matplotlib; pip install matplotlib")
+        raise ModuleNotFoundError("needs matplotlib: pip install matplotlib")
     os.stat(os.path.dirname(path) or ".")
 
 
 def draw(tried: Sequence[tuple[Series, Sequence[Result]]]) -> bytes:
     """Return an SVG picture: a column for each series, a line for each strategy."""
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports caches that it makes
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it logs the caches that it makes
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

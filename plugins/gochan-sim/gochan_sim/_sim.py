@@ -1,4 +1,4 @@
-"""Replaying the same loads against several strategies, and comparing what they make of them."""
+"""Replaying the same loads against several strategies, and comparing the results."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from ._loads import Load, Scenario, read_load
 from ._simulation import BrokenStrategy, simulate
 
 Make: TypeAlias = Callable[[str], Strategy[Any]]
-"""Makes a new strategy, or a chain, from what the user writes."""
+"""Makes a new strategy, or a chain, from the text that the user writes."""
 
-# What is compared by default, and the distribution that offers it. All suit 4 workers, jobs of
-# 0.1 s, and callers with a patience of 1 s, for which 200 is too much, and 20 about right.
+# The strategies that are compared by default, with the distribution that offers each. All suit 4
+# workers, jobs of 0.1 s, and callers with a patience of 1 s, for which a capacity of 200 is too
+# large, and 20 about right.
 USUAL: Final[Mapping[str, str]] = {
     "block(inf)": "trio-gochan",
     "drop-on-full(200)": "trio-gochan",
@@ -39,7 +40,7 @@ USUAL: Final[Mapping[str, str]] = {
     "codel(1.0, capacity=200)": "gochan-overload",
 }
 
-# The number of spans that the courses for a plot are cut into.
+# The number of spans that a plot divides the time into.
 _SPANS: Final = 60
 
 
@@ -75,7 +76,7 @@ def invented(scenario: Scenario, seeds: int, workers: int) -> Series:
 
 
 def recorded(text: bytes, name: str, patience: float | None, workers: int) -> Series:
-    """Return the one load that was recorded in a file.
+    """Return a series with the one load that was recorded in a file.
 
     Raises:
         LoadError: it cannot be read.
@@ -92,7 +93,7 @@ def _workers(workers: int) -> str:
 
 
 def usual_strategies(make: Make) -> tuple[list[str], str]:
-    """Return what is compared by default, as far as it can be made, and a note on the rest."""
+    """Return the usual strategies that can be made, and a note on the others."""
     found, missing = [], []
     for text in USUAL:
         try:
@@ -114,7 +115,7 @@ def compare(series: Series, strategies: Iterable[str], make: Make, workers: int)
     """Replay each of the loads against each strategy.
 
     Raises:
-        BrokenStrategy: one has raised, or its answers make no sense; says which.
+        BrokenStrategy: a strategy raised an error, or its answers make no sense.
     """
     return [_try(series, text, make, workers) for text in strategies]
 
@@ -135,7 +136,7 @@ def _try(series: Series, text: str, make: Make, workers: int) -> Result:
 
 
 def as_table(series: Series, results: Sequence[Result], width: int) -> str:
-    """Return a table with a row for each strategy, under a title."""
+    """Return a table under a title, with a row for each strategy."""
     figures = [result.figures for result in results]
     columns: dict[str, list[str]] = {
         "GOODPUT": [f"{one.goodput:.0f} %" for one in figures],
@@ -152,7 +153,7 @@ def as_table(series: Series, results: Sequence[Result], width: int) -> str:
         table.add_column(name, justify="right", no_wrap=name != "SHED", overflow="fold")
     for result, *cells in zip(results, *shown.values(), strict=True):
         table.add_row(result.strategy, *cells)
-    text = io.StringIO()  # rich would end the process if nobody reads what it prints
+    text = io.StringIO()  # on a closed pipe, rich would end the process
     Console(file=text, width=width, markup=False, emoji=False, highlight=False).print(table)
     lines = [f"{series.name}: {series.summary}", *text.getvalue().splitlines()]
     return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
@@ -176,7 +177,7 @@ def _by_reason(figures: Figures) -> str:
 
 
 def as_json_list(tried: Iterable[tuple[Series, Sequence[Result]]]) -> str:
-    """Return a JSON list, an object for each series and strategy. Times are in seconds."""
+    """Return a JSON list with an object for each series and strategy. Times are in seconds."""
     rows = []
     for series, results in tried:
         for result in results:

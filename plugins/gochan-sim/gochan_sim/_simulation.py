@@ -1,29 +1,29 @@
-"""A job queue in virtual time: a real strategy, workers that only count, and no scheduler."""
+"""A job queue in virtual time: a real strategy, simulated workers, and no scheduler."""
 
 # Theory of operation
 # -------------------
-# Strategies are told the time, so one cannot tell whether a queue asks it or this file.
-# Three kinds of events follow each other: a job arrives, a worker ends one, and the moment
-# comes that the strategy has named as its next change. After each event, callers in line and
-# free workers are settled with the strategy as a queue does it: the first in line is offered
-# again, free workers take, until neither can go on. At the same moment work ends first,
-# then jobs arrive, so a job finds the worker that becomes free.
+# A strategy is passed the time, so it cannot tell a real queue from this simulation. There are
+# three kinds of events: a job arrives, a worker finishes a job, and the strategy's next change
+# is due. After each event, the simulation does what a queue does: it offers the first job in
+# line again, and lets free workers take jobs, until neither succeeds. If several events are due
+# at the same time, work ends before jobs arrive, so a new job finds the worker that is free.
 #
-# The loop of a real channel cannot be used for this: it wakes tasks, which need a scheduler.
-# A test replays random loads on real queues instead, and compares every job.
+# The loop of a real channel cannot be used here, because it wakes tasks, which need a
+# scheduler. A test replays random loads on real queues, and compares every job.
 #
-# The caller of a job is only a number, its patience: it neither leaves the line nor cancels
-# the job when it has gone, because a queue is not told either. The work is then done in vain.
+# The caller of a job is only a number, its patience. A caller that has given up neither leaves
+# the line nor cancels its job, because a real queue does not learn of it either. The work is
+# then wasted.
 #
-# After the last caller has been let in or turned away, the queue closes, as the block of
-# ``open_job_queue`` does when the last submit in it has returned.
+# Once the last caller has been let in or turned away, the queue closes, as it does at the end
+# of the block of ``open_job_queue``.
 #
 # Invariants (``Simulation.check`` asserts them)
 # ----------------------------------------------
 # 1. A job is in one place: in line, with the strategy, with a worker, or ended.
-# 2. Jobs arrive, start and end at moments that never go back.
-# 3. Between events, no worker is free for an item that the strategy would give, and the
-#    strategy would not let in the first in line, as far as it has been asked.
+# 2. Time never goes back.
+# 3. Between events, the strategy has no item for a free worker, and would not let in the first
+#    job in line, as far as it has been asked.
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Fate: TypeAlias = Literal[
     "to come", "in line", "waiting", "running", "done", "refused", "dropped", "handed_back"
 ]
 
-# A strategy that names a moment of the past is asked again after this time at least.
+# If a strategy names a moment in the past, it is asked again after at least this time.
 _SOON: Final = 1e-3
 
 # How often in a row a strategy may name a moment at which nothing changes.
@@ -50,18 +50,18 @@ MOST_LOOKS: Final = 1_000_000
 
 
 class BrokenStrategy(Exception):
-    """A strategy has raised, or has given an answer that makes no sense."""
+    """A strategy raised an error, or gave an answer that makes no sense."""
 
 
 @final
 class SimulatedJob:
-    """One job: what a strategy may look at, as in a queue, and how it ended.
+    """One job, with the attributes that a strategy may look at, and how it ended.
 
     Attributes:
         id: counts up from 1, in the order of arrival.
         fate: where it is, or how it ended.
         reason: why it was refused or dropped.
-        left: when it began to run, or else ended; ``inf`` while it waits.
+        left: when it began to run, or ended without running; ``inf`` while it waits.
         ended: when it ended; ``inf`` until then.
     """
 
@@ -96,7 +96,7 @@ class SimulatedJob:
 
     @property
     def useful(self) -> bool:
-        """Whether it was done while somebody still wanted the answer."""
+        """Whether it was done while its caller still wanted the answer."""
         return self.fate == "done" and self.ended - self.arrival <= self.patience
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ def simulate(load: Load, strategy: Strategy[SimulatedJob], workers: int) -> list
     A job that ends as ``in line`` or ``waiting`` was never given out.
 
     Raises:
-        BrokenStrategy: the strategy has raised, or its answers make no sense.
+        BrokenStrategy: the strategy raised an error, or its answers make no sense.
     """
     simulation = Simulation(load, strategy, workers)
     try:
@@ -129,15 +129,15 @@ class Simulation:
         self.jobs = [SimulatedJob(*numbered) for numbered in enumerate(load.arrivals, 1)]
         self._bad = load.bad
         self._strategy = strategy
-        self._reported = 0  # how many of its drops have been dealt with
+        self._reported = 0  # how many of its drops have been handled
         self._timed = overrides(strategy, "next_change")
         self._line: deque[SimulatedJob] = deque()
         self._workers = self._free = workers
-        self._running: list[tuple[float, int, SimulatedJob]] = []  # a heap, by when they end
-        self._starts = count()  # tells those that end at the same moment apart
+        self._running: list[tuple[float, int, SimulatedJob]] = []  # a heap, ordered by end
+        self._starts = count()  # orders jobs that end at the same moment
         self._now = -math.inf
         self._change = math.inf  # when the strategy wants to be asked again
-        self._vain_looks = 0  # how often it has been, in a row, because of the time alone
+        self._vain_looks = 0  # how often in a row that changed nothing
 
     def run(self) -> None:
         """Run to the end."""
@@ -155,7 +155,7 @@ class Simulation:
     # Events
 
     def _step(self, until: float) -> bool:
-        """Deal with the next event, if there is one until then; return whether there was."""
+        """Handle the next event up to ``until``; return whether there was one."""
         end = self._running[0][0] if self._running else math.inf
         if self._change < min(end, until):
             self._look(self._change)
@@ -183,14 +183,14 @@ class Simulation:
         _, _, job = heappop(self._running)
         job.fate = "done"
         job.ended = now
-        # The handler has returned, so it is ``ok``, even if nobody wants the answer any more.
+        # The handler returned, so the job is ``ok``, even if its caller has given up.
         waited, ran = job.left - job.arrival, now - job.left
         self._strategy.finished(job, now, waited=waited, ran=ran, ok=True)
         self._free += 1
         self._settle()
 
     def _look(self, now: float) -> None:
-        """Ask the strategy again, because it has said that time changes its answers."""
+        """Ask the strategy again at the moment that it named as its next change."""
         self._now = now
         before = len(self._line), len(self._strategy), self._free
         self._settle()
@@ -209,10 +209,10 @@ class Simulation:
     # Settling, as a ``Keeper`` does
 
     def _settle(self) -> bool:
-        """Let callers in line, workers and strategy meet, until neither can do more.
+        """Let jobs in line in and workers take, until neither succeeds any more.
 
         Returns:
-            Whether the strategy has dropped anything, and so may answer differently now.
+            Whether the strategy dropped anything, and so may answer differently now.
         """
         gave_up = False
         while True:
@@ -240,7 +240,7 @@ class Simulation:
         return False
 
     def _enter(self, job: SimulatedJob) -> bool:
-        """Offer a job that has just come; return whether its caller need not wait."""
+        """Offer a job that has just arrived; return whether its caller need not wait."""
         if self._meet(job):
             return True
         while not self._offer(job):
@@ -256,8 +256,8 @@ class Simulation:
         return True
 
     def _offer(self, job: SimulatedJob) -> bool:
-        """Return whether the strategy has taken a job in, or turned it away."""
-        # Before it is asked, because it may drop at once what it takes in.
+        """Offer a job; return whether the strategy admitted it or turned it away."""
+        # This comes first, because the strategy may drop at once what it admits.
         job.fate = "waiting"
         verdict = self._strategy.offer(job, self._now)
         if verdict is ADMIT:
@@ -291,7 +291,7 @@ class Simulation:
         heappush(self._running, (self._now + seconds, next(self._starts), job))
 
     def _report(self) -> bool:
-        """Deal with what the strategy has dropped; return whether there was anything."""
+        """Handle what the strategy has dropped; return whether there was anything."""
         drops = self._strategy.dropped[self._reported :]
         self._reported += len(drops)
         for job, reason in drops:

@@ -90,7 +90,7 @@ def test_recovery_is_when_nothing_waits_any_more() -> None:
     assert figures_of(job(0, fate="waiting"), bad=BAD).recovery == math.inf
 
 
-def test_means_are_over_what_there_is() -> None:
+def test_means_leave_out_missing_values() -> None:
     """A reason that some loads do not know counts as none there."""
     mean = average(
         [
@@ -111,7 +111,7 @@ def test_a_course_says_what_happened_when() -> None:
     assert course == Course((2, 4, 6, 8), (2, 1, 0, 0), (0.5, 0, 0.5, 0))
 
 
-def test_a_course_of_one_moment_can_be_told() -> None:
+def test_a_course_may_be_of_one_moment() -> None:
     """It has no length, so it is given one."""
     jobs = [job(3, 3, 3.5)]
     course = follow(Load((Arrival(3, 1),)), jobs, 2)

@@ -176,8 +176,8 @@ GOOD = '{"arrival": 0, "service": 1}'
     ],
     ids=range(31),
 )
-def test_what_is_wrong_with_a_line_is_told(line: str | bytes, words: list[str]) -> None:
-    """In one line, with the file and the number of the line; and nothing comes of the rest."""
+def test_an_error_says_what_is_wrong_with_a_line(line: str | bytes, words: list[str]) -> None:
+    """In one line, with the file and the line number; the rest is not replayed."""
     with pytest.raises(LoadError) as caught:
         read(GOOD, line, GOOD)
     text = str(caught.value)
@@ -188,9 +188,9 @@ def test_what_is_wrong_with_a_line_is_told(line: str | bytes, words: list[str]) 
 
 
 @pytest.mark.parametrize("lines", [[], [b""], [b"\n", b" \n"]])
-def test_an_empty_record_is_told(lines: list[bytes]) -> None:
+def test_an_empty_record_is_an_error(lines: list[bytes]) -> None:
     """There is nothing to simulate."""
-    with pytest.raises(LoadError, match=r"trace\.jsonl: there is no job in it"):
+    with pytest.raises(LoadError, match=r"trace\.jsonl: it has no jobs"):
         read(*lines)
 
 

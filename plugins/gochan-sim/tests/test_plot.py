@@ -105,7 +105,7 @@ def test_only_svg_is_drawn(name: str) -> None:
 def test_the_library_is_asked_for_only_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """And it is said what to install."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ModuleNotFoundError, match="needs matplotlib; pip install matplotlib"):
+    with pytest.raises(ModuleNotFoundError, match="needs matplotlib: pip install matplotlib"):
         check_picture("x.svg")
 
 

@@ -104,7 +104,7 @@ def test_dropping_the_oldest_helps_only_if_few_wait(figures: Any) -> None:
 
 
 def test_newest_first_answers_many_but_recovers_late(figures: Any) -> None:
-    """What it left behind lingers, and is done in vain."""
+    """Old jobs stay behind, and are done too late."""
     one = figures("lifo(200)")
     assert one.goodput > 80
     assert one.wasted > 150
@@ -191,7 +191,7 @@ def test_a_table_has_a_row_for_each_strategy() -> None:
     )
 
 
-def test_all_that_was_not_done_is_told_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_that_was_not_done_is_reported_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused, dropped, handed back, never given out; and a recovery that never came."""
     series = invented(SCENARIOS[1], 1, 4)
     (result,) = compare(series, ["block(9)"], make, 4)
@@ -297,7 +297,7 @@ def test_a_load_is_read_from_standard_input() -> None:
     assert (row["load"], row["jobs"], row["answered"]) == ("standard input", 2, 1)
 
 
-def test_standard_input_that_is_closed_is_told() -> None:
+def test_closed_standard_input_is_an_error() -> None:
     """In one line, with what helps."""
     line = complaint(finish("sim", "--load", "-", shell='exec "$@" <&-'))
     assert line == "gochan: standard input is closed; name a file with --load"
@@ -354,12 +354,12 @@ def test_what_is_wrong_is_said_in_one_line(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ["there is no job in it"]),
+        ("", ["it has no jobs"]),
         ('{"arrival": 0, "service": 1}\n{"arrival": 0}\n', ["line 2", "'service' is missing"]),
         ('\n\n{"arrival": NaN, "service": 1}\n', ["line 3", "NaN"]),
     ],
 )
-def test_a_bad_load_is_told_with_its_line(
+def test_the_error_of_a_bad_load_names_its_line(
     gochan: Call, tmp_path: Path, text: str, words: list[str]
 ) -> None:
     """Nothing is printed, and no picture is drawn."""
@@ -451,7 +451,7 @@ def test_what_is_not_installed_is_left_out_with_a_note() -> None:
     )
 
 
-def test_a_broken_plugin_beside_it_is_told_once(tmp_path: Path, plugin: Any) -> None:
+def test_a_broken_plugin_beside_it_is_reported_once(tmp_path: Path, plugin: Any) -> None:
     """In one line; everything else is as usual, also where all warnings are shown."""
     variables = plugin()
     (tmp_path / "a_broken_plugin.py").write_text("import nonexistent_module")
@@ -499,7 +499,7 @@ def test_a_picture_is_drawn_beside_the_table(gochan: Call, tmp_path: Path) -> No
     assert "block(1)" in picture.read_text()
 
 
-def test_a_picture_that_cannot_be_written_is_told(gochan: Call, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_written_is_an_error(gochan: Call, tmp_path: Path) -> None:
     """In one line, with status 2."""
     (tmp_path / "x.svg").mkdir()
     arguments = ["--scenario", "overload", "--seeds", "1", "--strategy", "block(1)"]
@@ -520,7 +520,7 @@ main()
     ended = finish(*arguments, command=command)
     assert (ended.status, ended.err) == (0, "")
     line = complaint(finish(*arguments, "--plot", "x.svg", command=command))
-    assert line.endswith("needs matplotlib; pip install matplotlib")
+    assert line.endswith("needs matplotlib: pip install matplotlib")
 
 
 def test_the_library_is_not_imported_for_a_table() -> None:
@@ -536,7 +536,7 @@ main()
     assert (ended.status, ended.err) == (0, "False\n")
 
 
-def test_whoever_stops_reading_ends_it_quietly() -> None:
+def test_a_closed_pipe_ends_it_quietly() -> None:
     """As with the other commands."""
     ended = finish("sim", "--seeds", "1", "--strategy", "block(1)", shell='"$@" | true')
     assert (ended.status, ended.err) == (0, "")

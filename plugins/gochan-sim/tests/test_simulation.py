@@ -242,7 +242,7 @@ def test_a_worker_that_is_ready_takes_what_comes_at_that_moment() -> None:
     assert told(jobs) == [("done", 0, 2), ("done", 2, 3)]
 
 
-def test_a_caller_who_has_gone_is_worked_on_in_vain() -> None:
+def test_the_job_of_a_caller_that_has_gone_is_wasted() -> None:
     """Nobody tells the queue; the answer is of use if it comes at the last moment."""
     jobs = simulate(load((0, 2, 2), (0, 1, 2.5), (0, 1, 3)), Block(1), 1)
     assert [job.fate for job in jobs] == ["done"] * 3
@@ -264,7 +264,7 @@ def test_the_strategy_is_asked_again_when_it_says() -> None:
     assert told(jobs) == [("done", 2, 3), ("done", 3, 4)]
 
 
-def test_who_waited_for_a_moment_goes_before_who_comes_at_that_moment() -> None:
+def test_a_task_that_waited_for_a_moment_goes_before_one_that_comes_then() -> None:
     """And is not forgotten because the moment is over."""
     jobs = simulate(load((0, 1), (0.1, 1), (5, 1), (7, 1)), Pace(5), 2)
     assert [job.left for job in jobs] == [0, 5, 10, 15]
@@ -353,7 +353,7 @@ def test_strategies_find_what_jobs_have() -> None:
 
 
 def test_real_jobs_and_simulated_ones_have_the_same_names() -> None:
-    """What a strategy may look at; the rest of a job is for those who work on it."""
+    """The attributes that a strategy may look at, and no others."""
     names = {name for name in Job.__slots__ if not name.startswith("_")}
     assert names == {"id", "key", "payload", "priority", "timeout"}
     assert names <= {*SimulatedJob.__slots__}
@@ -379,7 +379,7 @@ def leaving(*_: object, **__: object) -> Any:
 @pytest.mark.parametrize(
     ("answer", "text"), [(raising, "ZeroDivisionError('of mine')"), (leaving, "SystemExit(3)")]
 )
-def test_what_a_strategy_raises_is_told(question: str, answer: Any, text: str) -> None:
+def test_what_a_strategy_raises_is_reported(question: str, answer: Any, text: str) -> None:
     """Whichever question it was asked, also if it wants to end the program."""
     with pytest.raises(BrokenStrategy) as caught:
         simulate(load((0, 1), (0, 1)), broken(**{question: answer}), 1)
@@ -407,16 +407,16 @@ def drop_what_is_not_there(strategy: Strategy[Any], item: Any, now: float) -> Ve
         ({"close": lambda _: ["x"]}, "it gave up 'x', which does not wait"),
     ],
 )
-def test_answers_that_make_no_sense_are_told(questions: dict[str, Any], text: str) -> None:
+def test_answers_that_make_no_sense_are_errors(questions: dict[str, Any], text: str) -> None:
     """Rather than that jobs are counted twice, or never."""
     with pytest.raises(BrokenStrategy, match=text):
         simulate(load((0, 1), (0, 1)), broken(**questions), 2)
 
 
-def test_a_strategy_that_wants_to_be_asked_for_ever_is_told(
+def test_a_strategy_that_wants_to_be_asked_for_ever_is_broken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If nothing comes of it; while something does, it may be asked any number of times."""
+    """If nothing changes; while something does, it may be asked any number of times."""
     monkeypatch.setattr(module, "MOST_LOOKS", 100)
     asleep = {"take": lambda *_: raising_empty(), "next_change": lambda _, now: now + 1}
     with pytest.raises(BrokenStrategy, match="named 100 moments in a row"):

@@ -1,4 +1,4 @@
-"""Drawing: the few shapes of which pictures consist, as SVG that is legible on any page."""
+"""Drawing: the shapes that pictures are made of, as SVG that is legible on any page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLOURS: Final = {
     "orange": ("#a34d00", "#ffb066"),
 }
 
-# What XML cannot hold, not even escaped.
+# Characters that XML cannot hold, not even escaped.
 _UNSPEAKABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _FONT: Final = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
@@ -60,7 +60,7 @@ def _style() -> str:
 
 
 def measure(text: str) -> float:
-    """Return about how wide a text is, in pixels; rather too much than too little."""
+    """Estimate the width of a text in pixels; too wide rather than too narrow."""
     return SIZE * math.fsum(_widths(character) for character in text)
 
 
@@ -96,7 +96,7 @@ class Drawing:
         *,
         bold: bool = False,
     ) -> None:
-        """Write one line; ``y`` is its base."""
+        """Write one line of text with its base line at ``y``."""
         kind = f"halo {colour}" + (" bold" if bold else "")
         at = f'x="{_number(x)}" y="{_number(y)}"'
         end = "" if anchor == "start" else f' text-anchor="{anchor}"'
@@ -108,7 +108,7 @@ class Drawing:
         self._shapes.append(f'<polyline class="{kind}" points="{path}"/>')
 
     def area(self, points: list[tuple[float, float]], base: float, colour: str) -> None:
-        """Fill what is between a line and ``base``."""
+        """Fill the area between a line and ``base``."""
         corners = [*points, (points[-1][0], base), (points[0][0], base)]
         path = " ".join(f"{_number(x)},{_number(y)}" for x, y in corners)
         self._shapes.append(f'<polygon class="{colour}" points="{path}"/>')
@@ -144,7 +144,7 @@ class Drawing:
             self.line(ends, f"thick {colour}-line")
 
     def head(self, x: float, y: float, dx: float, dy: float, colour: str) -> None:
-        """Draw the head of an arrow that points to ``(x, y)`` from that direction."""
+        """Draw the head of an arrow that comes from a direction and ends at ``(x, y)``."""
         length = (dx * dx + dy * dy) ** 0.5
         ux, uy = dx / length, dy / length
         corners = [(x, y)]
@@ -153,7 +153,7 @@ class Drawing:
         self._shapes.append(f'<polygon class="{colour}" points="{path}"/>')
 
     def arrow(self, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-        """Draw a straight arrow; no text will hide its head."""
+        """Draw a straight arrow, with its head above all text."""
         self.line([start, end], f"line {colour}-line")
         shapes, self._shapes = self._shapes, self._on_top
         self.head(*end, end[0] - start[0], end[1] - start[1], colour)
@@ -182,10 +182,10 @@ class Drawing:
 
 
 def _escape(text: str) -> str:
-    """Return text as XML, with a sign in the place of what it cannot hold."""
+    """Escape text for XML, and replace the characters that XML cannot hold."""
     return escape(_UNSPEAKABLE.sub("\ufffd", text))
 
 
 def _number(number: float) -> str:
-    """Return a coordinate, the same on every machine."""
+    """Format a coordinate, in the same way on every machine."""
     return f"{number:.1f}".removesuffix(".0")

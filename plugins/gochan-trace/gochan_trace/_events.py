@@ -1,11 +1,11 @@
-"""What a trace tells: operations, and the values that went from one to another."""
+"""The contents of a trace: operations, and the values that went from one to another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
 
-# How an operation ends, or a job; the last two words are for what has not ended.
+# How an operation or a job ends. The last two are for those that have not ended.
 Ending: TypeAlias = Literal[
     "done",
     "failed",
@@ -27,43 +27,43 @@ Ending: TypeAlias = Literal[
 class TraceEvent:
     """One operation of a task, or one job. As a string it is a line of text.
 
-    Many things can happen at the same moment, above all under a clock that only moves when
-    nobody has anything to do. So each moment at which an operation begins to wait, or ends,
-    has a number as well, its step; they count up from 0 in the order of what happened.
+    Many things can happen at the same time, above all under a clock that only moves when all
+    tasks wait. So each moment at which an operation begins to wait, or ends, also has a number,
+    its step. Steps count up from 0, in the order of events.
     """
 
     task: str
-    """The task that did it; of several with the same name, each has a number."""
+    """The task that did it. Tasks of the same name are numbered."""
     verb: str
-    """What it did: the name of the method, such as ``send`` or ``receive_many``; ``receive``
-    also for each turn of ``async for``. ``select`` also stands for `gochan.Selector` and
-    `gochan.merge`. ``tick`` and ``wait`` are those of a `gochan.Ticker` and of a
-    `gochan.WaitGroup`, ``add`` and ``done`` change the count of one. ``drop`` is a value that was
-    given up, ``job`` a job, and ``phase`` the next phase of the stop of a queue."""
+    """What it did: the name of the method, such as ``send`` or ``receive_many``. Each turn of
+    ``async for`` is a ``receive``, and `gochan.Selector` and `gochan.merge` count as ``select``.
+    ``tick`` is a wait for a `gochan.Ticker`; ``wait``, ``add`` and ``done`` are methods of
+    `gochan.WaitGroup`. ``drop`` is a value that was given up, ``job`` a job, and ``phase`` the
+    beginning of a phase in the stop of a queue."""
     channel: str | None
-    """Where: the name of the channel, or ``"channel 1"``; of a select, where the case was that
-    was done, if it was at a channel. It may also be a queue, a selector or a wait group."""
+    """The name of the channel, or ``"channel 1"``; for a select, the channel of the case that
+    was done, if it has one. It may also be a queue, a selector or a wait group."""
     value: str | None
-    """What was sent or received, shortened; several values in a list. ``None`` if nothing was."""
+    """The value that was sent or received, shortened; several as a list; ``None`` without any."""
     start: float
-    """When it was done, or began to wait; in seconds since the trace began."""
+    """When it was done or began to wait, in seconds since the trace began."""
     end: float
-    """When it was done, or its wait ended: later than ``start`` only if it waited."""
+    """When it was done or its wait ended; later than ``start`` only if it waited."""
     first: int
     """The step of ``start``."""
     last: int
     """The step of ``end``."""
     waited: bool
-    """Whether it had to wait. A job always "waits": for the end of its handler."""
+    """Whether it had to wait. A job always "waits" for the end of its handler."""
     outcome: Ending
-    """What came of it: ``done``, ``cancelled``, ``closed``, ``refused``, ``would block``, or
-    ``failed`` for any other error; ``waiting`` if it has not ended yet. Of a job, it is
-    ``running``, or the kind of its outcome."""
+    """How it ended: ``done``, ``cancelled``, ``closed``, ``refused``, ``would block``, or
+    ``failed`` for any other error; ``waiting`` if it has not ended yet. For a job, ``running``
+    or the kind of its outcome."""
     cases: tuple[str, ...] = ()
     """What a select could do, in words."""
     case: int | str | None = None
-    """Which of them was done: its position, name or label; other labels than ``int`` and ``str``
-    are shortened to their ``repr``."""
+    """Which of them was done: its position, name or label. A label that is neither an ``int`` nor
+    a ``str`` is given by its ``repr``, shortened."""
     chosen: str = ""
     """The same in words, as in ``cases``."""
     job: int | None = None
@@ -71,7 +71,7 @@ class TraceEvent:
     buffered: int | None = None
     """How many values the channel held afterwards."""
     reason: str = ""
-    """Why a job ended as it did, or a value was dropped."""
+    """Why a job ended as it did, or why a value was dropped."""
 
     @property
     def words(self) -> str:
@@ -110,7 +110,7 @@ _PREPOSITIONS = {
 @final
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A value that went from one operation to another, or a job that was submitted and starts."""
+    """A value that went from one operation to another, or a job from its submit to its start."""
 
     channel: str
     """The name of the channel, or its number in the trace; the name of the job queue."""

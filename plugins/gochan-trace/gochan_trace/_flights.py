@@ -1,4 +1,4 @@
-"""Which values are on their way, and who sent them."""
+"""The values on their way, and who sent each."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ._records import Record
 
 @final
 class Flights:
-    """The values that were sent and not received yet, by their channels.
+    """The values that were sent and not received yet, by channel.
 
-    A value is known by its identity; of several sends of the same object, the oldest is
-    received first. Values are kept only while they are on their way, and no longer than
-    their channel.
+    Values are told apart by identity; if the same object was sent several times, the oldest
+    send is received first. A value is kept only while it is on its way, and no longer than its
+    channel.
     """
 
     def __init__(self) -> None:
         self._channels: WeakKeyDictionary[object, dict[int, deque[tuple[object, Record]]]]
         self._channels = WeakKeyDictionary()
-        self._lost: list[object] = []  # dropped before their send was told
+        self._lost: list[object] = []  # dropped before their send was reported
 
     def launch(self, channel: object, value: object, sent: Record) -> None:
         """Note that a value is on its way, unless it was dropped at once."""
@@ -33,7 +33,7 @@ class Flights:
         there.setdefault(id(value), deque()).append((value, sent))
 
     def land(self, channel: object, value: object) -> Record | None:
-        """Note that a value has arrived; return who sent it, if that is known."""
+        """Note that a value has arrived; return the send, if it is known."""
         there = self._channels.get(channel, {})
         same = there.get(id(value))
         if same is None:

@@ -1,4 +1,4 @@
-"""What is written beside the marks of a timeline."""
+"""The labels beside the marks of a timeline."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 
 from ._events import TraceEvent
 
-# Where a case of a select sends or receives.
+# The channel in the words for a case of a select.
 _PLACES: Final = re.compile(r"(?<=^send) to .*|(?<=^receive) from .*")
 
 
 def before_words(event: TraceEvent, *, several: bool) -> str:
-    """Say what a task waits for, or which job begins; with the channel, if there are several."""
+    """Say what a task waits for, or which job begins; with ``several``, name the channel, too."""
     verb = event.verb.partition("_")[0]
     if verb == "job":
         return f"job {event.job} ({event.value})"
     if verb == "send":
-        # What ``send_many`` waits with is known only when it is gone.
+        # The value that ``send_many`` waits with is known only once it is sent.
         value = "" if event.verb == "send_many" else f" {event.value}"
         return f"waits to send{value}" + _place(event, " to", several)
     if verb == "receive":
@@ -33,7 +33,7 @@ def before_words(event: TraceEvent, *, several: bool) -> str:
 
 
 def after_words(event: TraceEvent, *, several: bool) -> str:
-    """Say how a wait has ended, or a job."""
+    """Say how a wait or a job ended."""
     if event.verb == "job":
         return event.outcome.replace("_", " ")
     if event.outcome != "done":
@@ -49,7 +49,7 @@ def after_words(event: TraceEvent, *, several: bool) -> str:
 
 
 def at_once_words(event: TraceEvent, *, several: bool) -> str:
-    """Say what a task did without a wait."""
+    """Say what a task did without waiting."""
     verb = event.verb.partition("_")[0]
     value = "" if event.value is None else f" {event.value}"
     if verb == "phase":

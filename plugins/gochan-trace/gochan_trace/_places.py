@@ -1,4 +1,4 @@
-"""Who does something, and where: names for tasks and channels, without keeping them."""
+"""Names for tasks and channels, which do not keep these alive."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class Lane:
 
     @staticmethod
     def of(task: Task, number: int) -> Lane:
-        """Return what stands for a task; ``number`` is how many there are already."""
+        """Return the lane of a task; ``number`` is how many lanes there are already."""
         name = task.name
         qualified: str = getattr(task.coro, "__qualname__", name)
         if _WORKER.fullmatch(name):
             name = "worker"
         elif name.endswith(f".{qualified}"):  # trio's default, with the module
             name = qualified.rpartition(".")[2]
-        # Trio numbers its tasks as they are made; a task is best shown below its parent.
+        # Trio numbers tasks as it makes them, which puts a task below its parent.
         return Lane(name, getattr(task, "_counter", number))
 
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """A channel, or another thing at which tasks wait."""
+    """A channel, or something else at which tasks wait."""
 
     name: str
     capacity: float = 0
 
     @staticmethod
     def of(thing: object, seen: Counter[str]) -> Place:
-        """Return what stands for a thing, under a name of its own; ``seen`` counts the names."""
+        """Return the place of a thing, with a unique name; ``seen`` counts the names."""
         there = look(thing)
         name = there.name
         if there.kind == "job queue":
@@ -57,7 +57,7 @@ class Place:
 
 
 def number_names(lanes: Iterable[Lane]) -> dict[Lane, str]:
-    """Return the names of tasks, in order; where several have the same, with numbers."""
+    """Return the names of tasks, in order; those of the same name are numbered."""
     ordered = sorted(lanes, key=lambda lane: lane.order)
     same = Counter(lane.name for lane in ordered)
     seen = Counter[str]()

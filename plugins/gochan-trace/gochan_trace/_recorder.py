@@ -1,17 +1,17 @@
-"""The recorder: an observer that writes down what happens in one thread."""
+"""The recorder: an observer that records what happens in one thread."""
 
 # Theory of operation
 # -------------------
-# Each trace has a recorder, which sees the thread in which the trace was begun; a thread has one
-# run at a time. A record changes until its operation has ended. Records become events when
-# somebody asks for the events, or the trace ends.
+# Each trace has a recorder, which observes the thread in which the trace began; a thread has one
+# run at a time. A record changes until its operation ends. Records become events when the user
+# asks for events, or the trace ends.
 #
-# Each moment at which an operation begins to wait, or ends, is a step. Steps are in the order
-# in which things happened, also where the clock does not move.
+# Each moment at which an operation begins to wait, or ends, is a step. Steps show the order of
+# events even while the clock stands still.
 #
 # Invariants
 # ----------
-# 1. A record is written down as soon as it has a first step, and never before.
+# 1. A record is in ``records`` as soon as it has a first step, and never before.
 # 2. Records are in the order of their first steps; at most ``limit`` are kept, and as many arrows.
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ._flights import Flights
 from ._places import Lane, Place
 from ._records import Arrow, Record
 
-# How many cases of one select are told.
+# The most cases of one select that are recorded.
 _MOST: Final = 8
 
 _SHORT: Final = reprlib.Repr()
@@ -42,7 +42,7 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 40
 
 
 def shorten(value: object) -> str:
-    """Return the ``repr`` of a value, shortened; it never fails."""
+    """Return the ``repr`` of a value, shortened. Never raises."""
     try:
         return " ".join(_SHORT.repr(value).split())
     except Exception:
@@ -51,7 +51,7 @@ def shorten(value: object) -> str:
 
 @final
 class Recorder(Observer):
-    """Writes down what happens in one thread."""
+    """Records what happens in one thread."""
 
     def __init__(self, limit: int) -> None:
         self.records: deque[Record] = deque()
@@ -74,9 +74,9 @@ class Recorder(Observer):
     # When, who and where
 
     def now(self) -> tuple[int, float]:
-        """Return the step that comes next, and the seconds since the trace began.
+        """Return the next step, and the seconds since the trace began.
 
-        The time goes on from one run to the next.
+        The time continues from one run to the next.
         """
         try:
             clock = trio.current_time()
@@ -95,7 +95,7 @@ class Recorder(Observer):
         return now
 
     def _lane(self, task: Task | None) -> Lane:
-        """Return the lane of a task, or of what runs outside of tasks."""
+        """Return the lane of a task; without a task, the lane of everything outside tasks."""
         if task is None:
             return self._nobody
         lane = self._lanes.get(task)
@@ -241,7 +241,7 @@ class Recorder(Observer):
         record = self._jobs.get(job)
         if record is None or record.verb != "job":
             if kind == "refused":
-                return  # the submit says so
+                return  # the record of the submit says so
             record = self._new_job(queue, job, _running_task())
         record.reason = reason
         self._end(record, kind)
@@ -265,12 +265,12 @@ def _running_task() -> Task | None:
 
 
 def _label(label: object) -> int | str | None:
-    """Return the label of a case; that of a selector can be anything."""
+    """Return the label of a case; in a selector, a label can be any object."""
     return label if label is None or isinstance(label, (int, str)) else shorten(label)
 
 
 def _add(values: str | None, value: object) -> str:
-    """Add a value to a list of them, unless it is long already."""
+    """Add a value to a list in words, unless the list is long already."""
     if values is None:
         return shorten(value)
     if len(values) < 40:

@@ -1,4 +1,4 @@
-"""What is written down: a record of each operation, and arrows between them."""
+"""What a recorder keeps: a record of each operation, and arrows between records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Record:
     case: int | str | None = None
     chosen: str = ""
     job: int | None = None
-    first: int = -1  # until it is written down
+    first: int = -1  # until it is recorded
     last: int = -1  # until it has ended
     start: float = 0.0
     end: float = 0.0

@@ -1,15 +1,15 @@
-"""A timeline: what tasks did, one below the other, as a picture."""
+"""A timeline: a picture of what each task did, one below another."""
 
 # Theory of operation
 # -------------------
-# From left to right go the steps, not the seconds: where the clock only moves when nobody has
-# anything to do, nearly everything happens at the same few moments. The time is written
-# below, where it moves.
+# The horizontal axis shows steps, not seconds. Under a clock that only moves when all tasks
+# wait, nearly everything happens at the same few times. The time is written at the bottom,
+# where it changes.
 #
-# Each step belongs to one operation, so each lane has at most one label per step: above its
-# line, or below it where arrows come from above, and to the right of its step. Steps are moved
-# apart until no label meets another one in its row; of one, two or three rows per lane the
-# fewest are taken that keep the picture as narrow as a page.
+# Each step belongs to one operation, so each lane has at most one label per step. The label is
+# to the right of its step, above the line of the lane, or below it where arrows come from above.
+# Steps are moved apart until no two labels in a row overlap. Each lane has one, two or three
+# rows of labels, whichever is the fewest that fits the picture on a page.
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from ._labels import after_words, at_once_words, before_words
 
 WIDTH: Final = 760.0
 _MARGIN: Final = 14.0
-_STEP: Final = 20.0  # between two steps, at least
-_TIMES: Final = 12  # so many times are worth the room; of more, those are written that fit
-_BUFFER: Final = 30.0  # how high the chart of a buffer is
+_STEP: Final = 20.0  # at least, between two steps
+_TIMES: Final = (
+    12  # up to so many times get room of their own; of more, only those that fit are written
+)
+_BUFFER: Final = 30.0  # the height of the chart of a buffer
 
 _COLOURS: Final = {
     "send": "blue",
@@ -46,17 +48,17 @@ class _Lane:
 
     name: str
     labels: dict[int, str]  # by step
-    rows: dict[int, int]  # in which row each of them is
-    below: bool  # whether labels are below the line, since arrows come from above
+    rows: dict[int, int]  # the row of each label
+    below: bool  # whether labels are below the line, because arrows come from above
     y: float = 0.0
 
     @property
     def height(self) -> float:
-        room = 48 if self.below else 34  # with some for the arrows
+        room = 48 if self.below else 34  # including some for arrows
         return LINE * (1 + max(self.rows.values(), default=0)) + room
 
     def base(self, step: int) -> float:
-        """Return where the label of a step is written."""
+        """Return the base line of the label of a step."""
         row = LINE * self.rows[step]
         return self.y + 23 + row if self.below else self.y - 13 - row
 
@@ -87,7 +89,7 @@ class Timeline:
         there = {self._lane_of(event) for event in self._events}
         self._transfers = transfers
         balance = self._balance()
-        # Those who send are above those who receive, so that arrows go down, if they can.
+        # Tasks that send go above tasks that receive, so that most arrows point down.
         ordered = sorted(tasks, key=lambda task: balance[task])
         names = dict.fromkeys([*ordered, *(event.channel or "" for event in self._events)])
         self._lanes = {
@@ -102,7 +104,7 @@ class Timeline:
         self._place_steps()
 
     def _balance(self) -> Counter[str]:
-        """Return 1 for those who receive more than they send, -1 for those who send more."""
+        """Return 1 for tasks that receive more than they send, -1 for tasks that send more."""
         received = Counter(transfer.received.task for transfer in self._transfers)
         received.subtract(transfer.sent.task for transfer in self._transfers)
         return Counter({task: (n > 0) - (n < 0) for task, n in received.items()})
@@ -123,7 +125,7 @@ class Timeline:
             labels[event.first] = at_once_words(event, several=self._several)
 
     def _find_times(self) -> dict[int, str]:
-        """Return the time at each step at which it has moved."""
+        """Return the time at each step where it has changed."""
         moments: dict[int, float] = {}
         for event in self._events:
             moments.setdefault(event.first, event.start)
@@ -139,12 +141,12 @@ class Timeline:
     # Where everything is
 
     def _place_steps(self) -> None:
-        """Find out where each step is, and in which row each label."""
+        """Choose a position for each step, and a row for each label."""
         for rows in (1, 2, 3):
             self._x, right = self._spread(rows)
             if right <= WIDTH - _MARGIN:
                 break
-        # What is left of the width of the page is given to all steps alike, as far as it goes.
+        # The rest of the width of the page is divided among all steps, up to a limit.
         steps = len(self._x)
         spare = min(WIDTH - _MARGIN - right, 40.0 * steps)
         if spare > 0 and steps:
@@ -153,7 +155,7 @@ class Timeline:
         self._right = max(right, WIDTH - _MARGIN)
 
     def _spread(self, rows: int) -> tuple[dict[int, float], float]:
-        """Put the steps as far apart as their labels need; return also where the last one ends."""
+        """Return the positions that the labels need, and where the last label ends."""
         at: dict[int, float] = {}
         x = self._left + 8 - _STEP
         ends = {name: [0.0] * rows for name in self._lanes}
@@ -177,7 +179,7 @@ class Timeline:
     # Drawing
 
     def draw(self, title: str) -> str:
-        """Return it as SVG."""
+        """Return the picture as SVG."""
         width = self._right + _MARGIN
         drawing = Drawing(title, self._describe())
         y = _MARGIN + LINE
@@ -212,7 +214,7 @@ class Timeline:
         return drawing.render(width, bottom + 30)
 
     def _describe(self) -> str:
-        """Return the whole trace as text, for those who do not see it."""
+        """Return the whole trace as text, for readers who cannot see the picture."""
         return ". ".join(map(str, self._events)) + "."
 
     def _note(self) -> str:
@@ -226,7 +228,7 @@ class Timeline:
         return "; ".join(notes)
 
     def _where(self, step: int) -> float:
-        """Return where a step is; one before the picture is at its left edge."""
+        """Return the position of a step; one before the picture is at its left edge."""
         return self._x.get(step, self._left)
 
     def _draw_time(self, drawing: Drawing, top: float, bottom: float) -> None:
@@ -241,7 +243,7 @@ class Timeline:
                 free = x + measure(text) + 4
 
     def _draw_body(self, drawing: Drawing, event: TraceEvent) -> None:
-        """Draw what lasts: a wait, or a job."""
+        """Draw what takes time: a wait, or a job."""
         if not event.waited:
             return
         y = self._lanes[self._lane_of(event)].y
@@ -254,7 +256,7 @@ class Timeline:
             drawing.box(start, y - 5, end - start, 10, "wait")
 
     def _draw_marks(self, drawing: Drawing, event: TraceEvent) -> None:
-        """Draw what happens at one step."""
+        """Draw the mark of a step."""
         if event.outcome in ("waiting", "running"):
             return
         x, y = self._where(event.last), self._lanes[self._lane_of(event)].y
@@ -272,7 +274,7 @@ class Timeline:
     def _draw_arrow(self, drawing: Drawing, transfer: Transfer) -> None:
         sent, received = transfer.sent, transfer.received
         arrival = received.first if received.verb == "job" else received.last
-        # From somebody who still waits, it goes when it is taken.
+        # A value whose sender still waits leaves when it is taken.
         taken = sent.waited and sent.first <= arrival <= sent.last
         departure = arrival if taken else sent.last
         if departure not in self._x or arrival not in self._x:
@@ -295,7 +297,7 @@ class Timeline:
         return "holds any number" if capacity == float("inf") else f"holds up to {capacity:g}"
 
     def _find_buffers(self) -> dict[str, list[tuple[int, int]]]:
-        """Return how much each channel held that can hold anything, by step."""
+        """Return how much each channel with a buffer held, by step."""
         courses: dict[str, list[tuple[int, int]]] = {}
         for event in sorted(self._events, key=lambda event: event.last):
             name = event.channel
@@ -327,7 +329,7 @@ class Timeline:
 
 
 def seconds(moment: float) -> str:
-    """Return a time in a unit that fits."""
+    """Return a time in a suitable unit."""
     if moment and abs(moment) < 0.9995e-3:
         return f"{moment * 1e6:.3g} µs"
     if moment and abs(moment) < 0.9995:

@@ -32,16 +32,16 @@ def trace(*, limit: int = 100_000) -> Iterator[Trace]:
             print(event)
         trace.save("trace.svg")
 
-    What is recorded is what happens in this thread while the block is entered: of the run
-    that goes on, or of those that begin inside the block. Blocks nest, and several threads
-    can have their own. Values are kept only as long as they are on their way.
+    The trace has everything that happens in this thread while the block is entered, in the
+    current run or in runs that begin inside the block. Blocks nest, and several threads can
+    have their own. Values are kept only while they are on their way.
 
-    While nobody traces, this costs nothing measurable. While somebody does, every operation
-    costs some microseconds more, in all threads. Nothing else changes, neither the order of
-    what happens nor when a task can be cancelled.
+    Without a trace, this costs nothing measurable. With one, every operation takes some
+    microseconds more, in all threads. Nothing else changes: neither the order of events, nor
+    when a task can be cancelled.
 
     Args:
-        limit: how many events to keep; if there are more, the oldest are dropped.
+        limit: how many events to keep; further ones replace the oldest.
 
     Raises:
         TypeError, ValueError: ``limit`` is not an ``int``, or less than 1.
@@ -61,7 +61,7 @@ def trace(*, limit: int = 100_000) -> Iterator[Trace]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a trace shows."""
+    """The contents of a trace at one moment."""
 
     events: tuple[TraceEvent, ...]
     transfers: tuple[Transfer, ...]
@@ -72,29 +72,29 @@ class _Seen:
 
 @final
 class Trace:
-    """What was recorded; made by `trace`. It can be looked at while it goes on."""
+    """What was recorded; made by `trace`. It can be read while the recording goes on."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder: Recorder | None = recorder
         self._seen: _Seen
 
     def _end(self) -> None:
-        """Keep what is there now."""
+        """Keep what has been recorded, and let go of the recorder."""
         self._seen, self._recorder = self._look(), None
 
     @property
     def events(self) -> tuple[TraceEvent, ...]:
-        """What happened, in the order of the steps at which it began."""
+        """What happened, in the order of first steps."""
         return self._look().events
 
     @property
     def transfers(self) -> tuple[Transfer, ...]:
-        """The values that were sent and received, as far as both were recorded, in that order."""
+        """The values of which both the send and the receive were recorded, in order of receipt."""
         return self._look().transfers
 
     @property
     def dropped(self) -> int:
-        """How many events were dropped, because there were more than ``limit``."""
+        """How many events were dropped because there were more than ``limit``."""
         return self._look().dropped
 
     def _look(self) -> _Seen:
@@ -103,9 +103,9 @@ class Trace:
     def json(self) -> str:
         """Return the trace in the Trace Event Format, for https://ui.perfetto.dev and others.
 
-        Tasks are its threads, waits and jobs its slices, values its flows; the number of values
-        in a channel is a counter. A step comes at least a microsecond after the one before, so
-        that the order can be seen where the clock stood still.
+        Tasks appear as threads, waits and jobs as slices, values as flows, and the number of
+        values in a channel as a counter. Each step comes at least a microsecond after the one
+        before, so that the order is visible even where the clock stood still.
         """
         seen = self._look()
         return to_json(seen.events, seen.transfers, seen.dropped)
@@ -113,12 +113,12 @@ class Trace:
     def svg(self, *, title: str = "What the tasks did", last: int = 150) -> str:
         """Return a picture of the trace: a lane for each task, and arrows between them.
 
-        From left to right are the steps, in order; below them is the time, where it moves. The
-        picture is as wide as its steps need, and is legible on light and dark pages.
+        The steps go from left to right, with the time below them where it changes. The picture
+        is as wide as its steps need, and is legible on light and dark pages.
 
         Args:
-            title: of the picture, also for screen readers.
-            last: how many steps to show at most; the last ones.
+            title: the title of the picture, also for screen readers.
+            last: show at most so many steps, the last ones.
 
         Raises:
             ValueError: ``last`` is less than 1.
@@ -129,10 +129,10 @@ class Trace:
         ).draw(title)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the trace into a file, ``*.json`` as `Trace.json` does, ``*.svg`` as `Trace.svg`.
+        """Write the trace to a file: ``*.json`` as by `Trace.json`, ``*.svg`` as by `Trace.svg`.
 
         Raises:
-            ValueError: the name ends otherwise.
+            ValueError: the name has another ending.
             OSError: the file cannot be written.
         """
         file = Path(fspath(path))
@@ -141,7 +141,7 @@ class Trace:
         file.write_text(_FORMATS[file.suffix](self), encoding="utf-8")
 
     def check(self) -> None:
-        """Assert what is true of every trace. For tests."""
+        """Assert what must be true of every trace. For tests."""
         events = self.events
         assert [event.first for event in events] == sorted(event.first for event in events)
         steps = Counter(s for e in events for s in {e.first, e.last} if e.outcome != "waiting")
@@ -161,12 +161,12 @@ class Trace:
         return f"<gochan_trace.Trace: {len(seen.events)} events{dropped}>"
 
 
-# The methods as they are here, so that a name can be looked up.
+# The method for each ending of a file name.
 _FORMATS = {".json": Trace.json, ".svg": Trace.svg}
 
 
 def _read(recorder: Recorder) -> _Seen:
-    """Make events and transfers of what was written down."""
+    """Make events and transfers from what was recorded."""
     records = recorder.records
     names = number_names({record.lane: None for record in records})
     now = recorder.now()

@@ -12,7 +12,7 @@ _PROCESS: Final = 1
 
 
 def to_json(events: Sequence[TraceEvent], transfers: Sequence[Transfer], dropped: int) -> str:
-    """Return a trace, one line for each of its parts."""
+    """Return a trace as JSON, with one part per line."""
     moments = _moments(events)
     threads = {task: n for n, task in enumerate(dict.fromkeys(e.task for e in events), 1)}
     parts = [_part("M", "process_name", args={"name": "gochan"})]
@@ -24,7 +24,7 @@ def to_json(events: Sequence[TraceEvent], transfers: Sequence[Transfer], dropped
         if event.waited:
             length = moments[event.last] - start
         elif event.outcome == "done" and event.value is not None:
-            length = 1  # so that arrows have something to begin and end at
+            length = 1  # so that arrows have a slice to begin and end at
         else:
             parts.append(_part("i", event.words, thread, start, s="t", args=_details(event)))
             continue
@@ -48,7 +48,7 @@ def to_json(events: Sequence[TraceEvent], transfers: Sequence[Transfer], dropped
 
 
 def _moments(events: Sequence[TraceEvent]) -> dict[int, int]:
-    """Return the microsecond of each step, in which no two are the same."""
+    """Return a microsecond for each step, no two the same."""
     known: dict[int, float] = {}
     for event in events:
         known[event.first] = event.start

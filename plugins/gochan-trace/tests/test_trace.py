@@ -243,7 +243,7 @@ async def test_operations_inside_operations() -> None:
     ]
 
 
-async def test_who_is_inside_an_operation_when_the_trace_ends_goes_on() -> None:
+async def test_a_task_inside_an_operation_goes_on_when_the_trace_ends() -> None:
     """It is seen as waiting, and what it does later is not seen at all."""
     channel, group = Chan[int](name="numbers"), WaitGroup()
     got: list[Any] = []
@@ -557,7 +557,7 @@ async def test_a_select_says_what_it_waits_for(autojump_clock: MockClock) -> Non
 
 
 async def test_a_select_that_waits_meets_others() -> None:
-    """Sends and receives of selects have arrows, whoever came first."""
+    """Sends and receives of selects have arrows, in either order."""
     a, b = Chan[int](name="a"), Chan[int](name="b")
 
     async def choose(*cases: Any) -> None:
@@ -655,7 +655,7 @@ class Later(Strategy[Any]):
         return 1 if now < 1 else None
 
 
-async def test_only_the_first_of_many_cases_are_told() -> None:
+async def test_only_the_first_of_many_cases_are_recorded() -> None:
     """A thousand in a row would help nobody."""
     channels = [Chan[int](name=f"c{number}") for number in range(1000)]
     merged = merge(*channels)
@@ -671,7 +671,7 @@ async def test_only_the_first_of_many_cases_are_told() -> None:
 
 
 async def test_what_a_strategy_gives_up() -> None:
-    """It is told why, and not kept; nor is a newcomer who is given up at once."""
+    """The trace says why, and does not keep the value, even if it was given up at once."""
     channel = Chan[Any](strategy=Newest(1), name="newest")
     first, second, last = Thing(), Thing(), Thing()
     kept = [weakref.ref(thing) for thing in (first, second, last)]
@@ -714,7 +714,7 @@ class Newest(Strategy[Any]):
 
 
 async def test_what_was_sent_before_may_be_given_up() -> None:
-    """It is not mistaken for what is sent at that moment, or if it is, nothing comes of it."""
+    """It is not mistaken for a value that is sent at that moment."""
     channel = Chan[Any](strategy=Newest(1))
     channel.send_nowait(1)
     full = Chan[Any](strategy=Fickle(1))
@@ -733,7 +733,7 @@ async def test_what_was_sent_before_may_be_given_up() -> None:
 
 
 class Fickle(Strategy[Any]):
-    """Gives up what it has for a newcomer, and does not let that one in either."""
+    """Drops what it has for a new value, and does not admit that either."""
 
     had_one = False
 
@@ -930,7 +930,7 @@ async def test_the_same_object_twice_is_received_in_order() -> None:
     ]
 
 
-async def test_of_two_who_wait_with_the_same_object_one_may_go() -> None:
+async def test_of_two_senders_that_wait_with_the_same_object_one_may_go() -> None:
     """The other still waits, and is received from."""
     channel = Chan[None](name="nothing")
     scopes: list[trio.CancelScope] = []
@@ -1056,7 +1056,7 @@ def test_signals_are_held_back_where_they_are_otherwise() -> None:
 
 
 def test_methods_stay_the_same() -> None:
-    """For whoever has kept one, or looks at their names."""
+    """For programs that keep one, or look at its name."""
     before = [Chan.send, Chan.receive, Chan.close, select]
     with trace():
         assert [Chan.send, Chan.receive, Chan.close, select] == before
@@ -1223,7 +1223,7 @@ def test_texts_do_not_overlap(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_picture_tells_all(seed: int) -> None:
-    """The same for the same trace; also to those who only hear it."""
+    """The same for the same trace, and readable by a screen reader."""
     seen = some_trace(seed)
     picture = seen.svg(title="What <they> did")
     assert picture == seen.svg(title="What <they> did")
@@ -1383,7 +1383,7 @@ def test_wide_characters_are_wide() -> None:
 
 
 def test_labels_are_where_no_arrow_comes_from() -> None:
-    """Above the line of those who send, and below that of those who receive."""
+    """Above the line of tasks that send, and below that of tasks that receive."""
 
     async def main() -> None:
         channel = Chan[int]()

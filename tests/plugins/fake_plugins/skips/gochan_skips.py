@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Skipped(BaseException):
-    """As pytest has it, to get past those who catch exceptions."""
+    """As pytest does it, to get past code that catches exceptions."""
 
 
 raise Skipped("not on this machine")
