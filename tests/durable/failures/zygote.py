@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -18,9 +19,14 @@ from gochan.durable._sqlite import _by_apsw
 from .clocks import Host, SetByFile, follow
 from .roles import ROLES
 
+PR_SET_PDEATHSIG = 1
+
 
 def main() -> None:
-    """Fork a process for each line of the input, and print its number."""
+    """Fork a process for each line of the input, and print its number.
+
+    The input ends when whoever writes it does, killed or not, and the processes end with this one.
+    """
     assert _by_apsw
     with suppress(ImportError):
         import gochan_postgres
@@ -43,6 +49,8 @@ def be(order: dict[str, Any]) -> None:
     status = 1
     try:
         os.setpgid(0, 0)
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         with open(Path(order["folder"]) / "said", "ab", buffering=0) as said:
             os.dup2(said.fileno(), 1)
