@@ -6,6 +6,7 @@
 #   strategies/  what decides about waiting items: the protocol, the built-in ones, filters
 #   _plugins/    what plugins offer: found, loaded, and made by name
 #   _queue/      jobs, workers, the ledger, and how they stop
+#   _children/   processes: started, heard, and ended with all that they have started
 #   durable/     jobs that survive their process: stores, and queues on them; imported when used
 #   testing/     for tests: of durable queues, strategies and stores; imported when it is used
 #   debug/       who waits where; imported when it is used
@@ -68,6 +69,7 @@ from .strategies import StrategySpec
 if TYPE_CHECKING:
     from . import debug as debug
     from . import durable as durable
+    from . import processes as processes
     from . import testing as testing
     from ._plugins import hookimpl
     from ._queue import (
@@ -182,7 +184,7 @@ del TYPE_CHECKING, _name, _public
 # The other names are imported when they are used: a program of channels alone need not wait for
 # job queues and pluggy, and few programs need debug and testing.
 def __getattr__(name: str) -> object:
-    if name in {"debug", "durable", "testing"}:
+    if name in {"debug", "durable", "processes", "testing"}:
         return _import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -192,4 +194,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "debug", "durable", "testing"})
+    return sorted({*globals(), *__all__, "debug", "durable", "processes", "testing"})

@@ -220,8 +220,8 @@ def start(
 
 
 def changed(module: str, *assignments: str) -> tuple[str, ...]:
-    """Return the command ``gochan`` as it is with other constants in a module of `gochan run`."""
-    room, name = f"gochan._command.run.{module}".rsplit(".", 1)
+    """Return the command ``gochan`` as it is with other constants in one of its modules."""
+    room, name = f"gochan.{module}".rsplit(".", 1)
     lines = [
         f"from {room} import {name}",
         *(f"{name}.{assignment}" for assignment in assignments),

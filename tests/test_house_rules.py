@@ -32,8 +32,18 @@ PACKAGE = ROOT / "gochan"
 PLUGINS = sorted((ROOT / "plugins").glob("gochan-*"))
 
 # The rooms, in order: each uses only those above it. Users enter by the doors, which stand in none.
-ROOMS = ["_core", "strategies", "_plugins", "_queue", "durable", "testing", "debug", "_command"]
-DOORS = {"gochan", "gochan.__main__", "gochan.lowlevel"}
+ROOMS = [
+    "_core",
+    "strategies",
+    "_plugins",
+    "_queue",
+    "_children",
+    "durable",
+    "testing",
+    "debug",
+    "_command",
+]
+DOORS = {"gochan", "gochan.__main__", "gochan.lowlevel", "gochan.processes"}
 
 needs_checkout = pytest.mark.skipif(not PLUGINS, reason="a source distribution has no plugins")
 
@@ -115,7 +125,13 @@ def test_every_room_is_on_the_map() -> None:
     """In the comment at the top of the package, in order; and there are no others."""
     text = (PACKAGE / "__init__.py").read_text(encoding="utf-8")
     assert re.findall(r"^#   (\w+)/ ", text, flags=re.MULTILINE) == ROOMS
-    assert {room_of(name) for name in modules()} == {"", "__main__", "lowlevel", *ROOMS}
+    assert {room_of(name) for name in modules()} == {
+        "",
+        "__main__",
+        "lowlevel",
+        "processes",
+        *ROOMS,
+    }
 
 
 def test_a_room_uses_only_rooms_above_it() -> None:
@@ -229,7 +245,7 @@ PUBLIC = [
     if name.count(".") < 2 and not name.removeprefix("gochan").startswith("._")
 ]
 # Modules of which `import gochan` knows nothing, since few programs need them.
-BY_ITSELF = {"durable", "debug", "pytest_plugin", "testing"}
+BY_ITSELF = {"durable", "debug", "processes", "pytest_plugin", "testing"}
 
 every_public_module = pytest.mark.parametrize("module", PUBLIC, ids=lambda m: m.__name__)
 
@@ -265,6 +281,7 @@ def test_public_modules_are_public() -> None:
         "gochan.debug",
         "gochan.durable",
         "gochan.lowlevel",
+        "gochan.processes",
         "gochan.strategies",
         "gochan.testing",
     }
@@ -280,7 +297,8 @@ def test_what_few_programs_need_is_imported_when_it_is_used() -> None:
     """
     program = """
 import sys, gochan
-rooms = {"_queue", "_command", "_plugins._plugins", "debug", "durable", "testing"}
+rooms = {"_queue", "_children", "processes", "_command", "_plugins._plugins"}
+rooms |= {"debug", "durable", "testing"}
 late = {"pluggy", "importlib.metadata", "difflib", "pytest", "hypothesis", "click", "rich"}
 late |= {f"gochan.{room}" for room in rooms}
 print(sorted(late & {*sys.modules}))
@@ -427,6 +445,23 @@ TOGETHER = {
         "user_code": "queue",
         "workers": "queue",
     },
+    "children": {
+        **dict.fromkeys(("limits", "places"), "filling"),
+        **dict.fromkeys(
+            (
+                "collected",
+                "orphans",
+                "pipes",
+                "program",
+                "scratch",
+                "session",
+                "spawning",
+                "watcher",
+                "writing",
+            ),
+            "child",
+        ),
+    },
     "command": {
         "options": "run",
         **dict.fromkeys(("attempt", "control"), "attempts"),
@@ -443,17 +478,13 @@ TOGETHER = {
         ),
         **dict.fromkeys(("held", "line_output", "order", "outlet", "outputs", "tag"), "output"),
         "record": "job_log",
-        **dict.fromkeys(("item", "columns", "limits", "places", "quoting"), "template"),
+        **dict.fromkeys(("item", "columns", "quoting"), "template"),
         **dict.fromkeys(("counting", "grouping", "reader", "source"), "lines"),
         **dict.fromkeys(("replacing", "saving"), "left_over"),
         "open_source": "arguments",
         **dict.fromkeys(("cells", "state"), "view"),
         **dict.fromkeys(("painter", "terminal_text"), "live_display"),
         "keyboard": "keys",
-        "scratch": "left_over",
-        **dict.fromkeys(
-            ("collected", "pipes", "program", "session", "spawning", "watcher"), "child"
-        ),
         **dict.fromkeys(
             (
                 "all_commands",

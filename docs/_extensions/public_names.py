@@ -36,6 +36,7 @@ PUBLIC = (
     "gochan.durable",
     "gochan.testing",
     "gochan.debug",
+    "gochan.processes",
     "gochan.lowlevel",
 )
 PLUGINS = (

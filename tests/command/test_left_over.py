@@ -77,7 +77,7 @@ def test_of_a_pipe_what_has_been_written_is_left_over(tmp_path: Path) -> None:
     """We do not wait for the end of something that may have none; the summary says so."""
     left = tmp_path / "left"
     arguments = ["run", *ONE, "--left-over", left, "--", "false"]
-    impatient = changed("items._reader", "_SILENCE = 0.3")
+    impatient = changed("_command.run.items._reader", "_SILENCE = 0.3")
     with start(*arguments, command=impatient, stdin=subprocess.PIPE) as running:
         running.write(numbers(500) + b"half a li")
         ended = running.ended()
@@ -520,7 +520,7 @@ def test_it_is_written_early_though_all_was_read(tmp_path: Path, source: str) ->
 def test_a_ctrl_c_after_the_last_command_ends_the_wait_for_a_pipe(tmp_path: Path) -> None:
     """Which would take ten seconds here."""
     left = tmp_path / "left"
-    patient = changed("items._reader", "_SILENCE = 60")
+    patient = changed("_command.run.items._reader", "_SILENCE = 60")
     arguments = ["run", *ONE, "--left-over", left, "false"]
     with start(*arguments, command=patient, stdin=subprocess.PIPE) as running:
         running.write(b"a\n")

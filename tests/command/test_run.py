@@ -325,7 +325,7 @@ def test_it_can_be_stopped_and_continued(tmp_path: Path) -> None:
 def test_a_signal_ends_a_run_that_waits_for_lines(tmp_path: Path, left_over: bool) -> None:
     """Even if another process holds the pipe open."""
     options = ["--left-over", tmp_path / "left"] if left_over else []
-    impatient = changed("items._reader", "_SILENCE = 0.1")
+    impatient = changed("_command.run.items._reader", "_SILENCE = 0.1")
     with start("run", *options, "--", "echo", command=impatient, stdin=subprocess.PIPE) as running:
         running.write(b"a\n")
         wait_until(lambda: running.out, "the first line")
@@ -373,7 +373,7 @@ def test_a_command_that_cannot_be_killed_is_named(tmp_path: Path) -> None:
     program = f"""
 import os, sys, trio
 from gochan._command.run import _run
-from gochan._command.run.children import _child
+from gochan._children import _child
 from gochan.__main__ import main
 
 async def wait_for_the_disk(_, program, output):

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
+from gochan._children import ARGUMENT, PlaceError, UnfitError
 from gochan._command.run import InputOptions, as_separator
 from gochan._command.run.items._columns import split
 from gochan._command.run.items._item import Item
-from gochan._command.run.words._limits import ARGUMENT
-from gochan._command.run.words._places import PlaceError, UnfitError
 from gochan._command.run.words._template import Template
 
 from .. import processes

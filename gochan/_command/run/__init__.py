@@ -9,9 +9,9 @@
 #   _options      what the command line asks for
 #   words         the words of a command, made for each item
 #   display       what people see
-#   children      the processes of commands
 #   output        what commands print, and what is recorded of them
 #   journal       the journal: lines that outlive the run
+#   _left_behind  what commands have left behind, as people see it
 #   _open_source  the source that the command line asks for
 #   _dry_run      the commands, only shown
 #   _attempt      one run of the command for an item, and how it can fail

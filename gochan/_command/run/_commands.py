@@ -18,9 +18,9 @@ from typing import Final, NamedTuple, final
 
 import trio
 
+from ..._children import NOT_STARTED, ChildError, Children, Program
 from ._attempt import Attempt, CommandFailed
 from ._options import ProcessOptions
-from .children import NOT_STARTED, ChildError, Children, Program
 from .items import Item
 from .output import Output, Outputs, Record, signal_name
 from .words import Template, UnfitError

@@ -6,10 +6,10 @@ import sys
 
 import trio
 
+from ..._children import write_all
 from .._descriptors import STDOUT
 from ._open_source import open_source
 from ._options import InputOptions
-from .files import write_all
 from .words import Template, UnfitError
 
 

@@ -34,6 +34,7 @@ from ... import (
     open_signal_chan,
     stop_on_signals,
 )
+from ..._children import Guardian, Orphans, adopt_orphans, guarding, open_children
 from .._descriptors import BROKEN_PIPE, STDOUT
 from .._first_error import first_error
 from ._attempt import Attempt, CommandFailed
@@ -41,9 +42,9 @@ from ._attempts import Attempts
 from ._commands import Commands
 from ._control import Control
 from ._dry_run import show_commands
+from ._left_behind import shown
 from ._open_source import open_source
 from ._options import Options
-from .children import Guardian, Orphans, adopt_orphans, guarding, open_children, shown
 from .display import (
     KINDS,
     PAUSED,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -14,11 +13,10 @@ import trio
 from gochan_service import HttpStore, open_agent, open_server_store
 from gochan_service._agent import LogCourier, open_agent_at, run_command_for
 from gochan_service._agent._artefacts import UploadFailed, name_of, upload
-from gochan_service._agent._process import run_process
-from gochan_service._agent._words import command_in, fill_in
+from gochan_service._agent._handler import command_in, text_of
 
-from gochan import open_job_queue
 from gochan.durable import JobRecord, NewJob, StoreError, StoreUnavailable, beside
+from gochan.processes import open_children
 
 from .services import SECRET, Service, open_service
 
@@ -190,9 +188,9 @@ async def run_all(
     service: Service, *words: str, patterns: tuple[str, ...] = (), until: int, kind: str = "done"
 ) -> JobRecord:
     """Run a command for each job until one has ended, and return its record."""
-    async with open_server_store(service.url, secret=SECRET) as store:
+    async with open_server_store(service.url, secret=SECRET) as store, open_children() as children:
         courier = LogCourier(store.upload)
-        handler = run_command_for(words, courier, store.upload, patterns)
+        handler = run_command_for(words, children, courier, store.upload, patterns)
         async with beside(courier.run), open_agent_at(store, "q", handler, capacity=2, grace=1):
             record = await ended(service, until)
     assert record.kind == kind
@@ -226,7 +224,7 @@ async def test_a_status_other_than_0_is_a_failure(tmp_path: Path) -> None:
             assert await log_of(service, id) == b"oh\n"
         (id,) = await submit(service, "x", max_attempts=1)
         record = await run_all(service, "/no/such/program", until=id, kind="failed")
-        assert record.error == "CommandFailed: cannot be started: No such file or directory"
+        assert record.error == "CommandFailed: command not found"
 
 
 async def test_a_cancelled_job_has_its_process_ended(tmp_path: Path) -> None:
@@ -318,33 +316,13 @@ async def test_jobs_bring_their_own_commands_only_if_they_may(tmp_path: Path) ->
 
 
 def test_a_payload_is_one_argument() -> None:
-    """Where the braces are, or at the end; other than a text, it is JSON."""
-    assert fill_in(["a", "{}", "-{}-"], "x y") == ["a", "x y", "-x y-"]
-    assert fill_in(["a"], "$(x)") == ["a", "$(x)"]
-    assert fill_in(["a"], {"n": [1, "é"]}) == ["a", '{"n": [1, "é"]}']
-    assert command_in(["a", "b"]) == ["a", "b"]
+    """A text as it is; other than a text, it is JSON."""
+    assert text_of("$(x) y") == "$(x) y"
+    assert text_of({"n": [1, "é"]}) == '{"n": [1, "é"]}'
+    assert command_in(["a", "é"]) == [b"a", "é".encode()]
     for bad in ([], ["a", 1], "a b", None):
         with pytest.raises(ValueError, match="is no command"):
             command_in(bad)
-
-
-async def test_a_process_that_does_not_act_on_term_is_killed() -> None:
-    """When the time for cleaning up is over."""
-    output: list[bytes] = []
-    program = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True)"
-
-    async def keep(chunk: bytes) -> None:
-        output.append(chunk)
-        queue.stop_soon(drain=0, grace=0.1)
-
-    async def handler(_: int) -> None:
-        await run_process([sys.executable, "-c", f"{program}; time.sleep(99)"], keep, {})
-
-    async with open_job_queue(handler, workers=1) as queue:
-        await queue.submit(1)
-        with trio.fail_after(30):
-            await queue.wait_stopped()
-    assert b"".join(output) == b"1\n"
 
 
 # Uploads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,16 @@ def test_an_agent_that_is_ended_gives_its_job_back(place: Place) -> None:
     until(lambda: place.state(1) == "done", "the end")
     assert place.get("jobs/1/log").text == "done by the second 1\n"
     assert place.ask("log", place.url, "1", "--run", "1") == "began\n"
+
+
+def test_nothing_of_an_agent_that_is_killed_goes_on(place: Place) -> None:
+    """Its commands are ended, for others will do the jobs again."""
+    script = "trap 'touch ended; exit' TERM; touch began; sleep 1000 & wait"
+    agent = place.agent("--", "sh", "-c", script)
+    place.submit(1)
+    until((place.folder / "began").exists, "the start")
+    agent.end(signal.SIGKILL)
+    until((place.folder / "ended").exists, "the end")
 
 
 def test_a_log_is_followed_while_the_job_runs(place: Place) -> None:

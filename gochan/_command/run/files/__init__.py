@@ -3,7 +3,6 @@
 # The files, from the bottom up: each uses only those above it.
 #
 #   _writer      writing to a file that others share, without waiting for slow readers
-#   _scratch     files without a name
 #   _open_files  how many files may be open
 #   _counting    how many lines there are
 #   _replacing   writing a file anew
@@ -13,8 +12,7 @@ from __future__ import annotations
 from ._counting import LineCount, count_lines
 from ._open_files import affordable
 from ._replacing import GaveUpError, GoOn, Pen, Replacement
-from ._scratch import open_memory, open_scratch
-from ._writer import Writer, write_all
+from ._writer import Writer
 
 __all__ = [
     "GaveUpError",
@@ -25,7 +23,4 @@ __all__ = [
     "Writer",
     "affordable",
     "count_lines",
-    "open_memory",
-    "open_scratch",
-    "write_all",
 ]

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias, final
 
+from ...._children import write_all
 from ._counting import count_lines
-from ._writer import write_all
 
 # How many bytes are copied at a time; between two pieces we may be told to give up.
 _PIECE: Final = 1 << 23

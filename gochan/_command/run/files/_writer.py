@@ -68,17 +68,3 @@ class Writer:
 def _may_block(descriptor: int) -> bool:
     mode = os.fstat(descriptor).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write ``data``, and wait as long as that takes.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    view = memoryview(data)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:  # another program that shares the file has made it so
-            select.select([], [descriptor], [])

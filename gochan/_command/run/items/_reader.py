@@ -22,7 +22,8 @@ from typing import BinaryIO, Final
 
 import trio
 
-from ..files import LineCount, count_lines, open_scratch
+from ...._children import open_scratch
+from ..files import LineCount, count_lines
 from ._source import Rest, Source
 
 # How many bytes are read at a time.

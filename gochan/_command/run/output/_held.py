@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, Final, TypeAlias, final
 
-from ..files import open_scratch
+from ...._children import open_scratch
 
 # How many bytes are held in memory, and how many are read at a time.
 _IN_MEMORY: Final = 1 << 23

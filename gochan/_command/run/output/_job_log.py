@@ -10,7 +10,7 @@ import os
 import stat
 from typing import Final, final
 
-from ..files import write_all
+from ...._children import write_all
 from ._record import Record
 
 _HEADER: Final = b"Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n"

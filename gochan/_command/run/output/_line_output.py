@@ -17,8 +17,8 @@ from contextlib import closing, contextmanager
 from itertools import chain
 from typing import final
 
+from ...._children import Collected
 from ..._descriptors import STDERR, STDOUT
-from ..children import Collected
 from ..items import Item
 from ._order import Order, Pieces
 from ._output import Output

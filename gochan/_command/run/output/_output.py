@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import final
 
+from ...._children import Collected, OnOutput
 from ..._descriptors import STDERR, STDOUT
-from ..children import Collected, OnOutput
 from ..items import Item
 from ._json_lines import fields_of, json_line
 from ._order import Order, Pieces

@@ -22,8 +22,8 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any, BinaryIO, Final, final
 
+from ...._children import write_all
 from ..._descriptors import STDERR, STDOUT
-from ..files import write_all
 from ..items import Item
 
 # How many bytes a name may have before we cut it, and how many are left of it. Most systems

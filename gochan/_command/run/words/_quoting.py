@@ -16,7 +16,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
-from ._places import Place
+from ...._children import Place
 
 Context: TypeAlias = Literal["bare", "double", "single"]
 """How a place is quoted by the text around it."""

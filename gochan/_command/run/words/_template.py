@@ -9,10 +9,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, final
 
+from ...._children import (
+    ARGUMENT,
+    EACH,
+    Place,
+    PlaceError,
+    UnfitError,
+    find_places,
+    room_for_command,
+    size_of,
+)
 from .._options import InputOptions
 from ..items import Item, split
-from ._limits import ARGUMENT, EACH, room_for_command, size_of
-from ._places import Place, PlaceError, UnfitError, find_places
 from ._quoting import find_contexts, refer, write
 
 # Where the lines of a command are in rows, and the columns of a line in a row.

@@ -2,8 +2,6 @@
 
 # The files, from the bottom up: each uses only those above it.
 #
-#   _words       the words of a command, from the payload of a job
-#   _process     a process that ends when its job does
 #   _log_stream  what runs print goes to the server
 #   _artefacts   files that a run has made go to the server
 #   _handler     what is done for a job

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
 from gochan.durable import current_job
+from gochan.processes import ChildError, Children, Program, fill_in
 
 from ._artefacts import upload
 from ._log_stream import LogCourier, Send
-from ._process import run_process
-from ._words import command_in, fill_in
 
 
 class CommandFailed(Exception):
@@ -20,12 +21,17 @@ class CommandFailed(Exception):
 
 
 def run_command_for(
-    words: Sequence[str], courier: LogCourier, send: Send, patterns: Sequence[str] = ()
+    words: Sequence[str],
+    children: Children,
+    courier: LogCourier,
+    send: Send,
+    patterns: Sequence[str] = (),
 ) -> Callable[[object], Awaitable[None]]:
     """Return a handler that runs a command for each payload.
 
     Args:
         words: the command; without any, the payload is one.
+        children: runs it.
         courier: takes what it prints.
         send: takes the files that it has made.
         patterns: which files these are; ``{}`` in them is the payload.
@@ -33,15 +39,23 @@ def run_command_for(
 
     async def handler(payload: object) -> None:
         record = current_job().record
-        command = fill_in(words, payload) if words else command_in(payload)
+        text = text_of(payload)
+        command = fill_in(words, text) if words else command_in(payload)
+        variables = {**children.environment, b"GOCHAN_JOB": b"%d" % record.id}
+        program = Program(command, environment=variables, one_pipe=True)
         log = courier.open(record.id, record.version)
+
+        async def write(_: int, data: bytes) -> bool:
+            await log.write(data)
+            return True
+
         try:
-            status = await run_process(command, log.write, {"GOCHAN_JOB": str(record.id)})
+            status = await children.run(program, write)
             if not status:
-                wanted = [fill_in([pattern, "{}"], payload)[0] for pattern in patterns]
+                wanted = [os.fsdecode(fill_in([pattern, "{}"], text)[0]) for pattern in patterns]
                 await upload(record.id, record.version, wanted, send)
-        except OSError as error:
-            raise CommandFailed(f"cannot be started: {error.strerror}") from None
+        except ChildError as error:
+            raise CommandFailed(str(error)) from None
         finally:
             with trio.CancelScope(shield=True):
                 await log.flush()
@@ -49,6 +63,22 @@ def run_command_for(
             raise CommandFailed(_why(status))
 
     return handler
+
+
+def text_of(payload: object) -> str:
+    """Return what a payload is in a command: a text stands for itself, all else is its JSON."""
+    return payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
+
+
+def command_in(payload: object) -> list[bytes]:
+    """Return the command that a payload is: a list of words.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(payload, list) and payload and all(isinstance(word, str) for word in payload):
+        return [os.fsencode(word) for word in payload]
+    raise ValueError("the payload is no command: it has to be a list of words, as in ['ls', '-l']")
 
 
 def _why(status: int) -> str:

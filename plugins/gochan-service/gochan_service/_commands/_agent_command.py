@@ -10,6 +10,7 @@ import click
 
 from gochan import stop_on_signals
 from gochan.durable import beside
+from gochan.processes import guarding, open_children
 
 from .. import open_server_store
 from ._problems import run
@@ -72,8 +73,8 @@ def agent_command(
     """Run COMMAND for each job of QUEUE of the server at URL, until SIGTERM or Ctrl-C.
 
     The payload of the job takes the place of each {} in the command, or comes last; it is one
-    argument, and no shell looks at it. What the command prints is the log of the job. A status
-    other than 0 is a failure.
+    argument, and no shell looks at it. {.} {/} {//} {/.} are parts of it, as in 'gochan run'.
+    What the command prints is the log of the job. A status other than 0 is a failure.
 
     \b
       GOCHAN_SECRET=$(cat jobs.db.secret)
@@ -92,9 +93,12 @@ def agent_command(
         print(f"gochan: {line}", file=sys.stderr, flush=True)
 
     async def main() -> None:
-        async with open_server_store(url, secret=agents_secret()) as store:
+        async with (
+            open_server_store(url, secret=agents_secret()) as store,
+            open_children(guardian) as children,
+        ):
             courier = LogCourier(store.upload)
-            handler = run_command_for(command, courier, store.upload, patterns)
+            handler = run_command_for(command, children, courier, store.upload, patterns)
             async with (
                 beside(courier.run),
                 open_agent_at(store, queue, handler, labels=pairs, grace=grace, **others) as jobs,
@@ -103,7 +107,8 @@ def agent_command(
                 say(f"works on {queue!r} of {url}; Ctrl-C stops it")
                 await stopped.wait()
 
-    run(main)
+    with guarding() as guardian:
+        run(main)
     return 0
 
 

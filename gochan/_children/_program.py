@@ -18,6 +18,8 @@ class Program:
         folder: where it starts; None is where we are. A relative path of a program counts from it.
         environment: all of its variables; None are ours.
         niceness: of its processes; 0 is that of ours.
+        one_pipe: whether standard error goes the way of standard output, so that the order of what
+            it writes is kept.
     """
 
     arguments: Sequence[bytes]
@@ -25,6 +27,7 @@ class Program:
     folder: bytes | None = None
     environment: Mapping[bytes, bytes] | None = None
     niceness: int = 0
+    one_pipe: bool = False
 
 
 class ChildError(Exception):

@@ -17,14 +17,13 @@ import pytest
 import trio
 
 from gochan import Job, Outcome, open_job_queue
+from gochan._children import _child, _collected, _scratch
+from gochan._children._child import Child, open_children
+from gochan._children._collected import Collected
+from gochan._children._pipes import Pipe
+from gochan._children._program import ChildError, Program
+from gochan._children._session import Session
 from gochan._command._descriptors import STDERR, STDOUT
-from gochan._command.run.children import _child, _collected
-from gochan._command.run.children._child import Child, open_children
-from gochan._command.run.children._collected import Collected
-from gochan._command.run.children._pipes import Pipe
-from gochan._command.run.children._program import ChildError, Program
-from gochan._command.run.children._session import Session
-from gochan._command.run.files import _scratch
 
 from .. import processes
 from ..processes import PATIENCE, sleepers, state_of, wait_until
@@ -56,6 +55,18 @@ async def written(*arguments: str) -> tuple[bytes, bytes]:
     output = Collected()
     await run(*arguments, output=output)
     return b"".join(output.chunks(STDOUT)), b"".join(output.chunks(STDERR))
+
+
+async def test_two_outputs_in_one_pipe_keep_their_order() -> None:
+    """All of it comes as standard output."""
+    output = Collected()
+    script = b"echo 1; echo 2 >&2; echo 3"
+    async with open_children() as children:
+        program = Program([b"sh", b"-c", script], stdin=b"x", one_pipe=True)
+        assert await children.run(program, output) == 0
+    assert [(number, b"".join(each)) for number, each in output.pieces()] == [
+        (STDOUT, b"1\n2\n3\n")
+    ]
 
 
 async def cancel_when(condition: Callable[[], object], job: Job[Any, int]) -> tuple[str, float]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import BinaryIO, Final, final
 
-from ..files import open_scratch, write_all
+from ._scratch import open_scratch
+from ._writing import write_all
 
 # How many bytes of each stream are kept in memory.
 _MEMORY: Final = 1 << 18

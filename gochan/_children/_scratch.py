@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, BinaryIO
 
-from ._writer import write_all
+from ._writing import write_all
 
 
 def open_scratch() -> BinaryIO:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gochan._command.run.children import _guardian
-from gochan._command.run.children._guardian import Guardian, guarding
+from gochan._children import _guardian
+from gochan._children._guardian import Guardian, guarding
 
 from .. import processes
 from ..processes import sleepers, start, state_of, wait_until
@@ -57,7 +57,7 @@ def test_they_have_time_to_clean_up(tmp_path: Path, marker: str) -> None:
 
 def test_what_ignores_term_is_killed_at_last(marker: str) -> None:
     """The guardian does not wait for ever."""
-    command = processes.changed("children._guardian", "_GRACE = 0.1")
+    command = processes.changed("_children._guardian", "_GRACE = 0.1")
     script = f"trap '' TERM; exec sleep {marker}"
     with start("run", "--", "sh", "-c", script, lines=b"a\n", command=command) as running:
         wait_until(lambda: sleepers(marker), "the command")

@@ -16,8 +16,6 @@ from typing import Final, final
 
 import trio
 
-from ..display import printable, shortened
-
 # How often we look for orphans that have died, in seconds.
 _REAPING: Final = 0.2
 
@@ -72,17 +70,6 @@ class Orphans:
                 for process in alive:
                     _signal(process, signal.SIGKILL)
                 await trio.sleep(_LOOK)
-
-
-def shown(process: int) -> str:
-    """Return the number of a process, and its command line if it is known."""
-    try:
-        with open(f"/proc/{process}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
-    except OSError:
-        words = []
-    title = printable(shortened(os.fsdecode(b" ".join(words).strip())))
-    return f"{process} ({title})" if title else str(process)
 
 
 def _children() -> set[int]:

@@ -22,14 +22,13 @@ from typing import Final, TypeAlias, final
 
 import trio
 
-from .... import cleanup
-from ..._descriptors import STDERR, STDOUT
-from ..files import open_memory
+from .._queue import cleanup
 from ._collected import Collected
 from ._guardian import Guardian
 from ._orphans import Orphans
 from ._pipes import OnOutput, Pipe, Stream, open_pipe
 from ._program import ChildError, Program
+from ._scratch import open_memory
 from ._session import Session
 from ._spawning import NOT_STARTED, Spawner
 from ._watcher import Watcher, open_watcher
@@ -38,6 +37,10 @@ from ._watcher import Watcher, open_watcher
 # we look whether it has.
 _REAPING: Final = 1.0
 _LOOK: Final = 0.02
+
+# The numbers of the standard files.
+_STDOUT: Final = 1
+_STDERR: Final = 2
 
 # Where output goes: it is kept; or passed on as it comes; or it goes to where ours goes.
 Output: TypeAlias = Collected | OnOutput | None
@@ -58,7 +61,7 @@ async def open_children(guardian: Guardian | None = None) -> AsyncIterator[Child
         try:
             yield children
         finally:
-            children.close()
+            children._close()
             reaping.cancel()
 
 
@@ -133,13 +136,13 @@ class Children:
             if program.stdin is not None:
                 stdin = open_memory(program.stdin)
                 opened.append(stdin)
-            stdout, stderr = STDOUT, STDERR
+            stdout, stderr = _STDOUT, _STDERR
             if output is not None:
-                for _ in range(2):
-                    read_end, write_end = open_pipe()
+                for _ in range(1 if program.one_pipe else 2):
+                    read_end, stderr = open_pipe()
                     pipes.append(read_end)
-                    opened.append(write_end)
-                stdout, stderr = opened[-2:]
+                    opened.append(stderr)
+                stdout = opened[-len(pipes)]
             self._guardian.expect(program.environment or {})
             process = self._spawner.spawn(program, (stdin, stdout, stderr))
             self._running[process] = self._guardian.enter(process)
@@ -161,7 +164,7 @@ class Children:
 
     def _read(self, descriptors: list[int], output: Output) -> Sequence[Pipe | Stream]:
         """Return what reads from these pipes."""
-        numbered = zip(descriptors, (STDOUT, STDERR), strict=False)
+        numbered = zip(descriptors, (_STDOUT, _STDERR), strict=False)
         if isinstance(output, Collected):
             return [Pipe(each, number, output.write, self._watcher) for each, number in numbered]
         if output is None:
@@ -175,7 +178,7 @@ class Children:
         guardian = self._guardian.process
         return [*self._running, *([] if guardian is None else [guardian])]
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Free what is needed to run children."""
         os.close(self._nothing)
         self._watcher.close()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gochan._command.run.children import _orphans
+from gochan._children import _orphans
+from gochan._command.run import _left_behind
 
 from .. import processes
 from ..processes import ONE, finish, sleepers, start, state_of, wait_until
@@ -101,5 +102,5 @@ def test_the_first_process_of_a_container_reaps_all(tmp_path: Path) -> None:
 
 def test_a_process_that_has_gone_is_a_number() -> None:
     """Nothing else is known of it, and it need not be reaped."""
-    assert _orphans.shown(2**22 + 1) == str(2**22 + 1)
+    assert _left_behind.shown(2**22 + 1) == str(2**22 + 1)
     assert _orphans._reap(2**22 + 1)

@@ -37,7 +37,10 @@ _JOB: Final = b"GOCHAN_JOB"
 
 @contextmanager
 def guarding() -> Iterator[Guardian]:
-    """Guard commands inside the block."""
+    """End the commands that run inside the block if this process is killed.
+
+    The guardian is another process, forked here: so enter this before there are threads.
+    """
     guardian = Guardian()
     guardian.start()
     try:
@@ -48,10 +51,10 @@ def guarding() -> Iterator[Guardian]:
 
 @final
 class Guardian:
-    """Knows the commands that run.
+    """Knows the commands that run; `guarding` makes one, `open_children` takes it.
 
     Attributes:
-        process: that guards them; None before `start`, and if there cannot be one.
+        process: that guards them; None before ``start``, and if there cannot be one.
     """
 
     def __init__(self) -> None:
