@@ -95,7 +95,7 @@ def test_a_job_is_watched_live_and_cancelled(window: Window, place: Place) -> No
     window.sees("There are no jobs yet")
     place.submit("one")
     window.sees("running")
-    window.page.click("text=1")
+    window.page.click("#job-1")
     window.sees("step 3 of one", "#log")
     window.page.fill("#reason", "seen enough")
     window.page.click("#cancel")
@@ -137,7 +137,7 @@ def test_jobs_are_filtered_and_a_queue_is_paused(window: Window, place: Place) -
 
 
 def test_without_scripts_everything_works_but_the_live_updates(chromium: Any, place: Place) -> None:
-    """Forms are forms."""
+    """Forms are forms: filters, buttons, logging in and out."""
     context = chromium.new_context(java_script_enabled=False)
     window = Window(context.new_page(), place)
     window.log_in()
@@ -148,6 +148,74 @@ def test_without_scripts_everything_works_but_the_live_updates(chromium: Any, pl
     window.sees("cancelled", "h1")
     window.page.click("#retry")
     window.sees("waiting", "h1")
+    place.agent("--", "echo", "hello")
+    until(lambda: place.state(1) == "done", "the end")
+    window.go("/jobs/1")
+    window.sees("hello", "#log")
+    window.go("/agents")
+    window.page.click("#drain-1")
+    window.sees("draining")
+    window.go("/queues")
+    window.page.click("#pause-1")
+    window.sees("paused")
+    window.go("/")
+    window.page.select_option("#state", "failed")
+    window.page.click("text=Show")
+    window.sees("There is no such job")
+    window.page.click("text=Log out")
+    window.page.wait_for_url(f"{place.url}/login")
+    context.close()
+    assert window.problems == []
+
+
+def test_what_is_typed_stays_while_the_page_is_kept_up_to_date(
+    window: Window, place: Place
+) -> None:
+    """Only the parts that have changed are replaced."""
+    place.submit("one")
+    window.log_in()
+    window.page.select_option("#state", "done")
+    place.submit("two")
+    window.sees("two")
+    assert window.page.input_value("#state") == "done"
+    window.go("/jobs/1")
+    window.page.fill("#reason", "half a sen")
+    agent = place.agent("--", "sh", "-c", "while [ ! -e go ]; do sleep 0.1; done")
+    window.sees("running", "h1")
+    window.sees("It runs on")
+    window.page.keyboard.type("tence")
+    assert window.page.input_value("#reason") == "half a sentence"
+    (place.folder / "go").touch()
+    window.sees("done", "h1")
+    agent.end()
+
+
+def test_a_page_is_left_when_its_session_is_over(window: Window, place: Place) -> None:
+    """Also if that was the deed of another window."""
+    place.submit("one")
+    window.log_in()
+    window.sees("live", "#live")
+    other = window.page.context.new_page()
+    other.goto(place.url)
+    other.click("text=Log out")
+    place.submit("two")
+    window.page.wait_for_url(f"{place.url}/login")
+
+
+@pytest.mark.parametrize("path", ["/queues", "/agents"])
+def test_nothing_is_out_of_sight_on_a_small_screen(chromium: Any, place: Place, path: str) -> None:
+    """A row of a table is a card there, with its button."""
+    context = chromium.new_context(viewport={"width": 360, "height": 700})
+    window = Window(context.new_page(), place)
+    place.submit("one")
+    agent = place.agent("--label", "zone=vienna", "--machine", "studio", "--", "true")
+    window.log_in()
+    window.go(path)
+    region = "document.querySelector('.scroll')"
+    assert window.page.evaluate(f"{region}.scrollWidth - {region}.clientWidth") == 0
+    box = window.page.locator("main button").first.bounding_box()
+    assert box["x"] + box["width"] <= 360
+    agent.end()
     context.close()
     assert window.problems == []
 

@@ -207,7 +207,7 @@ async def test_a_job_is_shown_with_all_that_is_known(tmp_path: Path) -> None:
             assert answer.status_code == 200, answer.text
             assert answer.json() == {"taken": [True]}
         running = (await client.get(f"/jobs/{id}")).text
-        assert re.search(r'<progress max="4(\.0)?" value="3(\.0)?">', running)
+        assert re.search(r'<progress [^>]*max="4(\.0)?" value="3(\.0)?">', running)
         await service.store.finish([Ending(id, record.version, "done", b'{"sum": 42}')])
         page = (await client.get(f"/jobs/{id}")).text
         for text in ("my key", "{&#34;sum&#34;: 42}", "out.png", "the end", "7", "1 of 5"):
@@ -258,6 +258,13 @@ async def test_a_running_job_says_that_it_is_to_be_cancelled(tmp_path: Path) -> 
         page = (await client.get(f"/jobs/{id}")).text
         assert "cancelling" in page
         assert "enough" in page
+
+
+async def test_an_empty_page_says_what_to_type(tmp_path: Path) -> None:
+    """With the address of this server, so that it can be copied."""
+    async with open_service(tmp_path) as service, browser(service, "viewer") as client:
+        assert f"gochan submit {service.url} " in (await client.get("/")).text
+        assert f"gochan agent {service.url} " in (await client.get("/agents")).text
 
 
 async def test_buttons_are_for_those_who_may(tmp_path: Path) -> None:
@@ -323,7 +330,7 @@ async def test_operators_see_people_and_what_was_done(tmp_path: Path) -> None:
         service.register.add(Person("ada", "viewer", "Ada L."), **here)
         service.register.set_active("ada", False, **here)
         text = (await client.get("/people")).text
-        for word in ("Ada L.", "blocked", "operator", "session", "127.0.0.1"):
+        for word in ("Ada L.", "blocked", "operator", "session", "for 12 hours", "127.0.0.1"):
             assert word in text
 
 

@@ -227,7 +227,7 @@ async def test_a_submitter_steers_their_own_jobs(autojump_clock: trio.testing.Mo
         assert await ada.cancel([job.id, 99], "enough") == ["ended", "unknown"]
         assert await ada.retry([job.id]) == ["retried"]
         assert done == [
-            "submit: 1 jobs in q", f"cancel: jobs {job.id}, 99: enough", f"retry: jobs {job.id}"
+            "submit: 1 job in q", f"cancel: jobs {job.id}, 99: enough", f"retry: jobs {job.id}"
         ]  # fmt: skip
 
 

@@ -46,7 +46,7 @@ class Shell:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        for name in ("ago", "data", "short", "span", "state"):
+        for name in ("ago", "data", "short", "span", "state", "took", "utc"):
             self._templates.filters[name] = getattr(_words, name)
 
     def page(
@@ -58,6 +58,7 @@ class Shell:
             operator=person is not None and allows(person.role, "operator"),
             csrf=csrf_of(request),
             path=request.url.path,
+            site=str(request.base_url).rstrip("/"),
             now=self._store.now(),
             **values,
         )

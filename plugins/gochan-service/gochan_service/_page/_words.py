@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from gochan.durable import JobRecord
@@ -17,6 +17,16 @@ def span(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def took(seconds: float) -> str:
+    """Return how long something took; short spans more exactly."""
+    return f"{max(0.0, seconds):.1f} s" if seconds < 9.95 else span(seconds)
+
+
+def utc(moment: datetime) -> str:
+    """Return a moment, to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def ago(moment: datetime | None, now: float) -> str:

@@ -87,7 +87,7 @@ class PersonalStore:
         self._check("enqueue")
         owned = [replace(job, headers={**job.headers, OWNER: self._person.login}) for job in jobs]
         queues = ", ".join(sorted({job.queue for job in jobs}))
-        await self._note("submit", f"{len(jobs)} jobs in {queues}")
+        await self._note("submit", f"{len(jobs)} job{'s' * (len(jobs) > 1)} in {queues}")
         return await self._store.enqueue(owned, whole=whole)
 
     async def cancel(self, ids: Sequence[int], reason: str) -> Sequence[Cancelling]:

@@ -27,7 +27,8 @@ from ._tokens import hash_of, make_token
 
 _COLUMNS: Final = "login, name, mail, groups, role, source, active"
 
-DAY: Final = 86_400.0
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
 
 
 class RegisterError(Exception):
@@ -210,7 +211,7 @@ class Register:
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 (hash_of(token), login, kind, at, at + lasts, note),
             )
-            _note(connection, at, by, source, kind, f"{login}, for {lasts / DAY:.0f} days")
+            _note(connection, at, by, source, kind, f"{login}, for {_span(lasts)}")
         return token
 
     def begin_session(self, person: Person, *, lasts: float, at: float, source: str) -> str:
@@ -291,3 +292,8 @@ def _note(
         "INSERT INTO audit (at, login, source, what, details) VALUES (?, ?, ?, ?, ?)",
         (at, login, source, what, details),
     )
+
+
+def _span(seconds: float) -> str:
+    """Return a span of time in hours, or in days."""
+    return f"{seconds / DAY:.0f} days" if seconds >= 2 * DAY else f"{seconds / HOUR:.0f} hours"

@@ -6,6 +6,7 @@
 const SEQUENCES = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^]*?(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]/g;
 const OTHERS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 const MOST = 4_000_000; // letters of a log that are kept here
+const TIMES = 10_000; // milliseconds
 
 const live = document.querySelector("[data-live]");
 const told = document.getElementById("live");
@@ -14,26 +15,31 @@ function plain(text) {
   return text.replace(SEQUENCES, "").replace(/\r\n?/g, "\n").replace(OTHERS, "\ufffd");
 }
 
-// The parts of the page that have changed are replaced, but for those that keep themselves.
+// Parts that have changed are replaced; the others stay, with what is typed or open there.
 async function refresh() {
   const response = await fetch(location.href, { headers: { accept: "text/html" } });
-  if (response.redirected || !response.ok) return;
+  if (response.redirected) location.reload(); // the session is over
+  if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  const fresh = page.getElementById("main");
-  if (!fresh) return;
-  const focus = document.activeElement && document.activeElement.id;
-  const typed = new Map([...live.querySelectorAll("input[id], select[id]")].map((e) => [e.id, e.value]));
-  for (const kept of live.querySelectorAll("[data-keep]")) {
-    const place = fresh.querySelector("#" + kept.id);
-    if (place && place.dataset.log === kept.dataset.log) place.replaceWith(kept);
+  const focus = document.activeElement?.id;
+  for (const part of live.querySelectorAll("[data-part]")) {
+    const fresh = page.getElementById(part.id);
+    if (fresh && fresh.innerHTML !== shown.get(part.id)) show(part, fresh);
   }
-  live.replaceChildren(...fresh.childNodes);
-  for (const [id, value] of typed) {
-    const field = document.getElementById(id);
-    if (field && live.contains(field)) field.value = value;
+  const log = page.getElementById("log");
+  if (log && log.dataset.log !== document.getElementById("log").dataset.log) {
+    document.getElementById("log").replaceWith(log); // that of another run
   }
   if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   follow();
+}
+
+// What the server said, part by part: a browser may say it in other words.
+const shown = new Map();
+
+function show(part, fresh) {
+  shown.set(part.id, fresh.innerHTML);
+  part.replaceChildren(...fresh.childNodes);
 }
 
 let busy = false;
@@ -83,7 +89,9 @@ if (live) {
   const events = new EventSource(live.dataset.live);
   events.addEventListener("queue", refreshSoon);
   events.onopen = () => { told.textContent = "live"; };
-  events.onerror = () => { told.textContent = "not live: the server cannot be reached"; };
+  events.onerror = () => { told.textContent = "the server cannot be reached"; };
+  for (const part of live.querySelectorAll("[data-part]")) shown.set(part.id, part.innerHTML);
+  setInterval(() => { if (!document.hidden) refreshSoon(); }, TIMES); // "5 s ago" gets old, too
   const log = document.getElementById("log");
   if (log) log.scrollTop = log.scrollHeight;
   follow();
