@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,13 +41,39 @@ def test_another_terminal_shows_the_run_to_its_end(tmp_path: Path, terminal: Ter
         run(tmp_path) as running,
         start("run", "--attach", "journal", cwd=tmp_path, **terminal.files) as attached,
     ):
-        terminal.expect(r"s sh script 1\n0/3\+ jobs  1 running  2 waiting")
+        terminal.expect(r"s sh script 1\n━+  0/3 jobs  1 running  2 waiting")
         end(tmp_path, 1, 2)
-        terminal.expect(r"s sh script 3\n2/3\+ jobs  1 running  1 failed")
+        terminal.expect(r"s sh script 3\n━+  2/3 jobs  1 running  1 failed")
         end(tmp_path, 3)
         assert running.ended().status == 1
         assert attached.ended().status == 0
     assert terminal.screen == ["", " done     2", " failed   1", "", "the run has ended"]
+
+
+def test_it_shows_how_much_there_is_to_do(tmp_path: Path, terminal: Terminal) -> None:
+    """As soon as the run knows, whichever run of the journal it is."""
+    with run(tmp_path) as running:
+        end(tmp_path, 1)
+        wait_until((tmp_path / "begun2").exists, "the second command")
+        running.signal(TERM)
+        running.ended()
+    (tmp_path / "begun2").unlink()
+    with run(tmp_path) as running:
+        wait_until((tmp_path / "begun2").exists, "the second command, once more")
+        with start("run", "--attach", "journal", cwd=tmp_path, **terminal.files) as attached:
+            terminal.expect(r"1/3 jobs  1 running  1 waiting")
+            terminal.type(b"q")
+            attached.ended()
+        running.signal(signal.SIGKILL)
+        running.ended()
+    (tmp_path / "end2").touch()
+    (tmp_path / "end3").touch()
+    with run(tmp_path) as running:
+        assert running.ended().status == 1
+    listed = finish("jobs", "sqlite:journal", "--queue", "runs", "--json", cwd=tmp_path)
+    (row,) = json.loads(listed.out)["jobs"]
+    assert row["state"] == "waiting"  # as one item has failed
+    assert row["progress"] == [3.0, 3.0]
 
 
 @pytest.mark.parametrize(("key", "status"), [(b"q", 0), (b"\x03", 128 + INT)])

@@ -7,6 +7,7 @@
 #   _journal_rows   the rows of a journal, one for each item
 #   _journal_input  the input, compared with what the journal has
 #   _backlog        where items come from, and where it is noted how they end
+#   _run_row        the row of the run itself: how far it has come
 #   _journal        a backlog that is a store
 #   _journaling     whether a run keeps a journal
 #   _attach         watching a run from another terminal, by its journal

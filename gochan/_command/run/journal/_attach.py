@@ -28,6 +28,7 @@ from ..words import Template, UnfitError
 from ._journal_error import JournalError
 from ._journal_file import read_facts
 from ._journal_rows import QUEUE, item_of
+from ._run_row import total_of
 
 # How often we look, in seconds.
 _LOOK: Final = 0.3
@@ -133,6 +134,7 @@ class _Attached:
         """Show what the journal says now, and return its counts."""
         counts = await store.statistics(QUEUE)
         rows = await store.list(QUEUE, states=["running"], limit=_NAMED)
+        total = await total_of(store) if self._goes_on else counts.stored
         now = datetime.now(UTC)
         running = [self._running(row, now) for row in rows]
         ended = counts.stored - counts.scheduled - counts.waiting - counts.running
@@ -143,7 +145,7 @@ class _Attached:
                 ended=ended,
                 failed=counts.failed + counts.timed_out,
                 running=sorted(running, key=lambda job: -job.age),
-                total=None if self._goes_on else counts.stored,
+                total=total,
                 workers=len(running),
                 attached=True,
             )

@@ -45,6 +45,7 @@ from ..items import Item, Source
 from ._journal_error import JournalError
 from ._journal_input import JournalInput
 from ._journal_rows import QUEUE, header_of, item_of, row_of
+from ._run_row import RunRow
 
 # How many items are stored ahead of those that run, and how many bytes their blocks may have.
 _AHEAD: Final = 10_000
@@ -110,7 +111,9 @@ class Journal:
         self.problem = ""
         self.before = self.after = QueueCounts()
         self._store = store
+        self._source = source
         self._input = JournalInput(source, end)
+        self._row = RunRow(store, self._far)
         self._attempts = attempts
         self._workers = workers
         self._keep = keep
@@ -123,6 +126,7 @@ class Journal:
         self._waiting_bytes = 0
         self._claimed: deque[Item] = deque()  # and not taken
         self._running: dict[int, Ticket] = {}  # claimed and not ended, by number
+        self._over = 0  # how many rows have ended
         self._ended = 0  # for the rate
         self._since = trio.current_time()
         self._rate = 0.0
@@ -181,6 +185,8 @@ class Journal:
                 await store.retry([row.id for row in page])
         self.before = await store.statistics(QUEUE)
         self._waiting = self.before.waiting + self.before.scheduled
+        self._over = self.before.stored - self._waiting
+        await self._row.begin(_WORKER, _LEASE)
 
     async def _page(
         self, after: int, states: Collection[State] = (), kinds: Collection[EndKind] = ()
@@ -321,6 +327,7 @@ class Journal:
             started=known != "dropped",
         )
         self._ended += 1
+        self._over += 1
         self._ending.set()
         if len(self._running) <= self._workers() + self._soon() // 2:
             self._news.set()
@@ -351,6 +358,24 @@ class Journal:
         if not self._running:
             self._news.set()
 
+    async def tell(self) -> None:
+        """Write how far the run has come, for ever."""
+        await self._row.keep()
+
+    def _far(self) -> tuple[int, int | None]:
+        """Return how many items have ended, and of how many."""
+        total = self._source.total
+        if self._is_complete:
+            total = self._count
+        elif total is not None:
+            total = max(total, self.before.stored)
+        return self._over, total
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether all items are rows."""
+        return self._recorded.is_set() and not (self._stopped or self.problem)
+
     # The end
 
     def stop(self) -> None:
@@ -372,6 +397,7 @@ class Journal:
         try:
             await self._store.release(back)
             self.after = await self._store.statistics(QUEUE)
+            await self._row.end(done=self._is_complete and not self.undone)
         except StoreError as error:
             self._fail(str(error))
 
@@ -400,6 +426,7 @@ async def open_journal(
             raise JournalError(f"the journal {path} cannot be used: {error}") from None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(journal.write)
+            nursery.start_soon(journal.tell)
             yield journal
             with trio.CancelScope(shield=True):
                 await journal.close()
