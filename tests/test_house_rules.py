@@ -472,6 +472,7 @@ TOGETHER = {
                 "journal_file",
                 "journal_input",
                 "journal_rows",
+                "run_row",
                 "journaling",
             ),
             "journal",

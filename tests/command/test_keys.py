@@ -71,6 +71,16 @@ def test_keys_change_the_number_of_workers(terminal: Terminal, tmp_path: Path) -
         assert process.ended().status == 0
 
 
+def test_there_are_no_more_workers_than_can_have_files(terminal: Terminal, tmp_path: Path) -> None:
+    """Commands would fail for want of them otherwise."""
+    few = 'ulimit -n 64; exec "$@"'
+    with run(terminal, tmp_path, 9, "--workers", "2", shell=few) as process:
+        terminal.type(b"++++++++")
+        terminal.expect("workers, as too few files may be open for more")
+        end(tmp_path, *range(1, 10))
+        assert process.ended().status == 0
+
+
 def test_a_key_pauses_the_run_and_lets_it_go_on(terminal: Terminal, tmp_path: Path) -> None:
     """What runs goes on meanwhile."""
     with run(terminal, tmp_path, 2, "--workers", "1") as process:

@@ -7,7 +7,7 @@ import resource
 
 import pytest
 
-from gochan._command.run.files import _open_files
+from gochan._command.run.files import OpenFiles, _open_files
 
 from ..processes import finish, numbers
 
@@ -50,4 +50,4 @@ def test_elsewhere_three_files_are_taken_to_be_open(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "listdir", fail)
     assert _open_files._open_now() == 3
-    assert _open_files.affordable(1) == 1
+    assert OpenFiles().affordable(1) == 1

@@ -8,6 +8,7 @@ from typing import Any, final
 from ... import JobQueue
 from ._attempt import Attempt
 from ._attempts import Attempts
+from .files import OpenFiles
 from .pace import Gate
 
 
@@ -15,10 +16,13 @@ from .pace import Gate
 class Control:
     """Sees and changes a run; for the task of the run, not for other threads."""
 
-    def __init__(self, queue: JobQueue[Any, Any], gate: Gate, attempts: Attempts) -> None:
+    def __init__(
+        self, queue: JobQueue[Any, Any], gate: Gate, attempts: Attempts, files: OpenFiles
+    ) -> None:
         self._queue = queue
         self._gate = gate
         self._attempts = attempts
+        self._files = files
 
     # Looking
 
@@ -46,8 +50,11 @@ class Control:
     # Changing
 
     def resize(self, workers: int) -> None:
-        """Change how many commands may run at the same time; those that run go on."""
-        self._gate.limit = max(1, workers)
+        """Change how many commands may run at the same time; those that run go on.
+
+        There are no more of them than can have the files that they need.
+        """
+        self._gate.limit = self._files.affordable(max(1, workers))
         self.fit()
         self._gate.ring()
 

@@ -58,7 +58,7 @@ from .display import (
     printable,
     shortened,
 )
-from .files import affordable
+from .files import OpenFiles
 from .items import Item, LeftOver, Saving, count_of, problem_of
 from .journal import JournalError, hold_journal, open_backlog
 from .output import Outlet, Outputs
@@ -90,22 +90,23 @@ def run(options: Options, *, alone: bool = False) -> int:
     output = options.output
     # Nothing could keep a view and what commands print on their own apart.
     display = open_display(quiet=output.quiet, live=output.mode != "ungrouped")
-    options = _lower_workers(options, display)
+    files = OpenFiles()
+    options = _lower_workers(options, files, display)
     # The guardian must not share the lock of a journal, so it comes first.
     with guarding() if alone else nullcontext() as guardian:
         if alone:
             adopt_orphans()
         try:
             with hold_journal(options):
-                return _run(options, display, guardian)
+                return _run(options, files, display, guardian)
         except* JournalError as group:
             display.close()
             display.say(f"gochan: {first_error(group)}")
     return 2
 
 
-def _run(options: Options, display: Display, guardian: Guardian | None) -> int:
-    work = _Run(options, display, guardian)
+def _run(options: Options, files: OpenFiles, display: Display, guardian: Guardian | None) -> int:
+    work = _Run(options, files, display, guardian)
     try:
         return trio.run(work.main)
     finally:
@@ -115,10 +116,10 @@ def _run(options: Options, display: Display, guardian: Guardian | None) -> int:
             work.close()
 
 
-def _lower_workers(options: Options, display: Display) -> Options:
+def _lower_workers(options: Options, files: OpenFiles, display: Display) -> Options:
     """Return the options with as many workers as there may be open files for."""
     wanted = options.pace.workers
-    workers = affordable(wanted)
+    workers = files.affordable(wanted)
     if workers == wanted:
         return options
     display.say(
@@ -132,8 +133,11 @@ def _lower_workers(options: Options, display: Display) -> Options:
 class _Run:
     """One run."""
 
-    def __init__(self, options: Options, display: Display, guardian: Guardian | None) -> None:
+    def __init__(
+        self, options: Options, files: OpenFiles, display: Display, guardian: Guardian | None
+    ) -> None:
         self._options = options
+        self._files = files
         self._guardian = guardian
         self._display = display
         self._template = Template(options.command, options.input)
@@ -199,7 +203,7 @@ class _Run:
                 on_broken_pipe=self._end_unread,
             )
             self._attempts = self._open_attempts(self._commands)
-            self._control = Control(queue, self._gate, self._attempts)
+            self._control = Control(queue, self._gate, self._attempts, self._files)
             with queue.watch_phases(self._begin_stop), self._saving.hear_interrupts(queue):
                 nursery.start_soon(self._display.run, self._control if self._has_keys else None)
                 nursery.start_soon(self._show_progress)

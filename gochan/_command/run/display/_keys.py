@@ -105,9 +105,11 @@ class Keys:
             self._tell("no command runs")
 
     def _resize(self, by: int) -> None:
-        workers = max(1, self._control.workers + by)
-        self._control.resize(workers)
-        self._tell(f"{workers} worker{'' if workers == 1 else 's'}")
+        wanted = max(1, self._control.workers + by)
+        self._control.resize(wanted)
+        workers = self._control.workers
+        why = "" if workers == wanted else ", as too few files may be open for more (ulimit -n)"
+        self._tell(f"{workers} worker{'' if workers == 1 else 's'}{why}")
 
     def _pause(self) -> None:
         if self._control.paused:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from ._counting import LineCount, count_lines
-from ._open_files import affordable
+from ._open_files import OpenFiles
 from ._replacing import GaveUpError, GoOn, Pen, Replacement
 from ._writer import Writer
 
@@ -18,9 +18,9 @@ __all__ = [
     "GaveUpError",
     "GoOn",
     "LineCount",
+    "OpenFiles",
     "Pen",
     "Replacement",
     "Writer",
-    "affordable",
     "count_lines",
 ]

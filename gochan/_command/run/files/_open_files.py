@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-from typing import Final
+from typing import Final, final
 
 # What a command may need at the same time: two pipes, a file for each that holds more than
 # memory should, and one to be told of its end.
@@ -14,16 +14,22 @@ _EACH: Final = 5
 _REST: Final = 32
 
 
-def affordable(workers: int) -> int:
-    """Return how many of so many workers have enough files; first raise the limit if need be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    rest = _REST + _open_now()
-    needed = rest + workers * _EACH
-    if resource.RLIM_INFINITY != soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return max(1, min(workers, (soft - rest) // _EACH))
-    return workers
+@final
+class OpenFiles:
+    """The files that may be open, and those that are, before any command runs."""
+
+    def __init__(self) -> None:
+        self._rest = _REST + _open_now()
+
+    def affordable(self, workers: int) -> int:
+        """Return how many of so many workers have enough; first raise the limit if need be."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = self._rest + workers * _EACH
+        if resource.RLIM_INFINITY != soft < needed:
+            soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            return max(1, min(workers, (soft - self._rest) // _EACH))
+        return workers
 
 
 def _open_now() -> int:
