@@ -73,6 +73,29 @@ def test_a_line_that_is_run_again_replaces_its_folder_and_no_other(
     assert outputs == {"a": "first 1\n", "b": "second\n", "b~2": "first 3\n"}
 
 
+def test_with_a_journal_a_folder_stays_with_its_line(
+    run_lines: RunLines, tmp_path: Path, gochan: Gochan
+) -> None:
+    """Also if the line comes once more, and only that is run in a later run."""
+    script = "echo $GOCHAN_JOB $(cat word); [ $GOCHAN_JOB != 2 ] || [ -e go ]"
+    options = (*ONE, "-q", "--keep-going", "--cwd", tmp_path, "--journal", tmp_path / "journal")
+    options += ("--results", tmp_path / "r", "--retry-failed", "--", "sh", "-c", script)
+    (tmp_path / "word").write_text("first")
+    run_lines(b"a\na\na\n", *options)
+    (tmp_path / "word").write_text("second")
+    (tmp_path / "go").touch()
+    (tmp_path / "r" / "b").mkdir()
+    (tmp_path / "r" / "b" / "job.json").write_text("no job")  # of somebody else
+    assert run_lines(b"a\na\na\nb\n", *options).status == 0
+    said = {path.parent.name: path.read_text() for path in (tmp_path / "r").glob("*/stdout")}
+    assert said == {
+        "a": "1 first\n",
+        "a~2": "2 second\n",
+        "a~3": "3 first\n",
+        "b": "4 second\n",
+    }
+
+
 def test_there_is_a_status_only_if_all_else_is_whole(tmp_path: Path) -> None:
     """Neither a status of the last time, nor one of a run that was killed."""
     folder = tmp_path / "r" / "x"

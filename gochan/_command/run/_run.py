@@ -150,6 +150,7 @@ class _Run:
         self._outputs = Outputs(
             options.output,
             self._outlet,
+            numbered=options.stop.journal is not None,
             label=self._template.label,
             on_lost=self._lose,
             on_unread=self._end_unread,

@@ -24,6 +24,7 @@ class Outputs:
     Args:
         options: what is wanted.
         outlet: where the outputs leave.
+        numbered: whether each item has the same number in every run.
         label: returns what tells an item from others.
         on_lost: called with the problem if an output that was held cannot be written.
         on_unread: called if nobody reads standard output while a command still writes.
@@ -38,6 +39,7 @@ class Outputs:
         options: OutputOptions,
         outlet: Outlet,
         *,
+        numbered: bool,
         label: Callable[[Item], bytes],
         on_lost: Callable[[OSError], object],
         on_unread: Callable[[], object],
@@ -49,7 +51,9 @@ class Outputs:
         self.order: Order = AsTheyCome(outlet.write)
         if options.keep_order:
             self.order = InOrder(outlet.write, on_lost)
-        self._results = None if options.results is None else Results(options.results)
+        self._results = None
+        if options.results is not None:
+            self._results = Results(options.results, numbered=numbered)
         self._log = None if options.job_log is None else JobLog(*options.job_log)
         self.recorded = options.json or bool(self._results or self._log)
 

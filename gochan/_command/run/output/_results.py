@@ -7,6 +7,9 @@
 # written as in an address: %2F is a slash. What is too long is cut; a ~ and a hash follow.
 # If a line comes once more in a run, ~2 follows.
 #
+# A run with a journal has the same numbers each time. There a folder stays with the item whose
+# number is in it, so that a line which comes once more does not replace that of an earlier run.
+#
 # Invariants
 # 1. Names begin with neither a dot nor a dash, have no slash and no control characters, are
 #    UTF-8, and have a ~ only in front of what we add. So no two lines of a run share a folder.
@@ -40,10 +43,12 @@ class Results:
 
     Args:
         path: of the folder that they are in.
+        numbered: whether each item has the same number in every run.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, numbered: bool) -> None:
         self._path = os.fsencode(path)
+        self._numbered = numbered
         self._seen: Counter[bytes] = Counter()
         self._names: dict[int, bytes] = {}  # of the items whose commands have not ended
 
@@ -54,18 +59,30 @@ class Results:
             OSError: it cannot be made.
         """
         if item.number not in self._names:
-            self._names[item.number] = self._name(label)
+            self._names[item.number] = self._name(label, item.number)
         return Result(os.path.join(self._path, self._names[item.number]))
 
     def forget(self, item: Item) -> None:
         """Note that no command for this item will start any more."""
         self._names.pop(item.number, None)
 
-    def _name(self, label: bytes) -> bytes:
-        """Return a name for an item, which no other item in this run gets."""
+    def _name(self, label: bytes, number: int) -> bytes:
+        """Return a name for an item, which no other item gets."""
         name = safe_name(label)
-        self._seen[name] += 1
-        return name if self._seen[name] == 1 else b"%b~%d" % (name, self._seen[name])
+        while True:
+            self._seen[name] += 1
+            one = name if self._seen[name] == 1 else b"%b~%d" % (name, self._seen[name])
+            if not self._numbered or self._number_in(one) in {number, None}:
+                return one
+
+    def _number_in(self, name: bytes) -> int | None:
+        """Return the number of the item that a folder belongs to, if it belongs to one."""
+        try:
+            with open(os.path.join(self._path, name, b"job.json")) as file:
+                number: int = json.load(file)["seq"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return number
 
 
 @final
