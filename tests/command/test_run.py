@@ -120,7 +120,7 @@ def test_after_a_failure_commands_that_run_on_are_ended_in_time(
     assert ended.status == 1
     assert [*ended.summary.items()] == [("failed", "1"), ("interrupted", "1")]
     assert [line.rpartition(" sh ")[2] for line in ended.commands] == [
-        "bad (exit status 1)", "good (the queue was stopped)"
+        "bad (exit status 1)", "good (the run was stopped)"
     ]  # fmt: skip
 
 

@@ -124,7 +124,10 @@ class Attempts:
             self._on_end(attempt, error.kind, str(error))
             raise
         except trio.Cancelled:
-            self._on_end(attempt, job.cause or "cancelled", job.reason)
+            cause = job.cause or "cancelled"
+            # Who types commands knows of no queue.
+            why = "the run was stopped" if cause == "interrupted" else job.reason
+            self._on_end(attempt, cause, why)
             raise
         except Exception as error:  # a bug of ours, which must not go unnoticed
             attempt.note_failure()
