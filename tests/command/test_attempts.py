@@ -16,6 +16,7 @@ from gochan._command.run._attempt import Attempt, CommandFailed
 from gochan._command.run._attempts import Attempts
 from gochan._command.run._control import Control
 from gochan._command.run._options import FailureOptions
+from gochan._command.run.files import OpenFiles
 from gochan._command.run.items._item import Item
 from gochan._command.run.pace._gate import Gate
 from gochan._command.run.pace._time_limit import TimeLimit
@@ -89,7 +90,7 @@ async def bench(
         on_replaced=lambda: control.fit(),
     )
     async with open_job_queue(tries.run, workers=workers, failures="collect") as queue:
-        control = Control(queue, gate, tries)
+        control = Control(queue, gate, tries, OpenFiles())
         with queue.watch_phases(tries.stop):
             yield Bench(queue, tries, control, seen)
 
