@@ -1,9 +1,10 @@
-"""What few programs need: how long a task may keep the thread; strategies as queues make them."""
+"""What few programs need: pacing, and how queues and plugins use plugins."""
 
 from ._core._pacing import yield_interval
-from ._plugins import strategy_for_jobs
+from ._plugins import plugin_offers, strategy_for_jobs
 
-__all__ = ["strategy_for_jobs", "yield_interval"]
+__all__ = ["plugin_offers", "strategy_for_jobs", "yield_interval"]
 
 # as users see them
-strategy_for_jobs.__module__ = yield_interval.__module__ = __name__
+for _one in (plugin_offers, strategy_for_jobs, yield_interval):
+    _one.__module__ = __name__

@@ -26,35 +26,42 @@ def plugin_rows(plugins: Plugins, commands: PluginCommands) -> list[dict[str, An
     objects = dict(plugins.active())
     rows = []
     for info in plugins:
-        stores, broken = _stores(objects.get(info))
-        troubles = [*_shared(info, plugins), *commands.problem_of(info), *broken]
+        stores, broken = _schemes(objects.get(info), "stores", StoreSpec)
+        directories, lost = _schemes(objects.get(info), "directories")
+        troubles = [*_shared(info, plugins), *commands.problem_of(info), *broken, *lost]
         rows.append(
             {
                 **asdict(info),
                 "strategies": list(info.strategies),
                 "commands": commands.of(info),
                 "stores": stores,
+                "directories": directories,
                 "problem": info.problem or "; ".join(troubles),
             }
         )
     return rows
 
 
-def _stores(plugin: object) -> tuple[list[str], list[str]]:
-    """Return the schemes of the stores that a plugin offers, and what is wrong with them."""
+def _schemes(plugin: object, what: str, kind: Any = None) -> tuple[list[str], list[str]]:
+    """Return the schemes of the stores or directories of a plugin, and what is wrong with them.
+
+    Directories are of a class that is not known here.
+    """
     if plugin is None:
         return [], []
-    stores: list[str] = []
+    schemes: list[str] = []
     try:
-        for spec in ask(plugin, "gochan_stores", "StoreSpec"):
-            if not isinstance(spec, StoreSpec):
-                raise PluginError(f"gochan_stores must yield StoreSpec, not {spec!r}")
-            stores.append(spec.scheme)
+        wanted = "DirectorySpec" if kind is None else kind.__name__
+        for spec in ask(plugin, f"gochan_{what}", wanted):
+            scheme = getattr(spec, "scheme", None)
+            if not isinstance(spec, kind or object) or not isinstance(scheme, str):
+                raise PluginError(f"gochan_{what} must yield {wanted}, not {spec!r}")
+            schemes.append(scheme)
     except KeyboardInterrupt:
         raise
     except BaseException as problem:  # whatever a plugin raises is its own fault
-        return [], [f"its stores were skipped: {text_of(problem)}"]
-    return stores, []
+        return [], [f"its {what} were skipped: {text_of(problem)}"]
+    return schemes, []
 
 
 def _shared(info: PluginInfo, plugins: Plugins) -> Iterator[str]:
@@ -76,7 +83,7 @@ def plugin_table(rows: list[dict[str, Any]]) -> str:
         offers = [
             *row["strategies"],
             *(f"gochan {name}" for name in row["commands"]),
-            *(f"{scheme}:" for scheme in row["stores"]),
+            *(f"{scheme}:" for scheme in [*row["stores"], *row["directories"]]),
         ]
         table.add_row(*cells, ", ".join(offers))
     text = io.StringIO()  # rich would end the process if nobody reads what it prints

@@ -13,6 +13,7 @@
 #   _making     a strategy from its factory and options
 #   _plugins    who offers which strategy
 #   _installed  the plugins of this environment, and `gochan.strategy`
+#   _offers     what plugins offer to other plugins
 
 # What most programs never need, such as pluggy, is imported when somebody asks for it.
 
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from ._errors import NameConflictError, PluginError, PluginWarning, UnknownStrategyError
 from ._installed import installed_plugins, strategy, strategy_for_jobs
+from ._offers import plugin_offers
 
 if TYPE_CHECKING:
     from ._hooks import Hooks, hookimpl
@@ -46,6 +48,7 @@ __all__ = [
     "hookimpl",
     "installed_plugins",
     "nearest",
+    "plugin_offers",
     "signature_of",
     "strategy",
     "strategy_for_jobs",

@@ -35,3 +35,11 @@ class Hooks:
     @hookspec
     def gochan_stores(self) -> Iterable[object]:  # type: ignore[empty-body]
         """Yield the stores that this plugin offers, each a `gochan.durable.StoreSpec`."""
+
+    # Not `DirectorySpec`, which a plugin has.
+    @hookspec
+    def gochan_directories(self) -> Iterable[object]:  # type: ignore[empty-body]
+        """Yield the directories of people that this plugin can read.
+
+        Each is a ``gochan_service.DirectorySpec``.
+        """

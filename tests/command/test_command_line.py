@@ -263,6 +263,7 @@ BUILT_IN = {
     "strategies": ["block", "drop-on-full", "priority-cancel"],
     "commands": [],
     "stores": [],
+    "directories": [],
     "problem": "",
 }
 
@@ -348,6 +349,7 @@ def test_a_broken_plugin_is_listed_with_its_problem(install: Install, names: lis
             "strategies": [],
             "commands": [],
             "stores": [],
+            "directories": [],
         }
     assert rows["built-in"] == BUILT_IN
 

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -180,11 +180,13 @@ def test_a_table_shows_names_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
 # Stores
 
 
-def listed(plugin: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return the row of a plugin whose hook for stores is this."""
+def listed(
+    plugin: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, hook: str = "gochan_stores"
+) -> dict[str, Any]:
+    """Return the row of a plugin whose hook for stores, or another one, is this."""
     module = ModuleType("gochan_in_test")
-    plugin.__name__ = "gochan_stores"
-    module.gochan_stores = hookimpl(plugin)  # type: ignore[attr-defined]
+    plugin.__name__ = hook
+    setattr(module, hook, hookimpl(plugin))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     plugins = Plugins([EntryPoint("mine", module.__name__, "gochan")])
     _, found = plugin_rows(plugins, PluginCommands(plugins))
@@ -212,3 +214,15 @@ def test_stores_that_cannot_be_had_are_told(monkeypatch: pytest.MonkeyPatch) -> 
     )
     with pytest.raises(KeyboardInterrupt):
         listed(stopped, monkeypatch)
+
+
+def test_directories_are_listed_as_addresses_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which class they are, only the service knows."""
+    club = SimpleNamespace(scheme="club")
+    found = listed(lambda: [club], monkeypatch, "gochan_directories")
+    assert (found["directories"], found["problem"]) == (["club"], "")
+    assert "club:" in plugin_table([found])
+    found = listed(lambda: ["club"], monkeypatch, "gochan_directories")
+    assert found["problem"] == (
+        "its directories were skipped: gochan_directories must yield DirectorySpec, not 'club'"
+    )

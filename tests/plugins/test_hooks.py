@@ -18,6 +18,8 @@ from gochan.strategies import Block, DropOnFull, PriorityCancel, Promise
 
 SPEC = StrategySpec("mine", Block, "for tests")
 
+HOOKS = ["gochan_strategies", "gochan_commands", "gochan_stores", "gochan_directories"]
+
 
 def manager() -> pluggy.PluginManager:
     """Return what a plugin is registered with, as pluggy's users know it."""
@@ -37,14 +39,14 @@ def offered(plugin: object, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return list(info.strategies)
 
 
-def test_the_hooks_are_gochan_strategies_gochan_commands_and_gochan_stores() -> None:
+def test_the_hooks_are_those_that_somebody_uses() -> None:
     """A hook that nobody uses is a promise for nothing."""
     hooks = [name for name in vars(Hooks) if not name.startswith("_")]
-    assert hooks == ["gochan_strategies", "gochan_commands", "gochan_stores"]
+    assert hooks == HOOKS
     assert all(inspect.getdoc(getattr(Hooks, hook)) for hook in hooks)
 
 
-@pytest.mark.parametrize("hook", ["gochan_strategies", "gochan_commands", "gochan_stores"])
+@pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_takes_no_arguments(hook: str) -> None:
     """So that arguments can be added: plugins may take fewer than there are."""
     assert list(inspect.signature(getattr(Hooks, hook)).parameters) == ["self"]

@@ -230,6 +230,7 @@ def test_an_installed_plugin_is_listed(third_party: Path) -> None:
         "strategies": ["drop-newest"],
         "commands": [],
         "stores": [],
+        "directories": [],
         "problem": "",
     }
     text = run(third_party / "gochan", "plugins", "drop-newest").stdout

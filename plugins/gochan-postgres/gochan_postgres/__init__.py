@@ -22,6 +22,7 @@
 #   _postgres_book   all operations, by one connection
 #   _lane            one connection, by which operations are made in a thread
 #   _desk            few lanes for many operations
+#   _tables          tables of other plugins beside the jobs
 #   _listener        hears what other processes ring
 #   _postgres_store  the store, and the user's own transaction
 #   _server_clock    the server's clock
@@ -39,8 +40,9 @@ from gochan.durable import StoreSpec
 if TYPE_CHECKING:
     from ._health import Health
     from ._postgres_store import PostgresStore
+    from ._tables import Tables, TableWork
 
-__all__ = ["Health", "PostgresStore", "open_postgres_store"]
+__all__ = ["Health", "PostgresStore", "TableWork", "Tables", "open_postgres_store"]
 
 
 def __getattr__(name: str) -> object:
@@ -52,6 +54,10 @@ def __getattr__(name: str) -> object:
         from ._postgres_store import PostgresStore
 
         return PostgresStore
+    if name in ("TableWork", "Tables"):
+        from . import _tables
+
+        return getattr(_tables, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

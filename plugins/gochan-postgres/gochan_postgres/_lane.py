@@ -20,7 +20,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import SystemRandom
 from typing import Any, Final, Protocol, TypeVar, final
 
@@ -159,11 +159,21 @@ class Lane:
 
     def call(self, work: Callable[[Connection], T]) -> T:
         """Do something with the connection, and return its answer. Called in a thread."""
+        with self.using() as connection:
+            return work(connection)
+
+    @contextlib.contextmanager
+    def using(self) -> Iterator[Connection]:
+        """Use the connection inside the block. Called in a thread.
+
+        Raises:
+            StoreError: psycopg has raised something.
+        """
         self.busy_since = time.monotonic()
         try:
             self._ready()
             assert self._connection is not None
-            return work(self._connection)
+            yield self._connection
         except psycopg.Error as error:
             raise self._broken(error) from None
         finally:

@@ -51,7 +51,7 @@ async def opened(
         lane = Lane(connector, names)
         migration = lane.call(prepare)
         desk: Desk = InlineDesk(lane, bells)
-        store = PostgresStore(str(place), desk, bells, virtual, _LOOK, connector.dialect)
+        store = PostgresStore(str(place), desk, bells, virtual, _LOOK, connector)
         store.migration = migration
         try:
             yield store
@@ -64,7 +64,7 @@ async def opened(
     storing, working = Lane(connector, names), Lane(connector, names)
     reading = Lane(connector, names, reading=True)
     threads = ThreadDesk(storing, working, reading, bells, timeout)
-    store = PostgresStore(str(place), threads, bells, clock, _LOOK, connector.dialect)
+    store = PostgresStore(str(place), threads, bells, clock, _LOOK, connector)
     async with beside(threads.watch, partial(hear, connector, bells)):
         try:
             store.migration = await threads.open(prepare)

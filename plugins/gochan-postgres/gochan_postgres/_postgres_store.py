@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, final
 
 import psycopg
@@ -27,10 +29,12 @@ from gochan.durable import (
     StoreError,
 )
 
-from ._connection import Connection, Dialect
+from ._connection import Connection
 from ._health import Health
+from ._lane import Connector
 from ._postgres_book import PostgresBook
 from ._queues import Names
+from ._tables import Tables, opened_tables
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -44,10 +48,16 @@ class PostgresStore(BookStore):
     """
 
     def __init__(
-        self, address: str, desk: Desk, bells: Bells, clock: Any, patience: float, dialect: Dialect
+        self,
+        address: str,
+        desk: Desk,
+        bells: Bells,
+        clock: Any,
+        patience: float,
+        connector: Connector,
     ) -> None:
         super().__init__(address, desk, bells, clock, patience)
-        self._dialect = dialect
+        self._connector = connector
 
     @property
     def loses_answers(self) -> bool:
@@ -58,6 +68,24 @@ class PostgresStore(BookStore):
         """Return what says whether the server can keep its tables small."""
         health: Health = await self._desk("health")
         return health
+
+    def open_tables(
+        self, name: str, scripts: Sequence[str]
+    ) -> AbstractAsyncContextManager[Tables, bool | None]:
+        """Open tables of one's own in the schema of this store, and close them on the way out.
+
+        For plugins that keep something beside the jobs, for all processes that use the store.
+
+        Args:
+            name: a word for these tables; begin the names of the tables with it.
+            scripts: each makes the next version of the tables from the one before, the first one
+                from nothing. ``{s}`` stands for the schema. What is published stays as it is.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached. Raised on entering, as is the next.
+            StoreError: the tables are of a newer version, or the server refuses a script.
+        """
+        return opened_tables(self._connector, name, scripts)
 
     def submit_in(
         self,
@@ -133,7 +161,7 @@ class PostgresStore(BookStore):
                 "`with connection.transaction()`"
             )
         # What is learnt in a transaction may be undone with it, so it is forgotten.
-        return PostgresBook(Connection(connection, self._dialect, own=False), Names())
+        return PostgresBook(Connection(connection, self._connector.dialect, own=False), Names())
 
 
 PostgresStore.__module__ = "gochan_postgres"

@@ -4,17 +4,18 @@
 #
 # The rooms and files, from the bottom up: each uses only those above it.
 #
-#   _token     what tokens begin with
-#   _wire      what goes over the wire
-#   _people    who people are, and what they may do
-#   _door      what the server answers to agents
-#   _api       what it answers to people and their programs
-#   _openapi   the description of all that
-#   _page      what they see in a browser
-#   _server    all of it
-#   _remote    the store of a server, as its clients have it
-#   _agent     an agent, which runs a command for each job
-#   _commands  `gochan serve` and `gochan agent`
+#   _token        what tokens begin with
+#   _directories  where an organisation keeps its people
+#   _wire         what goes over the wire
+#   _people       who people are, and what they may do
+#   _door         what the server answers to agents
+#   _api          what it answers to people and their programs
+#   _openapi      the description of all that
+#   _page         what they see in a browser
+#   _server       all of it
+#   _remote       the store of a server, as its clients have it
+#   _agent        an agent, which runs a command for each job
+#   _commands     `gochan serve` and `gochan agent`
 
 from __future__ import annotations
 
@@ -25,6 +26,14 @@ from typing import TYPE_CHECKING, TypeVar
 from gochan import hookimpl
 from gochan.durable import StoreSpec
 
+from ._directories import (
+    DirectoryAccess,
+    DirectoryError,
+    DirectoryPerson,
+    DirectorySpec,
+    people_of,
+)
+
 if TYPE_CHECKING:
     import ssl
 
@@ -34,7 +43,16 @@ if TYPE_CHECKING:
 
     from ._remote import HttpStore
 
-__all__ = ["HttpStore", "open_agent", "open_server_store"]
+__all__ = [
+    "DirectoryAccess",
+    "DirectoryError",
+    "DirectoryPerson",
+    "DirectorySpec",
+    "HttpStore",
+    "open_agent",
+    "open_server_store",
+    "people_of",
+]
 
 P = TypeVar("P")
 R = TypeVar("R")

@@ -19,6 +19,7 @@ from gochan_service._people import (
     allows,
     least_role,
 )
+from gochan_service._people._database import SqliteFile
 
 from gochan.durable import NewJob, QueueSettings, Store, Worker, open_store
 
@@ -77,8 +78,19 @@ def test_a_token_opens_until_it_expires(register: Register) -> None:
     assert token.encode() not in b"".join(path.read_bytes() for path in files_of(register))
 
 
+def connection_of(register: Register) -> sqlite3.Connection:
+    database = register._database
+    assert isinstance(database, SqliteFile)
+    return database._connection
+
+
+def register_folder(register: Register) -> Path:
+    (_, _, path), *_ = connection_of(register).execute("PRAGMA database_list")
+    return Path(path).parent
+
+
 def files_of(register: Register) -> list[Path]:
-    return [*register._path.parent.iterdir()]
+    return [*register_folder(register).iterdir()]
 
 
 def test_who_is_blocked_does_not_come_in(register: Register) -> None:
@@ -122,7 +134,7 @@ def test_what_was_done_is_known_in_pages(register: Register) -> None:
 def test_a_change_that_fails_leaves_no_trace(register: Register) -> None:
     """The change and its line are one transaction."""
     register.add(Person("ada", "viewer"), **HERE)
-    register._connection.execute("DROP TABLE audit")
+    connection_of(register).execute("DROP TABLE audit")
     with pytest.raises(sqlite3.OperationalError):
         register.set_role("ada", "operator", **HERE)
     assert register.person("ada").role == "viewer"
@@ -147,8 +159,8 @@ def test_another_file_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RegisterError, match="not the file of a register"):
         Register(path)
     newer = tmp_path / "newer"
-    Register(newer)._connection.execute("PRAGMA user_version=99")
-    with pytest.raises(RegisterError, match="version 99; this gochan-service knows 1"):
+    connection_of(Register(newer)).execute("PRAGMA user_version=99")
+    with pytest.raises(RegisterError, match="version 99; this gochan-service knows 2"):
         Register(newer)
     text = tmp_path / "text"
     text.write_text("no database, but long enough to be looked at" * 100)
@@ -156,6 +168,21 @@ def test_another_file_is_left_alone(tmp_path: Path) -> None:
         Register(text)
     with pytest.raises(RegisterError, match="No such file"):
         Register(tmp_path / "missing" / "people")
+
+
+def test_a_file_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """With everybody who is in it."""
+    path = tmp_path / "people"
+    register = Register(path)
+    register.add(Person("ada", "viewer"), **HERE)
+    connection = connection_of(register)
+    connection.execute("ALTER TABLE person DROP COLUMN gone")
+    connection.execute("PRAGMA user_version=1")
+    register.close()
+    for _ in range(2):
+        register = Register(path)
+        assert register.people() == [Person("ada", "viewer")]
+        register.close()
 
 
 # Roles

@@ -5,15 +5,17 @@
 #
 # The files, from the bottom up: each uses only those above it.
 #
-#   _problems        what goes wrong, in one line
-#   _systemd         what systemd is told
-#   _place           where a server listens
-#   _service         a server that runs
-#   _printing_log    printing the log of a job
-#   _serve_command   `gochan serve`
-#   _agent_command   `gochan agent`
-#   _log_command     `gochan log`
-#   _people_command  `gochan people`
+#   _problems            what goes wrong, in one line
+#   _systemd             what systemd is told
+#   _place               where a server listens
+#   _using_register      using the register of a server
+#   _service             a server that runs
+#   _printing_log        printing the log of a job
+#   _serve_command       `gochan serve`
+#   _agent_command       `gochan agent`
+#   _log_command         `gochan log`
+#   _directory_commands  `gochan people import` and `sync`
+#   _people_command      `gochan people`
 
 from ._agent_command import agent_command
 from ._log_command import log_command

@@ -2,55 +2,43 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
-from getpass import getuser
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from .._people import ROLES, Person, Register, RegisterError, Role
+from .._people import ROLES, Person, Register, Role
+from ._directory_commands import import_command, sync_command
+from ._using_register import here, use_register
 
-_SOURCE: Final = "command line"
 _DAY: Final = 86_400.0
 
 
 @click.group(name="people", short_help="Who may use a job server, and what they may do.")
 @click.option(
     "--register",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("jobs.db.people"),
+    "place",
+    metavar="FILE|STORE",
+    default="jobs.db.people",
     show_default=True,
-    help="The file that 'gochan serve' keeps beside its store.",
+    envvar="GOCHAN_REGISTER",
+    show_envvar=True,
+    help="The file that 'gochan serve' keeps beside its store, or the address of the store.",
 )
 @click.pass_context
-def people_command(context: click.Context, path: Path) -> None:
+def people_command(context: click.Context, place: str) -> None:
     """Add people to the register of a job server, give them tokens, and block them.
 
     A viewer looks. A submitter also submits jobs, and cancels and retries their own. An operator
     may do everything. A server that runs sees each change at once.
     """
-    context.obj = path
+    context.obj = place
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Register]:
-    register = None
-    try:
-        if not path.exists():
-            raise RegisterError(f"there is no register {path}; 'gochan serve' makes it")
-        register = Register(path)
-        yield register
-    except RegisterError as error:
-        raise click.UsageError(str(error)) from None
-    finally:
-        if register is not None:
-            register.close()
+people_command.add_command(import_command)
+people_command.add_command(sync_command)
 
 
 def _with_register(command: Callable[..., None]) -> Callable[..., None]:
@@ -58,10 +46,8 @@ def _with_register(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def call(**options: Any) -> None:
-        path: Path = click.get_current_context().obj
-        here = {"by": getuser(), "at": time.time(), "source": _SOURCE}
-        with _opened(path) as register:
-            command(register, here, **options)
+        place: str = click.get_current_context().obj
+        use_register(place, lambda register: command(register, here(), **options))
 
     return call
 
@@ -82,10 +68,11 @@ def _add(
 @people_command.command(name="list", short_help="List all.")
 @_with_register
 def _list(register: Register, here: dict[str, Any]) -> None:
-    """List all: login, role, name, mail, source, and whether they are blocked."""
+    """List all: login, role, name, mail, source, and whether they are blocked or gone."""
     for person in register.people():
         words = [person.login, person.role, person.name, person.mail, person.source]
-        click.echo("\t".join([*words, "" if person.active else "blocked"]).rstrip())
+        state = "" if person.active else "blocked"
+        _print([*words, "gone" if person.gone else state])
 
 
 @people_command.command(name="token", short_help="Make a token for somebody.")
@@ -141,4 +128,12 @@ def _audit(register: Register, here: dict[str, Any], number: int) -> None:
     """List what was done, the newest first: when, who, from where, what."""
     for entry in register.audit(limit=number):
         moment = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="seconds")
-        click.echo("\t".join([moment, entry.login, entry.source, entry.what, entry.details]))
+        _print([moment, entry.login, entry.source, entry.what, entry.details])
+
+
+def _print(words: list[str]) -> None:
+    """Print words that people have written: nothing in them ends the line, or steers a terminal."""
+    shown = (
+        "".join(one if one.isprintable() else repr(one)[1:-1] for one in word) for word in words
+    )
+    click.echo("\t".join(shown).rstrip())

@@ -9,6 +9,8 @@ import trio
 
 from gochan.durable import StoreError
 
+from .._people import RegisterError
+
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
     """Run ``main``; make what can go wrong an error of usage.
@@ -19,7 +21,7 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
     problem: BaseException
     try:
         trio.run(main)
-    except* (StoreError, OSError, ValueError) as group:
+    except* (StoreError, RegisterError, OSError, ValueError) as group:
         problem = group
     else:
         return

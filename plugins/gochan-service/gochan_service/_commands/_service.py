@@ -22,11 +22,12 @@ from gochan.durable import beside, open_store
 from .._door import Files, Listener, SecretError, SecretFile, make_secret_file, serve
 from .._door._proxied import Proxied
 from .._door._serving import MOST_CONNECTIONS
-from .._people import Person, Register, RegisterError
+from .._people import Person, open_register
 from .._server import open_server
 from .._token import TOKEN
 from ._place import Place
 from ._systemd import tell_systemd
+from ._using_register import register_beside
 
 _LOOK: Final = 5.0  # seconds after which it is looked whether the secrets have changed
 _SPARE: Final = 200  # files that are open beside connections
@@ -41,7 +42,7 @@ class Beside:
     secrets_at: Path
     tokens: SecretFile
     tokens_at: Path
-    people: Register
+    people: Path
     files: Files
 
 
@@ -62,10 +63,10 @@ def open_files(store: str, secret_file: Path | None) -> Beside:
             secrets,
             SecretFile(tokens),
             tokens,
-            Register(base.with_name(base.name + ".people")),
+            register_beside(store),
             Files(base.with_name(base.name + ".files")),
         )
-    except (SecretError, RegisterError) as error:
+    except SecretError as error:
         raise click.UsageError(str(error)) from None
 
 
@@ -122,7 +123,8 @@ class Service:
         opening = partial(open_server, lease=self._lease)
         async with (
             open_store(self._store) as jobs,
-            opening(jobs, files.secrets, files.people, self._operators, files.files) as server,
+            open_register(jobs, files.people) as people,
+            opening(jobs, files.secrets, people, self._operators, files.files) as server,
         ):
             listeners = await self._open()
             app = Proxied(server.application) if self._behind_proxy else server.application

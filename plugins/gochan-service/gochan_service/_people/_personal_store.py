@@ -17,7 +17,7 @@ from gochan.durable import (
     Store,
 )
 
-from ._register import Person
+from ._person import Person
 from ._roles import OWNER, Role, allows, least_role
 
 _FREE: Final = frozenset({"address", "patience", "loses_answers", "now", "listen"})

@@ -2,59 +2,40 @@
 
 # Theory of operation
 # -------------------
-# It is a file of SQLite beside the jobs. Nothing outside is asked when somebody comes in: a
-# directory is copied into it beforehand. Each change and its line in the audit table are one
-# transaction, so what was done is known, or was not done.
+# Nothing outside is asked when somebody comes in: a directory is copied into it beforehand. Each
+# change and its line in the audit table are one transaction, so what was done is known, or was not
+# done.
 #
-# All methods are plain functions that take well below a millisecond but for a commit. A lock makes
-# them safe in threads.
+# All methods are plain functions, which take well below a millisecond but for a commit, or wait for
+# a database far away. They may be called in threads.
 
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final, Literal, final
 
+from ._database import Database, RegisterError, SqliteFile, Work
+from ._person import Person, is_login
 from ._roles import ROLES, Role
-from ._schema import WrongFile, prepare
+from ._syncing import Sync
 from ._tokens import hash_of, make_token
 
-_COLUMNS: Final = "login, name, mail, groups, role, source, active"
+_COLUMNS: Final = "login, name, mail, groups, role, source, active, gone"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM {{person}}"
+_INSERT: Final = (
+    f"INSERT INTO {{person}} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (login) DO NOTHING"
+)
+_UPDATE: Final = (
+    "UPDATE {person} SET name = ?, mail = ?, groups = ?, role = ?, gone = ? WHERE login = ?"
+)
+_END_SESSIONS: Final = "DELETE FROM {token} WHERE login = ? AND kind = 'session'"
 
 HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
-
-
-class RegisterError(Exception):
-    """What is asked of the register cannot be done."""
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who may come in.
-
-    Attributes:
-        login: a short name, unique.
-        role: what they may do.
-        groups: of their directory.
-        source: who keeps this: ``local``, or the address of a directory.
-        active: whether they may come in.
-    """
-
-    login: str
-    role: Role
-    name: str = ""
-    mail: str = ""
-    groups: tuple[str, ...] = ()
-    source: str = "local"
-    active: bool = True
 
 
 @final
@@ -74,42 +55,20 @@ class Entry:
 class Register:
     """The people of a server.
 
+    Args:
+        place: a file, which is made if it is not there, or another database.
+
     Raises:
         RegisterError: the file cannot be opened, or is another one.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = Lock()
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA foreign_keys=ON")
-            prepare(self._connection)
-        except (OSError, sqlite3.Error, WrongFile) as error:
-            raise RegisterError(f"the register {path} cannot be used: {error}") from None
+    def __init__(self, place: Path | Database) -> None:
+        self._database = SqliteFile(place) if isinstance(place, Path) else place
+        self._changing = self._database.transaction
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """Change something, in one transaction."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def _rows(self, statement: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+        """Close the file, or the connection."""
+        self._database.close()
 
     # People
 
@@ -119,18 +78,14 @@ class Register:
         Raises:
             RegisterError: there is somebody with that login.
         """
-        if not person.login or not person.login.isprintable() or " " in person.login:
+        if not is_login(person.login):
             raise RegisterError(f"{person.login!r} is no login: it is a word")
         if person.role not in ROLES:
             raise RegisterError(f"{person.role!r} is no role: {', '.join(ROLES)}")
-        with self._changing() as connection:
-            try:
-                connection.execute(
-                    f"INSERT INTO person ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", _row(person)
-                )
-            except sqlite3.IntegrityError:
-                raise RegisterError(f"there is a {person.login!r} already") from None
-            _note(connection, at, by, source, "add", f"{person.login} as {person.role}")
+        with self._changing() as work:
+            if not _add(work, person):
+                raise RegisterError(f"there is a {person.login!r} already")
+            _note(work, at, by, source, "add", f"{person.login} as {person.role}")
 
     def person(self, login: str) -> Person:
         """Return somebody.
@@ -138,14 +93,14 @@ class Register:
         Raises:
             RegisterError: there is nobody with that login.
         """
-        rows = self._rows(f"SELECT {_COLUMNS} FROM person WHERE login = ?", login)
+        rows = self._database.rows(_SELECT + " WHERE login = ?", login)
         if not rows:
             raise RegisterError(f"there is nobody with the login {login!r}")
         return _person(rows[0])
 
     def people(self) -> list[Person]:
         """Return all, by their logins."""
-        return [*map(_person, self._rows(f"SELECT {_COLUMNS} FROM person ORDER BY login"))]
+        return [*map(_person, self._database.rows(_SELECT + " ORDER BY login"))]
 
     def set_active(self, login: str, active: bool, *, by: str, at: float, source: str) -> None:
         """Block somebody, or let them in again; their tokens do not open anything meanwhile.
@@ -154,13 +109,11 @@ class Register:
             RegisterError: there is nobody with that login.
         """
         self.person(login)
-        with self._changing() as connection:
-            connection.execute("UPDATE person SET active = ? WHERE login = ?", (active, login))
+        with self._changing() as work:
+            work.run("UPDATE {person} SET active = ? WHERE login = ?", int(active), login)
             if not active:
-                connection.execute(
-                    "DELETE FROM token WHERE login = ? AND kind = 'session'", (login,)
-                )
-            _note(connection, at, by, source, "unblock" if active else "block", login)
+                work.run(_END_SESSIONS, login)
+            _note(work, at, by, source, "unblock" if active else "block", login)
 
     def set_role(self, login: str, role: Role, *, by: str, at: float, source: str) -> None:
         """Give somebody another role.
@@ -171,9 +124,32 @@ class Register:
         if role not in ROLES:
             raise RegisterError(f"{role!r} is no role: {', '.join(ROLES)}")
         self.person(login)
-        with self._changing() as connection:
-            connection.execute("UPDATE person SET role = ? WHERE login = ?", (role, login))
-            _note(connection, at, by, source, "role", f"{login} is {role}")
+        with self._changing() as work:
+            work.run("UPDATE {person} SET role = ? WHERE login = ?", role, login)
+            _note(work, at, by, source, "role", f"{login} is {role}")
+
+    def sync(
+        self, compare: Callable[[Sequence[Person]], Sync], *, by: str, at: float, source: str
+    ) -> Sync:
+        """Make the register like a directory, in one step; return what was done.
+
+        Args:
+            compare: called with all people, while nobody else syncs; returns what is to be done,
+                or raises, and nothing is done.
+            by: who does it.
+            at: the time, in seconds since the epoch.
+            source: where that comes from.
+        """
+        with self._changing(alone=True) as work:
+            sync = compare([*map(_person, work.rows(_SELECT + " ORDER BY login"))])
+            for person in sync.added:
+                _add(work, person)
+            for person in (*sync.changed, *sync.left):
+                _change(work, person)
+            _note(work, at, by, source, "sync", sync.summary)
+            for line in sync.lines:
+                _note(work, at, by, source, "sync", line)
+        return sync
 
     # Tokens and sessions
 
@@ -204,14 +180,14 @@ class Register:
         """
         self.person(login)
         token = make_token()
-        with self._changing() as connection:
-            connection.execute("DELETE FROM token WHERE expires <= ?", (at,))
-            connection.execute(
-                "INSERT INTO token (hash, login, kind, made, expires, note) "
+        with self._changing() as work:
+            work.run("DELETE FROM {token} WHERE expires <= ?", at)
+            work.run(
+                "INSERT INTO {token} (hash, login, kind, made, expires, note) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                (hash_of(token), login, kind, at, at + lasts, note),
+                *(hash_of(token), login, kind, at, at + lasts, note),
             )
-            _note(connection, at, by, source, kind, f"{login}, for {_span(lasts)}")
+            _note(work, at, by, source, kind, f"{login}, for {_span(lasts)}")
         return token
 
     def begin_session(self, person: Person, *, lasts: float, at: float, source: str) -> str:
@@ -234,22 +210,21 @@ class Register:
             RegisterError: there is nobody with that login.
         """
         self.person(login)
-        with self._changing() as connection:
-            count = connection.execute("DELETE FROM token WHERE login = ?", (login,)).rowcount
-            _note(connection, at, by, source, "revoke", f"{count} tokens of {login}")
+        with self._changing() as work:
+            count = work.run("DELETE FROM {token} WHERE login = ?", login)
+            _note(work, at, by, source, "revoke", f"{count} tokens of {login}")
         return count
 
     def end_session(self, token: str) -> None:
         """Let a token open nothing any more."""
-        with self._changing() as connection:
-            connection.execute("DELETE FROM token WHERE hash = ?", (hash_of(token),))
+        with self._changing() as work:
+            work.run("DELETE FROM {token} WHERE hash = ?", hash_of(token))
 
     def who(self, token: str, *, at: float) -> Person | None:
         """Return whose a token is; ``None`` if it opens nothing."""
-        rows = self._rows(
-            f"SELECT {', '.join('p.' + one for one in _COLUMNS.split(', '))} "
-            "FROM token t JOIN person p USING (login) "
-            "WHERE t.hash = ? AND t.expires > ? AND p.active",
+        rows = self._database.rows(
+            _SELECT + " WHERE active = 1 AND gone = 0 AND login = "
+            "(SELECT login FROM {token} WHERE hash = ? AND expires > ?)",
             hash_of(token),
             at,
         )
@@ -259,13 +234,13 @@ class Register:
 
     def note(self, what: str, details: str, *, by: str, at: float, source: str) -> None:
         """Note something that was done elsewhere."""
-        with self._changing() as connection:
-            _note(connection, at, by, source, what, details)
+        with self._changing() as work:
+            _note(work, at, by, source, what, details)
 
     def audit(self, *, limit: int = 100, before: int | None = None) -> list[Entry]:
         """Return what was done, the newest first."""
-        rows = self._rows(
-            "SELECT id, at, login, source, what, details FROM audit "
+        rows = self._database.rows(
+            "SELECT id, at, login, source, what, details FROM {audit} "
             "WHERE id < ? ORDER BY id DESC LIMIT ?",
             2**63 - 1 if before is None else before,
             limit,
@@ -273,24 +248,33 @@ class Register:
         return [Entry(*row) for row in rows]
 
 
-def _row(person: Person) -> Sequence[Any]:
-    groups = json.dumps(person.groups)
-    return (
-        person.login, person.name, person.mail, groups, person.role, person.source, person.active
-    )  # fmt: skip
-
-
 def _person(row: Sequence[Any]) -> Person:
-    login, name, mail, groups, role, source, active = row
-    return Person(login, role, name, mail, tuple(json.loads(groups)), source, bool(active))
+    login, name, mail, groups, role, source, active, gone = row
+    kept = tuple(json.loads(groups)), source, bool(active), bool(gone)
+    return Person(login, role, name, mail, *kept)
 
 
-def _note(
-    connection: sqlite3.Connection, at: float, login: str, source: str, what: str, details: str
-) -> None:
-    connection.execute(
-        "INSERT INTO audit (at, login, source, what, details) VALUES (?, ?, ?, ?, ?)",
-        (at, login, source, what, details),
+def _add(work: Work, person: Person) -> bool:
+    """Add somebody; return whether there was nobody with that login."""
+    row = (
+        person.login, person.name, person.mail, json.dumps(person.groups), person.role,
+        person.source, int(person.active), int(person.gone),
+    )  # fmt: skip
+    return work.run(_INSERT, *row) == 1
+
+
+def _change(work: Work, person: Person) -> None:
+    """Keep what a directory says of somebody; their sessions end if they have left it."""
+    said = person.name, person.mail, json.dumps(person.groups), person.role, int(person.gone)
+    work.run(_UPDATE, *said, person.login)
+    if person.gone:
+        work.run(_END_SESSIONS, person.login)
+
+
+def _note(work: Work, at: float, login: str, source: str, what: str, details: str) -> None:
+    work.run(
+        "INSERT INTO {audit} (at, login, source, what, details) VALUES (?, ?, ?, ?, ?)",
+        *(at, login, source, what, details),
     )
 
 

@@ -1,0 +1,180 @@
+"""The database of a register: a file of its own, or tables beside the jobs."""
+
+# Theory of operation
+# -------------------
+# A store in a file, or in memory, is for one server; its register is a file of SQLite. A store that
+# many servers have offers tables beside its jobs (`open_tables`, as that on PostgreSQL does); then
+# the register is there, so that all servers know the same people, tokens and sessions.
+#
+# The statements are the same for both. In them, ``?`` stands for a value, and ``{person}`` for the
+# table of that name.
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol, final, runtime_checkable
+
+from ._schema import WrongFile, prepare
+
+
+class RegisterError(Exception):
+    """What is asked of the register cannot be done."""
+
+
+class Work(Protocol):
+    """What is done in one transaction."""
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """Return the rows of a statement."""
+
+    def run(self, statement: str, *values: Any) -> int:
+        """Run a statement, and return how many rows it has changed."""
+
+
+class Database(Protocol):
+    """Keeps a register. The methods wait: call them in a thread."""
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """Return the rows of a statement."""
+
+    def transaction(self, *, alone: bool = False) -> AbstractContextManager[Work, bool | None]:
+        """Make what is done inside the block one step.
+
+        Args:
+            alone: whether to wait until nobody else is inside such a block.
+        """
+
+    def close(self) -> None:
+        """Close it."""
+
+
+@final
+class SqliteFile:
+    """A file of SQLite. A lock makes it safe in threads.
+
+    Raises:
+        RegisterError: the file cannot be opened, or is another one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = Lock()
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA foreign_keys=ON")
+            prepare(self._connection)
+        except (OSError, sqlite3.Error, WrongFile) as error:
+            raise RegisterError(f"the register {path} cannot be used: {error}") from None
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """Return the rows of a statement."""
+        with self._lock:
+            return _SqliteWork(self._connection).rows(statement, *values)
+
+    @contextmanager
+    def transaction(self, *, alone: bool = False) -> Iterator[Work]:
+        """Make what is done inside the block one step; others always wait until it is over."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield _SqliteWork(self._connection)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+
+@final
+class _SqliteWork:
+    """What is done in one transaction of SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        return self._connection.execute(_plain(statement), values).fetchall()
+
+    def run(self, statement: str, *values: Any) -> int:
+        return self._connection.execute(_plain(statement), values).rowcount
+
+
+def _plain(statement: str) -> str:
+    return re.sub(r"{(\w+)}", r"\1", statement)
+
+
+# Tables beside the jobs
+
+
+class SharedTables(Protocol):
+    """What `gochan_postgres.Tables` does."""
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """Return the rows of a statement."""
+
+    def transaction(self, *, alone: bool = False) -> AbstractContextManager[Work, bool | None]:
+        """Make what is done inside the block one step."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+@runtime_checkable
+class SharedStore(Protocol):
+    """A store that offers tables beside its jobs; see `gochan_postgres.PostgresStore`."""
+
+    def open_tables(
+        self, name: str, scripts: Sequence[str]
+    ) -> AbstractAsyncContextManager[SharedTables, bool | None]:
+        """Open tables, and close them on the way out."""
+
+
+@final
+class Shared:
+    """A register in the database of the jobs."""
+
+    def __init__(self, tables: SharedTables) -> None:
+        self._tables = tables
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """Return the rows of a statement."""
+        return self._tables.rows(_shared(statement), *values)
+
+    @contextmanager
+    def transaction(self, *, alone: bool = False) -> Iterator[Work]:
+        """Make what is done inside the block one step."""
+        with self._tables.transaction(alone=alone) as work:
+            yield _SharedWork(work)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._tables.close()
+
+
+@final
+class _SharedWork:
+    """What is done in one transaction of a shared database."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        return self._work.rows(_shared(statement), *values)
+
+    def run(self, statement: str, *values: Any) -> int:
+        return self._work.run(_shared(statement), *values)
+
+
+def _shared(statement: str) -> str:
+    return re.sub(r"{(\w+)}", r"{s}.people_\1", statement).replace("?", "%s")
