@@ -319,6 +319,77 @@ def test_a_signal_gives_back_what_runs(journal: Path, tmp_path: Path) -> None:
     assert sorted(again.out.split()) == numbers(9).split()
 
 
+def forbid(journal: Path, before: int, after: int) -> None:
+    """Let no row go from one state to another."""
+    connection = sqlite3.connect(journal)
+    connection.execute(
+        f"CREATE TRIGGER forbidden BEFORE UPDATE OF state ON gochan_job "
+        f"WHEN OLD.state = {before} AND NEW.state = {after} AND CAST(OLD.payload AS TEXT) LIKE '%number%' "
+        "BEGIN SELECT RAISE(ABORT, 'it is forbidden'); END"
+    )
+    connection.close()
+
+
+WAITING, RUNNING, ENDED = 1, 2, 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "out"),
+    [
+        pytest.param(WAITING, RUNNING, b"", id="claim"),
+        pytest.param(RUNNING, ENDED, b"3\n", id="end"),
+    ],
+)
+def test_a_journal_that_cannot_be_written_any_more_ends_the_run(
+    run_lines: RunLines, journal: Path, before: int, after: int, out: bytes
+) -> None:
+    """With an error that says so, whatever could not be written."""
+    options = (*ONE, "--journal", journal, "--", *FAILS)
+    assert run_lines(b"3\n3\n4\n", *options).status == 1
+    forbid(journal, before, after)
+    ended = run_lines(b"3\n3\n4\n", *options)
+    assert (ended.status, ended.out) == (2, out)
+    assert any("it is forbidden" in line for line in ended.complaints)
+
+
+def test_what_was_interrupted_and_cannot_be_given_back_is_an_error(
+    run_lines: RunLines, journal: Path
+) -> None:
+    """The next run does so."""
+    script = "[ $1 = 3 ] && exit 1; exec sleep 100"
+    options = ("-j2", "--drain", "0", "--journal", journal, "--", "sh", "-c", script, "sh")
+    assert run_lines(b"3\n4\n", *options).status == 1
+    forbid(journal, RUNNING, WAITING)
+    ended = run_lines(b"3\n4\n3\n", *options)
+    assert ended.status == 2
+    assert any("it is forbidden" in line for line in ended.complaints)
+
+
+def test_a_journal_that_cannot_be_opened_again_is_an_error(journal: Path) -> None:
+    """What ran when the run was killed cannot be given back."""
+    script = "kill -9 $PPID; sleep 100"
+    command = ("run", *ONE, "--journal", journal, "--", "sh", "-c", script)
+    assert finish(*command, lines=b"a\n").status == -signal.SIGKILL
+    forbid(journal, RUNNING, WAITING)
+    ended = finish(*command, lines=b"a\n")
+    assert ended.status == 2
+    assert f"the journal {journal} cannot be used" in ended.complaints[0]
+
+
+def test_a_folder_in_which_nothing_can_be_written(run_lines: RunLines, journal: Path) -> None:
+    """SQLite makes files beside the journal."""
+    Path(f"{journal}-wal").mkdir()
+    ended = run_lines(b"a\n", "--journal", journal, "--", "true")
+    assert ended.status == 2
+    assert f"the journal {journal} cannot be" in ended.complaints[0]
+
+
+def test_an_input_that_cannot_be_read(run_lines: RunLines, journal: Path, tmp_path: Path) -> None:
+    """What was stored is there, and the same command goes on once it can be read."""
+    ended = run_lines(b"", "--journal", journal, "--", "echo", "::::", tmp_path)
+    assert ended.status == 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_no_line_is_lost_when_it_is_killed_again_and_again(

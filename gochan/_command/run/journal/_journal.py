@@ -133,6 +133,7 @@ class Journal:
         self._news = trio.Event()  # for `read`
         self._room = trio.Event()  # for `record`
         self._endings: dict[int, Ending] = {}  # to be written
+        self._pen = trio.Lock()  # held by who writes them
         self._written = trio.Event()
         self._ending = trio.Event()
 
@@ -345,14 +346,15 @@ class Journal:
             await self._write_endings()
 
     async def _write_endings(self) -> None:
-        batch = [*self._endings.items()]
-        if batch and not self.problem:
-            try:
-                await self._store.finish([ending for _, ending in batch])
-            except StoreError as error:
-                self._fail(str(error))
-            for number, _ in batch:
-                del self._endings[number]
+        async with self._pen:
+            batch = [*self._endings.items()]
+            if batch and not self.problem:
+                try:
+                    await self._store.finish([ending for _, ending in batch])
+                except StoreError as error:
+                    self._fail(str(error))
+                for number, _ in batch:
+                    del self._endings[number]
         written, self._written = self._written, trio.Event()
         written.set()
         if not self._running:
