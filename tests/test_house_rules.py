@@ -483,7 +483,7 @@ TOGETHER = {
         **dict.fromkeys(("counting", "grouping", "reader", "source"), "lines"),
         **dict.fromkeys(("replacing", "saving"), "left_over"),
         "open_source": "arguments",
-        **dict.fromkeys(("cells", "state"), "view"),
+        **dict.fromkeys(("ages", "cells", "rows", "state"), "view"),
         **dict.fromkeys(("painter", "terminal_text"), "live_display"),
         "keyboard": "keys",
         **dict.fromkeys(
@@ -507,6 +507,7 @@ TOGETHER = {
         **dict.fromkeys(("completion_command", "completion_scripts", "suggestions"), "completion"),
         "man_command": "man_page",
         "open_display": "plain_display",
+        "address": "place",
         "payloads": "submit_command",
         **dict.fromkeys(("shares", "warnings", "work"), "work_command"),
     },

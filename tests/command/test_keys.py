@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from gochan._command.run.display._keyboard import Keyboard
 from gochan._command.run.display._keys import Keys
 from gochan._command.run.display._state import Running
+from gochan._command.terminal._keyboard import Keyboard
 
 from .. import terminals
 from ..processes import INT, TERM, start, state_of, wait_until

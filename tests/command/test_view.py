@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gochan._command.run.display._cells import fit, width_of
 from gochan._command.run.display._state import (
     Running,
     RunState,
     estimate_in_words,
     rate_in_words,
-    seconds_in_words,
 )
 from gochan._command.run.display._view import Figures, Panel, view
+from gochan._command.terminal._ages import seconds_in_words
+from gochan._command.terminal._cells import fit, width_of
 
 from ..displays import state
 

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from ...terminal import printable
 from ._state import Control, RunState
 
 # How many characters of a command are shown.
@@ -83,17 +84,6 @@ def describe(kind: str, seconds: float, command: str, why: str) -> str:
     """Return the line about a command that has ended."""
     end = f" ({why})" if why else ""
     return printable(f"{kind.replace('_', ' '):<11} {seconds:7.2f} s  {command}{end}")
-
-
-def printable(text: str) -> str:
-    """Return ``text`` on one line, without any character that a terminal would obey."""
-    if text.isprintable():
-        return text
-    # Bytes that are no characters are left to the encoding of the output.
-    return "".join(
-        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else repr(letter)[1:-1]
-        for letter in text
-    )
 
 
 def shortened(title: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final, final
 
 import trio
 
-from ._keyboard import Keyboard
+from ...terminal import Keyboard
 from ._state import Control, Running
 from ._view import Panel
 

@@ -22,22 +22,19 @@ from typing import Final, final
 import trio
 
 from .... import open_signal_chan
+from ...terminal import Keyboard, painted
 from ._display import Display, describe, encoded
 from ._estimate import Estimate
-from ._keyboard import Keyboard
 from ._keys import Keys
 from ._painter import Painter
 from ._plain_display import PATIENCE, PlainDisplay
 from ._state import PAUSED, Control, Running, RunState
 from ._terminal_text import lines_for_terminal
-from ._view import Figures, Panel, Span, view
+from ._view import Figures, Panel, view
 
 # For a terminal that does not tell its size.
 _COLUMNS: Final = 80
 _LINES: Final = 24
-
-# How each style looks; a style that is not here looks like any text.
-_LOOKS: Final = {"dim": b"2", "faint": b"2", "good": b"32", "bad": b"31", "note": b"33"}
 
 
 @final
@@ -55,7 +52,6 @@ class LiveDisplay(Display):
         self._estimate = Estimate()
         self._state: RunState | None = None
         self._open = False  # whether the painter paints
-        self._colours = not os.environ.get("NO_COLOR")
 
     async def run(self, control: Control | None = None) -> None:
         self._open = True
@@ -135,18 +131,13 @@ class LiveDisplay(Display):
         figures = Figures(self._estimate.rate, self._seconds_left(state))
         columns, lines = size.columns or _COLUMNS, size.lines or _LINES
         rows = view(state, figures, panel, columns=columns, lines=lines)
-        return [b"".join(map(self._look, row)) for row in rows]
+        return [*map(painted, rows)]
 
     def _seconds_left(self, state: RunState) -> float | None:
         if state.total is None or state.held == PAUSED or state.phase != "run":
             return None
         ages = [job.age for job in state.running]
         return self._estimate.seconds_left(state.waiting, ages, state.workers)
-
-    def _look(self, span: Span) -> bytes:
-        text = span.text.encode(errors="replace")
-        code = _LOOKS.get(span.style) if self._colours else None
-        return text if code is None else b"\x1b[%sm%s\x1b[0m" % (code, text)
 
     # Signals
 

@@ -82,22 +82,6 @@ class Control(Protocol):
     def stop(self) -> None: ...
 
 
-def seconds_in_words(seconds: float) -> str:
-    """Return how long something has run, or has left: as short as a person would say it."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 100:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 100:
-        return f"{minutes}:{rest:02} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours}:{minutes:02} h"
-    return f"{hours // 24} d {hours % 24} h"
-
-
 def estimate_in_words(seconds: float) -> str:
     """Return an estimate of the time left, no more exact than it is."""
     whole = math.ceil(seconds)

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias, final
+from typing import Final, final
 
-from ._cells import fit, width_of
-from ._display import printable
-from ._state import PAUSED, Running, RunState, estimate_in_words, rate_in_words, seconds_in_words
+from ...terminal import Row, Span, fit, printable, seconds_in_words, width_of
+from ._state import PAUSED, Running, RunState, estimate_in_words, rate_in_words
 
 # How wide the graphic part of the bar is, at least and at most.
 _NARROW: Final = 8
@@ -31,16 +30,6 @@ _GAP: Final = "  "
 
 # The columns for the age of a command.
 _AGE: Final = 9
-
-
-class Span(NamedTuple):
-    """Text of one style."""
-
-    text: str
-    style: str = ""
-
-
-Row: TypeAlias = Sequence[Span]
 
 
 @final
