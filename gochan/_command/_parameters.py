@@ -76,20 +76,6 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # as above
         )
 
 
-class Name(click.ParamType):  # type: ignore[type-arg]  # as above
-    """A name that is not empty."""
-
-    name = "name"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, context: click.Context | None
-    ) -> str:
-        """Return the name."""
-        if not value:
-            self.fail("it is empty.", param, context)
-        return str(value)
-
-
 class Whole(click.ParamType):  # type: ignore[type-arg]  # as above
     """A whole number, within limits that are so wide that help need not name them."""
 

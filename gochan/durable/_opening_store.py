@@ -39,7 +39,12 @@ from ._store import Store
 API: Final = 1
 
 # Schemes that are worth naming where they are missing, and their distributions.
-KNOWN: Final = {"postgresql": "gochan-postgres", "postgres": "gochan-postgres"}
+KNOWN: Final = {
+    "postgresql": "gochan-postgres",
+    "postgres": "gochan-postgres",
+    "http": "gochan-service",
+    "https": "gochan-service",
+}
 
 
 def _open_memory(address: str) -> AbstractAsyncContextManager[Store, bool | None]:

@@ -54,7 +54,7 @@ def test_an_unknown_job_changes_nothing(folder: Path, gochan: Gochan) -> None:
     assert os.listdir() == ["shop.py"]
     fill(DB, 1)
     assert "has no jobs 8, 9, or" in complaint(gochan("cancel", DB, "1", "8", "9"))
-    assert "Missing argument 'ID...'" in complaint(gochan("cancel", DB))
+    assert "Missing argument 'ID...'" in complaint(gochan("cancel", "--at", DB))
     (record,) = in_store(DB, lambda store: store.look([1]))
     assert record is not None
     assert record.state == "waiting"

@@ -12,7 +12,7 @@ import pytest
 
 from gochan._command.queues._as_json import text_of
 from gochan._command.queues._words import age, table
-from gochan._command.run import printable
+from gochan._command.terminal import printable
 from gochan.durable import NewJob, Store, Worker, moment
 
 from .. import processes

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gochan._command._standard_files import complain
+from gochan._command.queues import _place
 from gochan.durable._sqlite import _sqlite_store
 
 from .. import processes
@@ -37,7 +38,10 @@ def gochan_stores():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["jobs"], ["Missing argument 'ADDRESS'"]),
+        (["jobs", DB, DB], ["unexpected extra argument (sqlite:jobs.db)"]),
+        (["jobs", "--at", DB, DB], ["unexpected extra argument (sqlite:jobs.db)"]),
+        (["jobs", "--nonsense"], ["No such option", "--nonsense"]),
+        (["show", DB], ["'ID'", "'sqlite:jobs.db' is not a whole number"]),
         (["jobs", "jobs.db"], ["begins with a scheme and a colon", "'jobs.db'"]),
         (["jobs", "sqlit:jobs.db"], ["there is no store 'sqlit'", "Did you mean 'sqlite'?"]),
         (["jobs", "sqlite:"], ["needs a path"]),
@@ -59,6 +63,47 @@ def test_what_is_wrong_is_said_in_one_line(
     line = complaint(gochan(*arguments))
     for word in words:
         assert word in line
+
+
+def test_where_the_jobs_are(folder: Path, gochan: Gochan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option, the first word, or the environment, in this order; a file is one on SQLite."""
+    fill(DB, "a", queue="here")
+    fill("sqlite:other.db", "a", queue="there")
+    monkeypatch.setenv("GOCHAN_URL", "sqlite:other.db")
+    assert b"there" in gochan("jobs").out
+    for arguments in (
+        ["jobs", DB],
+        ["jobs", "jobs.db"],
+        ["jobs", "--at", DB],
+        ["jobs", "--at=jobs.db"],
+    ):
+        assert b"here" in gochan(*arguments).out
+    assert gochan("pause", "there").status == 0
+    assert gochan("pause", "here", "--at", DB).status == 0
+    assert gochan("cancel", DB, "1", "--reason", DB).out == b"job 1: cancelled\n"
+
+
+def test_a_word_that_only_looks_like_an_address(folder: Path, gochan: Gochan) -> None:
+    """The name of a queue may have a colon in it, or be that of a file."""
+    for queue in ("mails:eu", "shop.py"):
+        fill(DB, "a", queue=queue)
+        assert gochan("pause", queue, "--at", DB).status == 0
+        assert gochan("pause", DB, queue).status == 0
+        assert gochan("submit", "--at", DB, queue, "1").status == 0
+
+
+def test_the_server_that_nobody_has_named(
+    folder: Path, gochan: Gochan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the one that `gochan serve` starts; if it is not there, it is said what to do."""
+    monkeypatch.setattr(_place, "SERVER", "sqlite:nothing/jobs.db")
+    line = complaint(gochan("jobs"))
+    assert "'gochan serve' starts a server there" in line
+    assert "GOCHAN_URL" in line
+    assert "gochan serve" not in complaint(gochan("jobs", "--at", "sqlite:nothing/jobs.db"))
+    monkeypatch.setattr(_place, "SERVER", "nobody://127.0.0.1")
+    assert "'gochan serve' starts a server there" in complaint(gochan("jobs"))
+    assert "gochan serve" not in complaint(gochan("jobs", "--at", "nobody://127.0.0.1"))
 
 
 @pytest.mark.parametrize(

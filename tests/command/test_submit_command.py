@@ -61,13 +61,12 @@ def payloads() -> list[object]:
 
 
 def test_a_payload_is_json(folder: Path, gochan: Gochan, give: Give) -> None:
-    """From the argument, or from standard input, also in several lines. The id is printed."""
+    """From the argument, or from standard input after -. The id is printed."""
     ended = gochan("submit", DB, "mails", '{"to": "ada"}')
     assert (ended.status, ended.out, ended.err) == (0, b"1\n", "")
     give(b"[1,\n 2]\n")
     assert gochan("submit", DB, "mails", "-").out == b"2\n"
-    give('"é"'.encode())
-    assert gochan("submit", DB, "mails").out == b"3\n"
+    assert gochan("submit", "--queue", "mails", '"é"', "--at", DB).out == b"3\n"
     assert payloads() == [{"to": "ada"}, [1, 2], "é"]
 
 
@@ -78,6 +77,29 @@ def test_each_line_may_be_a_payload(folder: Path, gochan: Gochan, give: Give) ->
     give(b"")
     assert gochan("submit", DB, "mails", "--lines", "-").out == b""
     assert payloads() == [1, "two", {"three": 3}]
+
+
+def test_lines_of_text(folder: Path, gochan: Gochan, give: Give) -> None:
+    """Each is a payload, as it is; none are no error."""
+    give(b"./a.png\r\n\n./b c.png\n{}")
+    assert gochan("submit", DB, "--queue", "mails").out == b"1\n2\n3\n"
+    give(b"./a\nb.png\0\0./c.png\r\0")
+    assert gochan("submit", DB, "mails", "-0").out == b"4\n5\n"
+    give(b"")
+    ended = gochan("submit", DB, "mails")
+    assert (ended.status, ended.out) == (0, b"")
+    give(b"a\n")
+    assert gochan("submit", DB, "mails", "--key", "one").out == b"6\n"
+    assert payloads() == ["./a.png", "./b c.png", "{}", "./a\nb.png", "./c.png\r", "a"]
+
+
+def test_many_lines_of_text(folder: Path, gochan: Gochan, give: Give) -> None:
+    """They are stored in parts, and in their order."""
+    give("".join(f"{number}\n" for number in range(2500)).encode())
+    ended = gochan("submit", DB, "mails", "--json")
+    assert [json.loads(line)["id"] for line in ended.out.splitlines()] == [*range(1, 2501)]
+    stored = in_store(DB, lambda store: store.list("mails", limit=3000))
+    assert [json.loads(one.payload) for one in stored] == [str(n) for n in reversed(range(2500))]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +113,10 @@ def test_each_line_may_be_a_payload(folder: Path, gochan: Gochan, give: Give) ->
         (["-"], b"", ["standard input is not JSON"]),
         ([], b"\xff", ["standard input is not UTF-8"]),
         (["--lines"], b"1\n\nx\n", ["line 3 of standard input is not JSON"]),
-        (["--lines", "1"], b"", ["--lines reads standard input"]),
-        (["--lines", "--key", "a"], b"1\n2\n", ["all --lines would be the same job"]),
+        (["--lines", "1"], b"", ["--lines is about the lines of standard input"]),
+        (["--null", "1"], b"", ["--null is about the lines of standard input"]),
+        (["--lines", "--key", "a"], b"1\n2\n", ["all lines would be the same job"]),
+        (["1", "--queue", "letters"], b"", ["'1' is one word too many"]),
         (["1", "--once-for", "3"], b"", ["give --key, too"]),
         (["1", "--run-at", "tomorrow"], b"", ["'tomorrow' is not a date and time", "2030-01-31T"]),
         (["1", "--run-at", "2030-01-31T12:00"], b"", ["with an offset"]),
@@ -123,6 +147,7 @@ def test_what_is_wrong_is_said_and_nothing_is_stored(
 def test_a_queue_without_a_name(folder: Path, gochan: Gochan) -> None:
     """Such as by a variable of the shell that is not set."""
     assert "Invalid value for 'QUEUE': it is empty." in complaint(gochan("submit", DB, "", "1"))
+    assert "Missing argument 'QUEUE'" in complaint(gochan("submit", "--at", DB))
     assert os.listdir() == ["shop.py"]
 
 

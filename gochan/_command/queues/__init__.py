@@ -3,7 +3,8 @@
 # The files, from the bottom up: each uses only those above it.
 #
 # What they share:
-#   _place            the address of a store, and what is asked there
+#   _address          where a store is said to be
+#   _place            the place of a store, and what is asked there
 #   _words            tables, and text that is safe to print
 #   _as_json          what a store knows, as JSON
 #   _known            queues and jobs that a store knows, and what is said of others

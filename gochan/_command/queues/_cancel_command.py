@@ -11,7 +11,7 @@ from ...durable import Cancelling, Store
 from .._parameters import ID
 from ._as_json import text_of
 from ._known import records_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 
 _MEANING: Final[dict[Cancelling, str]] = {
     "ended": "cancelled",
@@ -20,13 +20,13 @@ _MEANING: Final[dict[Cancelling, str]] = {
 }
 
 
-@click.command(name="cancel", short_help="End jobs early.")
+@click.command(name="cancel", cls=StoreCommand, short_help="End jobs early.")
 @at_store("write")
 @click.argument("ids", type=ID, nargs=-1, required=True, metavar="ID...")
 @click.option("--reason", default="", metavar="TEXT", help="What their records say.")
 @json_option
 def cancel_command(place: Place, ids: Sequence[int], reason: str, as_json: bool) -> int:
-    """Cancel the jobs of these IDs in the store at ADDRESS.
+    """Cancel the jobs of these IDs.
 
     One that does not run ends at once. One that runs is cancelled by its worker, wherever that
     is; if its handler returns nevertheless, it is done.

@@ -6,18 +6,20 @@ import click
 
 from ...durable import Explanation, Store
 from .._parameters import ID
-from ..run import printable
+from ..terminal import printable
 from ._as_json import text_of
 from ._known import records_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 
 
-@click.command(name="explain", short_help="Say why a job waits, or why it ended so.")
+@click.command(
+    name="explain", cls=StoreCommand, short_help="Say why a job waits, or why it ended so."
+)
 @at_store("read")
 @click.argument("id", type=ID)
 @json_option
 def explain_command(place: Place, id: int, as_json: bool) -> int:
-    """Say why the job ID of the store at ADDRESS waits, or why it ended as it did.
+    """Say why the job ID waits, or why it ended as it did.
 
     With --json: one document, an object with "id", "reasons", a list of sentences, and "ahead",
     how many jobs of its queue come before it.

@@ -13,7 +13,7 @@ from ...durable import END_KINDS, STATES, EndKind, JobRecord, QueueCounts, State
 from .._parameters import ID
 from ._as_json import text_of
 from ._known import queues_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 from ._words import age, data_of, state_of, table
 
 _COUNTS: Final = ("scheduled", "waiting", "running", *END_KINDS)
@@ -29,7 +29,7 @@ class _Page:
     now: float
 
 
-@click.command(name="jobs", short_help="List the jobs of a store.")
+@click.command(name="jobs", cls=StoreCommand, short_help="List the jobs of a store.")
 @at_store("read")
 @click.option("--queue", metavar="NAME", help="Only this queue.")
 @click.option(
@@ -56,7 +56,7 @@ def jobs_command(
     before: int | None,
     as_json: bool,
 ) -> int:
-    """List the jobs of the store at ADDRESS, the newest first, and count those of each queue.
+    """List the jobs, the newest first, and count those of each queue.
 
     \b
       gochan jobs sqlite:jobs.db --queue mails --kind failed --kind timed_out

@@ -6,14 +6,16 @@ import click
 
 from ...durable import Migration, Store
 from ._as_json import text_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 
 
-@click.command(name="migrate", short_help="Bring the tables of a store up to date.")
+@click.command(
+    name="migrate", cls=StoreCommand, short_help="Bring the tables of a store up to date."
+)
 @at_store("create")
 @json_option
 def migrate_command(place: Place, as_json: bool) -> int:
-    """Say which schema the store at ADDRESS has, and bring it up to date.
+    """Say which schema the store has, and bring it up to date.
 
     It is made if it is not there. Workers and `gochan submit` do the same when they start; so
     this is for a deploy that wants to do it beforehand. With --json: one document, an object with

@@ -9,11 +9,11 @@ import click
 from ...durable import QueueCounts, Store
 from ._as_json import text_of
 from ._known import queues_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted
 
 
-@click.command(name="pause", short_help="Let no job of a queue start.")
+@click.command(name="pause", cls=StoreCommand, short_help="Let no job of a queue start.")
 @at_store("write")
 @click.argument("queue")
 @json_option
@@ -26,7 +26,7 @@ def pause_command(place: Place, queue: str, as_json: bool) -> int:
     return _set(place, queue, as_json, paused=True)
 
 
-@click.command(name="resume", short_help="Let the jobs of a queue start again.")
+@click.command(name="resume", cls=StoreCommand, short_help="Let the jobs of a queue start again.")
 @at_store("write")
 @click.argument("queue")
 @json_option

@@ -1,4 +1,4 @@
-"""Payloads: JSON from an argument, or from standard input, one document or one a line."""
+"""Payloads: JSON from an argument; or from standard input, where each line may be a text."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ from typing import Any, NoReturn
 import click
 
 
-def read_payloads(text: str | None, *, lines: bool) -> list[Any]:
+def read_payloads(text: str | None, *, lines: bool, null: bool) -> list[Any]:
     """Return the payloads of the jobs to submit, in their order.
 
     Args:
-        text: the argument; ``-`` or ``None`` for standard input.
-        lines: whether each line is a payload; empty ones are skipped.
+        text: the argument: JSON, or ``-`` for JSON from standard input; ``None`` for its lines.
+        lines: whether these lines are JSON, and not text; empty ones are skipped.
+        null: whether they end with a NUL.
 
     Raises:
         click.UsageError: something is no JSON, or cannot be read; then there is nothing to submit.
     """
-    if text is not None and text != "-":
-        if lines:
-            raise click.UsageError("--lines reads standard input; leave PAYLOAD out, or give -")
-        return [_parse(text, "PAYLOAD")]
-    given = _standard_input(named=text is not None)
+    if text is None or (text == "-" and lines):
+        return _payloads_in(_standard_input(named=text is not None), lines=lines, null=null)
+    if lines or null:
+        option = "--lines" if lines else "--null"
+        raise click.UsageError(f"{option} is about the lines of standard input; leave PAYLOAD out")
+    if text == "-":
+        return [_parse(_standard_input(named=True), "standard input")]
+    return [_parse(text, "PAYLOAD")]
+
+
+def _payloads_in(given: str, *, lines: bool, null: bool) -> list[Any]:
+    """Return what the lines of standard input say, each a text or JSON."""
+    rows = given.split("\0") if null else given.split("\n")
     if not lines:
-        return [_parse(given, "standard input")]
+        return [row for row in (row if null else row.removesuffix("\r") for row in rows) if row]
     return [
-        _parse(line, f"line {number} of standard input")
-        for number, line in enumerate(given.splitlines(), 1)
-        if line.strip()
+        _parse(row, f"line {number} of standard input")
+        for number, row in enumerate(rows, 1)
+        if row.strip()
     ]
 
 
@@ -37,7 +46,9 @@ def _standard_input(*, named: bool) -> str:
     if sys.stdin is None:
         raise click.UsageError("standard input is closed; give the payload as an argument")
     if not named and sys.stdin.isatty():
-        raise click.UsageError("Missing argument 'PAYLOAD': JSON, or - to type it.")
+        raise click.UsageError(
+            "Missing argument 'PAYLOAD': JSON, or - to type it; or lines of text from a pipe."
+        )
     try:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError as error:

@@ -24,15 +24,21 @@ import click
 import trio
 
 from ..._plugins import PluginError, PluginWarning, installed_plugins
-from ...durable import Store, StoreError, open_store
+from ...durable import Store, StoreError, StoreUnavailable, open_store
 from .._first_error import first_error
 from .._parameters import Pair
 from .._standard_files import complain
+from ._address import SERVER, AddressArgument, StoreCommand
 
 T = TypeVar("T")
 
 Access: TypeAlias = Literal["create", "write", "read"]
 """What a command does with a store: it may make one, changes one, or only looks."""
+
+_WHERE: Final = (
+    "; 'gochan serve' starts a server there, and --at sqlite:jobs.db, or GOCHAN_URL, names another "
+    "place"
+)
 
 # The options by which stores are told so, by the schemes of their addresses.
 _ACCESS: Final = dict.fromkeys(("sqlite", "postgresql", "postgres"), "access")
@@ -46,6 +52,7 @@ class Place:
     address: str
     options: dict[str, Any]
     access: Access
+    named: bool = True  # whether the user has said where it is
 
     def ask(self, question: Callable[[Store], Awaitable[T]]) -> T:
         """Open the store, and return the answer to ``question``.
@@ -57,7 +64,7 @@ class Place:
             raise click.BadParameter(
                 "a store in memory is gone as soon as the command ends; use a file, as in "
                 '"sqlite:jobs.db"',
-                param_hint="ADDRESS",
+                param_hint="--at",
             )
 
         async def main() -> T:
@@ -72,7 +79,13 @@ class Place:
             problem = first_error(group)
         if isinstance(problem, click.ClickException):
             raise problem
-        raise click.UsageError(str(problem))
+        raise click.UsageError(f"{problem}{self._hint(problem)}")
+
+    def _hint(self, problem: BaseException) -> str:
+        """Return what else to try if the server is not there that nobody has named."""
+        if self.named or not isinstance(problem, StoreUnavailable):
+            return ""
+        return _WHERE
 
     async def _open(self, stack: AsyncExitStack) -> Store:
         """Open the store for as long as ``stack`` is; say what it and plugins warn of."""
@@ -89,17 +102,28 @@ class Place:
             try:
                 return await stack.enter_async_context(open_store(self.address, **options))
             except (TypeError, ValueError, PluginError) as error:
-                raise click.BadParameter(str(error), param_hint="ADDRESS") from None
+                where = "" if self.named else _WHERE
+                raise click.BadParameter(f"{error}{where}", param_hint="--at") from None
             finally:
                 for problem in [*problems, *(str(warning.message) for warning in caught)]:
                     complain(problem)
 
 
 def at_store(access: Access) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command the argument ADDRESS and the options of stores, as its first argument."""
+    """Give a command a `Place` as its first argument, and the options that say which.
+
+    The command has to be a `StoreCommand`.
+    """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        @click.argument("address")
+        @click.argument("word", required=False, cls=AddressArgument, metavar="[URL|STORE]")
+        @click.option(
+            "--at",
+            metavar="URL|STORE",
+            envvar="GOCHAN_URL",
+            show_envvar=True,
+            help=f"The server or the store; without it, {SERVER}.",
+        )
         @click.option(
             "--option",
             "options",
@@ -110,11 +134,15 @@ def at_store(access: Access) -> Callable[[Callable[..., int]], Callable[..., int
             help="An option of the store, such as shared=true.",
         )
         @functools.wraps(command)
-        def ask(address: str, options: tuple[tuple[str, str], ...], **others: Any) -> int:
+        def ask(
+            word: str | None, at: str | None, options: tuple[tuple[str, str], ...], **others: Any
+        ) -> int:
             values = {name: _value(text) for name, text in options}
-            if ":" not in address and os.path.isfile(address):
+            address = word or at
+            if address is not None and ":" not in address and os.path.isfile(address):
                 address = f"sqlite:{address}"  # such as a journal of `gochan run`
-            return command(Place(address, values, access), **others)
+            place = Place(address or SERVER, values, access, named=address is not None)
+            return command(place, **others)
 
         return ask
 
@@ -130,3 +158,5 @@ def _value(text: str) -> Any:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
+
+__all__ = ["Access", "Place", "StoreCommand", "at_store", "json_option"]

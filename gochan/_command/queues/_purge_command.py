@@ -10,11 +10,11 @@ import click
 from ...durable import END_KINDS, DurableQueue, EndKind, Store, open_durable_queue
 from ._as_json import text_of
 from ._known import queues_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted
 
 
-@click.command(name="purge", short_help="Delete jobs that have ended.")
+@click.command(name="purge", cls=StoreCommand, short_help="Delete jobs that have ended.")
 @at_store("write")
 @click.argument("queue")
 @click.option(

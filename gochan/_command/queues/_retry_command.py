@@ -11,11 +11,11 @@ from ...durable import DurableQueue, Enqueued, Retrying, Store, open_durable_que
 from .._parameters import ID
 from ._as_json import text_of
 from ._known import queues_of, records_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted
 
 
-@click.command(name="retry", short_help="Let jobs run again that have ended.")
+@click.command(name="retry", cls=StoreCommand, short_help="Let jobs run again that have ended.")
 @at_store("write")
 @click.argument("ids", type=ID, nargs=-1, metavar="[ID]...")
 @click.option("--queue", metavar="NAME", help="With --failed: of this queue.")

@@ -11,19 +11,19 @@ import click
 
 from ...durable import Attempt, JobRecord
 from .._parameters import ID
-from ..run import printable
+from ..terminal import printable
 from ._as_json import text_of
 from ._known import records_of
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted, data_of, state_of, table
 
 
-@click.command(name="show", short_help="Show everything about a job.")
+@click.command(name="show", cls=StoreCommand, short_help="Show everything about a job.")
 @at_store("read")
 @click.argument("id", type=ID)
 @json_option
 def show_command(place: Place, id: int, as_json: bool) -> int:
-    """Show everything that the store at ADDRESS knows about the job ID, its attempts included.
+    """Show everything that is known about the job ID, its attempts included.
 
     With --json: one document, the record.
     """

@@ -9,13 +9,16 @@ from typing import Any, Final, final
 import click
 
 from ...durable import DurableJob, DurableQueue, JobGone, Store, open_durable_queue
-from .._parameters import ID, Moment, Name, Pair, Seconds, Whole
+from .._parameters import ID, Moment, Pair, Seconds, Whole
 from .._standard_files import complain
-from ..run import printable
+from ..terminal import printable
 from ._as_json import text_of
 from ._payloads import read_payloads
-from ._place import Place, at_store, json_option
+from ._place import Place, StoreCommand, at_store, json_option
 from ._words import data_of, state_of
+
+# How many lines of text are stored at a time.
+_PART: Final = 1000
 
 # The exit status of --wait, by how a job ended.
 _STATUS: Final = {"done": 0, "failed": 1, "timed_out": 3, "cancelled": 4, "dropped": 5}
@@ -23,13 +26,16 @@ _STATUS: Final = {"done": 0, "failed": 1, "timed_out": 3, "cancelled": 4, "dropp
 
 @click.command(
     name="submit",
+    cls=StoreCommand,
     context_settings={"show_default": True},
     short_help="Store jobs for workers to run.",
 )
 @at_store("create")
-@click.argument("queue", type=Name())
-@click.argument("payload", required=False)
-@click.option("--lines", is_flag=True, help="Each line of standard input is a payload.")
+@click.argument("first", required=False, metavar="[QUEUE]")
+@click.argument("second", required=False, metavar="[PAYLOAD]")
+@click.option("--queue", metavar="NAME", help="The queue, instead of the word QUEUE.")
+@click.option("--lines", is_flag=True, help="Lines of standard input are JSON, not text.")
+@click.option("-0", "--null", is_flag=True, help="They end with a NUL, as of find -print0.")
 @click.option("--key", metavar="TEXT", help="Store nothing if a job with this key has not ended.")
 @click.option(
     "--once-for",
@@ -83,48 +89,72 @@ _STATUS: Final = {"done": 0, "failed": 1, "timed_out": 3, "cancelled": 4, "dropp
 @json_option
 def submit_command(
     place: Place,
-    queue: str,
-    payload: str | None,
+    first: str | None,
+    second: str | None,
+    queue: str | None,
     lines: bool,
+    null: bool,
     waits: bool,
     as_json: bool,
     labels: Sequence[tuple[str, str]],
     headers: Sequence[tuple[str, str]],
     **options: Any,
 ) -> int:
-    """Store a job in QUEUE of the store at ADDRESS, and print its id.
+    """Store jobs in QUEUE, and print their ids.
 
-    PAYLOAD is JSON; without it, or if it is -, it is read from standard input. With --lines,
-    each line is one, and all jobs are stored together, or none.
+    PAYLOAD is JSON; if it is -, it is read from standard input. Without it, each line of
+    standard input is a job, whose payload is the line as a text, or with --lines, as JSON.
 
     \b
-      gochan submit sqlite:jobs.db mails '{"to": "ada@example.com"}' --key ada --wait
+      gochan submit mails '{"to": "ada@example.com"}' --key ada --wait
+      find . -name '*.png' | gochan submit --queue shrink
 
-    The store is made if it is not there. With --wait, a line is printed when the job has
-    ended, wherever it runs, instead of the id: the id, the outcome, and the result or the
-    reason. After Ctrl-C the job goes on. With --json: a line for each job, an object with
-    "id" and "created", whether it is new; with --wait, the record.
+    Lines of JSON are stored together, or none of them; lines of text, a thousand at a time. A
+    store is made if it is not there.
+
+    With --wait, a line is printed when a job has ended, wherever it runs, instead of the id: the
+    id, the outcome, and the result or the reason. After Ctrl-C the jobs go on. With --json: a
+    line for each job, an object with "id" and "created", whether it is new; with --wait, the
+    record.
 
     Exit status: 0, or 2 if nothing was stored. With --wait, that of the first job that was not
     done: 1 failed, 3 timed out, 4 cancelled, 5 dropped.
     """  # noqa: D301  # click wants the character
+    queue, payload = _words(queue, first, second)
     if options["key"] is None and options["once_for"]:
         raise click.UsageError("--once-for says how long a key stays taken; give --key, too")
-    if options["key"] is not None and lines:
-        raise click.UsageError("with --key, all --lines would be the same job; leave one out")
-    payloads = read_payloads(payload, lines=lines)
+    payloads = read_payloads(payload, lines=lines, null=null)
+    if options["key"] is not None and len(payloads) > 1:
+        raise click.UsageError("with --key, all lines would be the same job; leave --key out")
     options |= {"labels": dict(labels), "headers": dict(headers)}
-    submission = _Submission(queue, payloads, options, waits, as_json)
+    most = _PART if payload is None and not lines else max(1, len(payloads))
+    parts = [payloads[start : start + most] for start in range(0, len(payloads), most)]
+    submission = _Submission(queue, parts, options, waits, as_json)
     return place.ask(submission.submit)
+
+
+def _words(queue: str | None, first: str | None, second: str | None) -> tuple[str, str | None]:
+    """Return the queue and the payload: words, or one of them is an option."""
+    if queue is None:
+        queue, payload = first, second
+    elif second is not None:
+        raise click.UsageError(f"--queue says {queue!r}, so {second!r} is one word too many")
+    else:
+        payload = first
+    if queue is None:
+        raise click.UsageError("Missing argument 'QUEUE'.")
+    if not queue:
+        raise click.BadParameter("it is empty.", param_hint="'QUEUE'")
+    return queue, payload
 
 
 @final
 @dataclass(frozen=True)
 class _Submission:
-    """What is to be stored, and what is printed then."""
+    """What is to be stored, part by part, and what is printed then."""
 
     queue: str
-    payloads: Sequence[Any]
+    parts: Sequence[Sequence[Any]]
     options: dict[str, Any]
     waits: bool
     as_json: bool
@@ -133,22 +163,29 @@ class _Submission:
         """Store the jobs; print their ids, or wait for them and print their outcomes."""
         queue: DurableQueue[Any, Any]
         async with open_durable_queue(store, self.queue, when_full="refuse") as queue:
-            jobs = await self._store(queue)
-            if self.waits:
-                return await self._wait_for_all(jobs)
-        for job in jobs:
-            self._print({"id": job.id, "created": job.created}, str(job.id))
-        return 0
+            jobs: list[DurableJob[Any]] = []
+            for part in self.parts:
+                stored = await self._store(queue, part)
+                jobs += stored
+                if not self.waits:
+                    self._print_ids(stored)
+            return await self._wait_for_all(jobs) if self.waits else 0
 
-    async def _store(self, queue: DurableQueue[Any, Any]) -> list[DurableJob[Any]]:
+    async def _store(
+        self, queue: DurableQueue[Any, Any], part: Sequence[Any]
+    ) -> list[DurableJob[Any]]:
         try:
-            jobs = await queue.submit_many(self.payloads, wait_for_store=False, **self.options)
+            jobs = await queue.submit_many(part, wait_for_store=False, **self.options)
         except (TypeError, ValueError) as error:
             raise click.UsageError(str(error)) from None
         for job in jobs:
             if not job.created:
                 complain(f"nothing was stored: job {job.id} has the key {self.options['key']!r}")
         return jobs
+
+    def _print_ids(self, jobs: Sequence[DurableJob[Any]]) -> None:
+        for job in jobs:
+            self._print({"id": job.id, "created": job.created}, str(job.id))
 
     async def _wait_for_all(self, jobs: Sequence[DurableJob[Any]]) -> int:
         statuses = [await self._wait(job) for job in jobs]

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...durable import JobRecord, moment
-from ..run import printable
+from ..terminal import printable
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 

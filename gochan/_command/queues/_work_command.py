@@ -12,7 +12,7 @@ from ...durable import Retry
 from .._parameters import Pair, Seconds
 from .._standard_files import complain
 from ._handlers import load_handler
-from ._place import Place, at_store
+from ._place import Place, StoreCommand, at_store
 from ._reloading import INTERVAL, Sources, start_again
 from ._shares import shares
 from ._warnings import told_warnings
@@ -21,6 +21,7 @@ from ._work import Line, Work
 
 @click.command(
     name="work",
+    cls=StoreCommand,
     context_settings={"show_default": True},
     short_help="Run the jobs of queues by handlers in Python.",
 )
@@ -109,7 +110,7 @@ def work_command(
     reloads: bool,
     **others: Any,
 ) -> int:
-    """Run the jobs of queues of the store at ADDRESS. HANDLER is like module:function.
+    """Run the jobs of queues of a store. HANDLER is like module:function.
 
     \b
       gochan work sqlite:jobs.db mails shop.jobs:send --workers 8

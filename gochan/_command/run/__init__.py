@@ -32,7 +32,6 @@ from ._options import (
     StopOptions,
 )
 from ._run import run
-from .display import printable
 from .items import SEPARATOR, Separator, as_separator
 from .journal import JournalError, attach_to_journal
 from .pace import (
@@ -69,6 +68,5 @@ __all__ = [
     "attach_to_journal",
     "available_memory",
     "count_processors",
-    "printable",
     "run",
 ]

@@ -79,7 +79,8 @@ def open_server_store(
     Args:
         address: its URL, such as ``http://127.0.0.1:8000``.
         token: of a person; by default, ``GOCHAN_TOKEN`` of the environment.
-        secret: of agents; by default, if there is no token, ``GOCHAN_SECRET``.
+        secret: of agents; by default, if there is no token, ``GOCHAN_SECRET``. Without either, a
+            server on this machine gets the token that ``gochan serve`` has written in this folder.
         timeout: after how many seconds a call ends with `gochan.durable.StoreUnavailable`.
         tls: how the server is trusted; by default, as the system does.
 
@@ -132,7 +133,8 @@ def open_agent(
         lease: how many seconds a job stays here when the server hears nothing.
         timeout: how many seconds a job may run that says nothing else.
         grace: how many seconds jobs have to clean up if the block is left.
-        secret: of agents; by default, ``GOCHAN_SECRET`` of the environment.
+        secret: of agents; by default, ``GOCHAN_SECRET`` of the environment, or for a server on this
+            machine what ``gochan serve`` has written in this folder.
 
     Raises:
         StoreUnavailable: the server cannot be reached. Raised on entering, as is the next.
@@ -143,7 +145,7 @@ def open_agent(
     from ._remote._address import agents_secret
 
     return open_agent_by(
-        open_server_store(url, secret=agents_secret(secret)),
+        open_server_store(url, secret=agents_secret(secret, url=url)),
         queue,
         handler,
         capacity=capacity,

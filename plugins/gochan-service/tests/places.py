@@ -54,7 +54,7 @@ class Place:
         self.folder = folder
         self.programs: list[Program] = []
         self.server = self.start("serve", "--listen", "127.0.0.1:0")
-        self.server.expect("people:")
+        self.server.expect("people need")
         self.url = self.server.said.split(" at ")[1].split()[0]
         self.secrets = {
             "GOCHAN_SECRET": (folder / "jobs.db.secret").read_text().strip(),
@@ -70,9 +70,10 @@ class Place:
         agent.expect("Ctrl-C stops it")
         return agent
 
-    def ask(self, *words: str, lines: str = "") -> str:
+    def ask(self, *words: str, lines: str = "", **variables: str) -> str:
+        """Run a command, with the secrets, or with these variables instead."""
         done = subprocess.run(
-            [*GOCHAN, *words], cwd=self.folder, env={**os.environ, **self.secrets},
+            [*GOCHAN, *words], cwd=self.folder, env={**os.environ, **(variables or self.secrets)},
             input=lines, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

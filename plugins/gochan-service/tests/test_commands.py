@@ -30,6 +30,17 @@ def test_two_commands_are_a_job_server(place: Place) -> None:
     assert "Traceback" not in agent.said + place.server.said
 
 
+def test_a_folder_with_a_server_needs_no_secrets(place: Place) -> None:
+    """They are in the folder; each line of standard input is a job, and what the command gets."""
+    at = {"GOCHAN_URL": place.url}
+    agent = place.start("agent", place.url, "--queue", "shrink", "--", "echo", "did", "{}")
+    agent.expect("Ctrl-C stops it")
+    out = place.ask("submit", "--queue", "shrink", "--wait", lines="./a b.png\n./c.png\n", **at)
+    assert [line.split()[:2] for line in out.splitlines()] == [["1", "done"], ["2", "done"]]
+    assert place.ask("log", "1", **at) == "did ./a b.png\n"
+    assert "shrink" in place.ask("jobs", **at)
+
+
 def test_an_agent_that_is_ended_gives_its_job_back(place: Place) -> None:
     """The attempt does not count, and another agent does it."""
     first = place.agent("--drain", "0", "--", "sh", "-c", "echo began; sleep 1000")
@@ -95,6 +106,9 @@ def test_a_terminal_is_not_told_what_to_do(place: Place) -> None:
         (("agent", "nothing", "--queue", "q", "true"), "set GOCHAN_SECRET"),
         (("log", "http://h", "1"), "set GOCHAN_TOKEN"),
         (("log", "http://", "1"), "is like http://"),
+        (("log", "--at", "http://", "1"), "is like http://"),
+        (("log", "http://h", "1", "2"), "unexpected extra argument (2)"),
+        (("log", "http://h", "x"), "'x' is not a valid integer range"),
     ],
 )
 def test_what_is_wrong_is_one_line(tmp_path: Path, words: tuple[str, ...], why: str) -> None:

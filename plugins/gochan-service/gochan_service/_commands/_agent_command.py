@@ -75,10 +75,11 @@ def agent_command(
     The payload of the job takes the place of each {} in the command, or comes last; it is one
     argument, and no shell looks at it. {.} {/} {//} {/.} are parts of it, as in 'gochan run'.
     What the command prints is the log of the job. A status other than 0 is a failure.
+    The secret of the server is in GOCHAN_SECRET, or in the file jobs.db.secret of this folder, if
+    the server is on this machine.
 
     \b
-      GOCHAN_SECRET=$(cat jobs.db.secret)
-        gochan agent http://127.0.0.1:8000 --queue shrink -- optipng {}
+      gochan agent http://127.0.0.1:8000 --queue shrink -- optipng {}
 
     After SIGTERM no further job starts, and those that run may go on for a while; then they are
     ended, go back to the queue, and lose no attempt.
@@ -94,7 +95,7 @@ def agent_command(
 
     async def main() -> None:
         async with (
-            open_server_store(url, secret=agents_secret()) as store,
+            open_server_store(url, secret=agents_secret(url=url)) as store,
             open_children(guardian) as children,
         ):
             courier = LogCourier(store.upload)

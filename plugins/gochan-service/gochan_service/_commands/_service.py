@@ -29,6 +29,7 @@ from ._place import Place
 from ._systemd import tell_systemd
 from ._using_register import register_beside
 
+_USUAL: Final = "http://127.0.0.1:8000"  # where commands look for a server
 _LOOK: Final = 5.0  # seconds after which it is looked whether the secrets have changed
 _SPARE: Final = 200  # files that are open beside connections
 
@@ -143,8 +144,13 @@ class Service:
 
     def _greet(self, store: str, url: str) -> None:
         _say(f"serving {store} at {url}")
-        _say(f"agents: GOCHAN_SECRET=$(cat {self._files.secrets_at}) gochan agent {url} …")
-        _say(f"people: GOCHAN_TOKEN=$(cat {self._files.tokens_at}) gochan jobs {url}")
+        at = "" if url == _USUAL else f" --at {url}"
+        secrets, tokens = self._files.secrets_at, self._files.tokens_at
+        _say(f"jobs: gochan submit{at} --queue NAME, which reads a line for each job")
+        _say(f"agents: gochan agent {url} --queue NAME -- COMMAND {{}}")
+        _say(f"people: gochan jobs{at}; in a browser {url}, with the token of {tokens}")
+        _say(f"elsewhere, agents need GOCHAN_SECRET=$(cat {secrets})")
+        _say(f"elsewhere, people need GOCHAN_TOKEN=$(cat {tokens})")
         tell_systemd("READY=1")
 
     async def _open(self) -> list[Listener]:

@@ -1,20 +1,33 @@
 """Addresses of servers, and what opens their doors."""
 
+# Theory of operation
+# -------------------
+# Who has started a server in this folder need not carry its secrets about: they are in files that
+# `gochan serve` has written here. They are shown only to a server on this machine; another one
+# could not be theirs.
+
 from __future__ import annotations
 
+import ipaddress
 import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from gochan.strategies import check_seconds
 
+# What `gochan serve` calls the files of a store on SQLite, or of any other.
+_STORES: Final = ("jobs.db", "gochan")
 
-def agents_secret(secret: str | None = None) -> str:
-    """Return the secret that an agent shows.
+
+def agents_secret(secret: str | None = None, *, url: str = "") -> str:
+    """Return the secret that an agent shows to the server at ``url``.
 
     Raises:
         ValueError: there is none.
     """
-    secret = secret or os.environ.get("GOCHAN_SECRET")
+    secret = secret or os.environ.get("GOCHAN_SECRET") or _written_here(url, "secret")
     if not secret:
         raise ValueError(
             "an agent needs the server's secret: set GOCHAN_SECRET to what 'gochan serve' has "
@@ -41,9 +54,31 @@ def check(
     check_seconds("timeout", timeout, more_than=0, finite=True)
     credential = token or (None if secret else os.environ.get("GOCHAN_TOKEN"))
     credential = credential or secret or os.environ.get("GOCHAN_SECRET")
+    credential = credential or _written_here(address, "token")
     if not credential:
         raise ValueError(
             "a server wants a token or a secret: set GOCHAN_TOKEN (for people) or GOCHAN_SECRET "
             "(for agents) to what 'gochan serve' has written"
         )
     return address.rstrip("/"), credential, timeout
+
+
+def _written_here(url: str, what: str) -> str | None:
+    """Return what a server of this folder has written for its users, if it may be that one."""
+    if not _is_near(urlsplit(url).hostname or ""):
+        return None
+    for store in _STORES:
+        with suppress(OSError, UnicodeDecodeError):
+            words = Path(f"{store}.{what}").read_text(encoding="ascii").split()
+            if words:
+                return words[0]
+    return None
+
+
+def _is_near(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,62 @@
+"""Addresses of servers, and what is shown to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gochan_service._remote._address import agents_secret, check
+
+HERE = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which a server has run; nothing is in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("GOCHAN_SECRET", "GOCHAN_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "jobs.db.token").write_text("token-of-here\n")
+    (tmp_path / "jobs.db.secret").write_text("secret-of-here\nthe-old-one\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("url", [HERE, "http://localhost:80", "https://[::1]:8000/"])
+def test_a_server_of_this_folder_needs_no_words(url: str) -> None:
+    """It has written them here; during a rotation, the first is the new one."""
+    assert check(url, None, None, 1.0)[1] == "token-of-here"
+    assert agents_secret(url=url) == "secret-of-here"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org", "http://127.0.0.1.example.org", "http://10.0.0.1"]
+)
+def test_no_other_machine_is_shown_what_is_in_this_folder(url: str) -> None:
+    """It could not be its own."""
+    with pytest.raises(ValueError, match="wants a token"):
+        check(url, None, None, 1.0)
+    with pytest.raises(ValueError, match="needs the server's secret"):
+        agents_secret(url=url)
+
+
+def test_what_is_said_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arguments, then the environment, then the folder."""
+    monkeypatch.setenv("GOCHAN_SECRET", "secret")
+    assert check(HERE, None, None, 1.0)[1] == "secret"
+    assert agents_secret(url=HERE) == "secret"
+    monkeypatch.setenv("GOCHAN_TOKEN", "token")
+    assert check(HERE, None, None, 1.0)[1] == "token"
+    assert check(HERE, "mine", None, 1.0)[1] == "mine"
+    assert agents_secret("mine", url=HERE) == "mine"
+
+
+def test_files_that_say_nothing_are_passed_over(folder: Path) -> None:
+    """Those of a store that is not on SQLite are looked at, too."""
+    (folder / "jobs.db.token").write_text("")
+    (folder / "jobs.db.secret").write_bytes(b"\xff")
+    with pytest.raises(ValueError, match="GOCHAN_TOKEN"):
+        check(HERE, None, None, 1.0)
+    (folder / "gochan.token").write_text("token-of-gochan")
+    (folder / "gochan.secret").write_text("secret-of-gochan")
+    assert check(HERE, None, None, 1.0)[1] == "token-of-gochan"
+    assert agents_secret(url=HERE) == "secret-of-gochan"
