@@ -18,6 +18,8 @@
 #   _rules          what becomes of a job when its run is over
 #   _explaining     why a job waits, in sentences
 #   _store          what a durable queue needs of it
+#   _roster         who works, where a store knows that
+#   _foreseeing     who could run a job that waits, and when it should start
 #   _clock          the time by a store that has no clock of its own
 #   _bells          hints that something may have happened
 #   _book_store     what stores have in common: a book, and a desk to reach it
@@ -74,6 +76,7 @@ from ._errors import (
     StoreUnavailable,
 )
 from ._explaining import explain
+from ._foreseeing import explain_job
 from ._leases import RunningJob, current_job
 from ._metrics import export_metrics
 from ._msgspec import msgspec_codec
@@ -105,6 +108,7 @@ from ._records import (
     Worker,
 )
 from ._retry import Retry
+from ._roster import KnownWorker, Roster
 from ._rules import After, Run, after_ending, after_loss, after_release
 from ._spec import StoreSpec
 from ._store import Cancelling, Retrying, Store
@@ -138,6 +142,7 @@ __all__ = [
     "JsonCodec",
     "Keep",
     "KeyTaken",
+    "KnownWorker",
     "LeaseLost",
     "Migration",
     "NewJob",
@@ -151,6 +156,7 @@ __all__ = [
     "Retry",
     "RetryLater",
     "Retrying",
+    "Roster",
     "Run",
     "RunningJob",
     "State",
@@ -171,6 +177,7 @@ __all__ = [
     "current_job",
     "current_queue",
     "explain",
+    "explain_job",
     "export_metrics",
     "json_codec",
     "moment",

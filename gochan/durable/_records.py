@@ -347,6 +347,8 @@ class Explanation:
     """Sentences, the most important one first."""
     ahead: int = 0
     """How many jobs of its queue would start before it."""
+    starts: datetime | None = None
+    """When it should start, if `explain_job` could tell; an estimate."""
 
     def __str__(self) -> str:
         return "\n".join(self.reasons)

@@ -12,6 +12,7 @@ from ._arguments import check_id, check_words
 from ._codec import Codecs
 from ._durable_job import DurableJob, outcome_of
 from ._errors import QueueFull, StoreError
+from ._foreseeing import explain_job
 from ._outage import Outages
 from ._queue_records import QueueCounts
 from ._records import END_KINDS, STATES, EndKind, Explanation, JobRecord, Refusal, State
@@ -86,8 +87,8 @@ class StoredQueue(Generic[R]):
         return await self.store.audit(self.name)
 
     async def explain(self, id: int) -> Explanation | None:
-        """Say why a job waits, or why it ended so; ``None`` if the store does not know it."""
-        return await self.store.explain(check_id("id", id))
+        """Say why a job waits, and when it should start, or why it ended so; see `explain_job`."""
+        return await explain_job(self.store, check_id("id", id))
 
     def decode(self, record: JobRecord) -> Any:
         """Return the payload of a record.

@@ -215,7 +215,7 @@ async def test_one_job_is_shown_with_its_result_and_files(tmp_path: Path) -> Non
         assert (shown["job"]["payload"], shown["job"]["result"]) == ({"n": 1}, 42)
         assert shown["files"] == {str(version): ["log"]}
         reasons = (await service.ask("GET", f"/api/v1/jobs/{late}/explain")).json()
-        assert (reasons["ahead"], len(reasons["reasons"])) == (0, 1)
+        assert (reasons["ahead"], len(reasons["reasons"])) == (0, 2)
         for path in ("jobs/99", "jobs/99/explain", "jobs/99/log", "jobs/99/files/1/log"):
             response = await service.ask("GET", f"/api/v1/{path}")
             assert (response.status_code, response.json()) == (

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
+import msgspec
+
 from gochan.durable import DurableQueue, Store, open_durable_queue
 
 from .._remote import HttpStore
@@ -37,7 +39,8 @@ async def open_agent_at(
     """Run the jobs of a server inside the block; see `gochan_service.open_agent`."""
     machine = socket.gethostname() if machine is None else machine
     name = f"{machine}:{os.getpid()}"  # as the durable queue calls itself
-    store.introduce(AgentSaid(name, capacity, machine, dict(labels or {})))
+    said = AgentSaid(name, capacity, machine, dict(labels or {}), phase="")
+    store.introduce(said)
     place: Store = store if job is None else OneJob(store, job)
     jobs: DurableQueue[P, R]
 
@@ -58,7 +61,13 @@ async def open_agent_at(
         grace=grace,
     ) as opened:
         jobs = opened
-        yield jobs
+        with jobs.job_queue.watch_phases(lambda: store.introduce(_at(said, jobs))):
+            yield jobs
+
+
+def _at(said: AgentSaid, jobs: DurableQueue[Any, Any]) -> AgentSaid:
+    """Return what an agent says of itself, with the phase that its stop is in."""
+    return msgspec.structs.replace(said, phase=jobs.job_queue.phase)
 
 
 @asynccontextmanager

@@ -121,4 +121,5 @@ def shown_agent(agent: Agent) -> dict[str, Any]:
         "labels": dict(agent.labels),
         "heard": max(0.0, trio.current_time() - agent.seen),
         "draining": agent.draining,
+        "phase": agent.known.phase,
     }

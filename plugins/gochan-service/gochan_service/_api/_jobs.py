@@ -22,8 +22,10 @@ from gochan.durable import (
     Refusal,
     State,
     Store,
+    explain_job,
 )
 
+from .._door._agents import Agents
 from .._door._files import LOG, Files
 from .._wire import decode
 from .._wire._calls import Id
@@ -98,8 +100,15 @@ class Jobs:
     """Answers what concerns jobs."""
 
     def __init__(
-        self, store: Store, visitors: Visitors, files: Files, growth: Growth, stopping: trio.Event
+        self,
+        store: Store,
+        visitors: Visitors,
+        agents: Agents,
+        files: Files,
+        growth: Growth,
+        stopping: trio.Event,
     ) -> None:
+        self._agents = agents
         self._store = store
         self._visitors = visitors
         self._files = files
@@ -150,13 +159,13 @@ class Jobs:
 
     @answering
     async def explain(self, request: Request) -> Response:
-        """Say why a job waits, or has ended so."""
+        """Say why a job waits, and when it should start; or why it has ended so."""
         store = await self._visitors.ask(request)
         record = await job_of(store, request)
-        explanation = await store.explain(record.id)
-        if explanation is None:
+        found = await explain_job(store, record.id, workers=self._agents.known())
+        if found is None:
             raise Problem(404, f"there is no job {record.id}")
-        return answer({"reasons": explanation.reasons, "ahead": explanation.ahead})
+        return answer({"reasons": found.reasons, "ahead": found.ahead, "starts": found.starts})
 
     @answering
     async def cancel(self, request: Request) -> Response:

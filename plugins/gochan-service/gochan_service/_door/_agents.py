@@ -9,7 +9,7 @@ from typing import Final, final
 
 import trio
 
-from gochan.durable import Worker
+from gochan.durable import KnownWorker, Worker
 
 from .._wire import AgentSaid
 from ._listeners import TooMany
@@ -38,6 +38,8 @@ class Agent:
     """How many of its requests wait now."""
     draining: bool = False
     """Whether it gets no more jobs."""
+    phase: str = ""
+    """Of its stop, as it says; empty if it does not stop."""
     woken: trio.Event = field(default_factory=trio.Event)
     """Set when it is drained, so that its polls end."""
 
@@ -45,6 +47,18 @@ class Agent:
     def worker(self) -> Worker:
         """Who it is for the store."""
         return Worker(self.name, self.machine, self.labels)
+
+    @property
+    def known(self) -> KnownWorker:
+        """What is told of it."""
+        return KnownWorker(
+            name=self.name,
+            machine=self.machine,
+            labels=self.labels,
+            capacity=self.capacity,
+            silent=max(0.0, trio.current_time() - self.seen),
+            phase=self.phase or ("drain" if self.draining else ""),
+        )
 
     @contextmanager
     def polling(self) -> Iterator[None]:
@@ -88,6 +102,8 @@ class Agents:
             agent.machine = said.machine
         if said.labels is not None:
             agent.labels = said.labels
+        if said.phase is not None:
+            agent.phase = said.phase
         return agent
 
     def _forget(self) -> None:
@@ -101,6 +117,10 @@ class Agents:
     def all(self) -> list[Agent]:
         """Return them."""
         return [*self._agents.values()]
+
+    def known(self) -> list[KnownWorker]:
+        """Return what is told of them, sorted by name."""
+        return [self._agents[name].known for name in sorted(self._agents)]
 
     def drains(self, name: str) -> bool:
         """Whether an agent gets no more jobs."""

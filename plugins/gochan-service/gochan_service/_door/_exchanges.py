@@ -12,7 +12,7 @@ from msgspec import Raw
 from gochan.durable import Store, StoreClosed, StoreUnavailable
 
 from .._people import NotAllowed
-from .._wire import Answer, Call, Claim, Exchange, Exchanged, Trouble, encode
+from .._wire import Answer, Call, Claim, Exchange, Exchanged, Trouble, Workers, encode
 from ._agents import Agents
 from ._listeners import Listeners
 from ._waiting import Wait, first_of
@@ -84,6 +84,8 @@ class Exchanges:
         why = None if permit is None else permit(call)
         if why is not None:
             return Answer(trouble="refused", why=why)
+        if isinstance(call, Workers):  # which is no call of the store
+            return Answer(Raw(encode(self._agents.known())))
         trouble: Trouble
         try:
             call.check()

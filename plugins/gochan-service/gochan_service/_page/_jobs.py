@@ -10,10 +10,10 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from gochan.durable import END_KINDS, STATES, JobRecord
+from gochan.durable import END_KINDS, STATES, JobRecord, explain_job
 
 from .._api import Visitors, job_of, number, page_of, run_again
-from .._door import LOG, Files
+from .._door import LOG, Agents, Files
 from .._people import OWNER, Person, allows
 from ._plain_log import plain
 from ._shell import HEADERS, Shell, for_people
@@ -29,8 +29,9 @@ _FILTERS: Final = ("scheduled", "waiting", "running", *END_KINDS)
 class JobPages:
     """Shows jobs, and steers them."""
 
-    def __init__(self, shell: Shell, visitors: Visitors, files: Files) -> None:
+    def __init__(self, shell: Shell, visitors: Visitors, agents: Agents, files: Files) -> None:
         self.shell = shell
+        self._agents = agents
         self._visitors = visitors
         self._files = files
 
@@ -71,7 +72,7 @@ class JobPages:
         """Show one job."""
         store = self._visitors.store_of(person, request)
         record = await job_of(store, request)
-        explanation = await store.explain(record.id)
+        explanation = await explain_job(store, record.id, workers=self._agents.known())
         run, log, size, files = await trio.to_thread.run_sync(self._read, record)
         is_own = record.headers.get(OWNER) == person.login
         return self.shell.page(
@@ -80,7 +81,6 @@ class JobPages:
             person,
             job=record,
             reasons=() if explanation is None else explanation.reasons,
-            ahead=0 if explanation is None else explanation.ahead,
             owner=record.headers.get(OWNER),
             steers=allows(person.role, "operator" if not is_own else "submitter"),
             run=run,

@@ -29,7 +29,7 @@ _KINDS: Final = {
 def page_routes(store: Store, visitors: Visitors, agents: Agents, files: Files) -> list[BaseRoute]:
     """Return the routes of all pages."""
     shell = Shell(store, Sessions(visitors))
-    login, jobs = Login(shell), JobPages(shell, visitors, files)
+    login, jobs = Login(shell), JobPages(shell, visitors, agents, files)
     fleet = FleetPages(shell, visitors, agents)
     return [
         Route("/", jobs.find),

@@ -10,7 +10,7 @@ from typing import Final, final
 import trio
 
 from gochan import ReceiveChan
-from gochan.durable import Bells, BookStore, Hint, StoreError, beside
+from gochan.durable import Bells, BookStore, Hint, KnownWorker, StoreError, beside
 
 from .._wire import AgentSaid, Part, Parts, Sizes, decode, encode
 from ._far_bells import FarBells
@@ -46,6 +46,16 @@ class HttpStore(BookStore):
     def listen(self, queue: str) -> AbstractAsyncContextManager[ReceiveChan[Hint], bool | None]:
         """Do what `Store.listen` says."""
         return self._far_bells.listen(queue)
+
+    async def workers(self) -> Sequence[KnownWorker]:
+        """Return the agents that the server has heard of: see `gochan.durable.Roster`.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached.
+            StoreError: it does not tell this to agents.
+        """
+        found: Sequence[KnownWorker] = await self._far_desk("workers")
+        return found
 
     async def upload(self, parts: Sequence[Part]) -> Sequence[int | None]:
         """Add to logs and files of runs; return their sizes, ``None`` where the run is over.

@@ -7,7 +7,7 @@
 #   _steps     the routes for agents in any language
 #   _exchange  many calls in one request, and the bells in its answer
 
-from ._calls import CALLS, Call, CallFailed, Claim, Configure, answer_of, call_of
+from ._calls import CALLS, Call, CallFailed, Claim, Configure, Workers, answer_of, call_of
 from ._exchange import Answer, Exchange, Exchanged, Trouble, decode, encode
 from ._steps import (
     FILE_NAME,
@@ -62,6 +62,7 @@ __all__ = [
     "Trouble",
     "Watch",
     "Watched",
+    "Workers",
     "answer_of",
     "call_of",
     "decode",

@@ -23,6 +23,7 @@ from gochan.durable import (
     Held,
     JobRecord,
     Keep,
+    KnownWorker,
     NewJob,
     ProgressReport,
     QueueCounts,
@@ -347,6 +348,12 @@ class Explain(Call, frozen=True):
 
     id: Id
     returns: ClassVar = Explanation | None
+
+
+class Workers(Call, frozen=True):
+    """Ask which agents have been heard of."""
+
+    returns: ClassVar = list[KnownWorker]
 
 
 class Pause(Call, frozen=True):

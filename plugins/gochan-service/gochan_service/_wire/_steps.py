@@ -25,12 +25,14 @@ class AgentSaid(Struct, frozen=True, forbid_unknown_fields=True):
         capacity: how many jobs it runs at the same time.
         machine: jobs that are pinned to it are for this agent.
         labels: jobs that need some of these are for this agent.
+        phase: of its stop, such as ``drain``; empty if it does not stop.
     """
 
     name: Name
     capacity: Annotated[int, Meta(ge=0, le=100_000)] | None = None
     machine: str | None = None
     labels: dict[str, str] | None = None
+    phase: Annotated[str, Meta(max_length=20)] | None = None
 
 
 class Run(Struct, frozen=True, forbid_unknown_fields=True):
