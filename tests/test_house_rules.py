@@ -508,6 +508,8 @@ TOGETHER = {
         "man_command": "man_page",
         "open_display": "plain_display",
         "address": "place",
+        **dict.fromkeys(("history", "lanes", "sparkline"), "picture"),
+        **dict.fromkeys(("deeds", "known", "live", "screen"), "top_command"),
         "payloads": "submit_command",
         **dict.fromkeys(("shares", "warnings", "work"), "work_command"),
     },

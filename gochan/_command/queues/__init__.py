@@ -21,6 +21,10 @@
 #   _purge_command    `gochan purge`
 #   _migrate_command  `gochan migrate`
 #
+# Watching:
+#   top               what it shows, and how; a folder with a map of its own
+#   _top_command      `gochan top`
+#
 # Submitting:
 #   _payloads         payloads from an argument or from lines
 #   _submit_command   `gochan submit`
@@ -53,6 +57,7 @@ FILES: Final = {
     "resume": "_pause_command",
     "purge": "_purge_command",
     "migrate": "_migrate_command",
+    "top": "_top_command",
     "submit": "_submit_command",
     "work": "_work_command",
 }

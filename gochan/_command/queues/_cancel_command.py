@@ -13,7 +13,7 @@ from ._as_json import text_of
 from ._known import records_of
 from ._place import Place, StoreCommand, at_store, json_option
 
-_MEANING: Final[dict[Cancelling, str]] = {
+MEANING: Final[dict[Cancelling, str]] = {
     "ended": "cancelled",
     "signalled": "runs, and its worker is told",
     "unknown": "had ended already",
@@ -48,5 +48,5 @@ def cancel_command(place: Place, ids: Sequence[int], reason: str, as_json: bool)
         print(text_of([{"id": number, "answer": answer} for number, answer in pairs]))
     else:
         for number, answer in pairs:
-            print(f"job {number}: {_MEANING[answer]}")
+            print(f"job {number}: {MEANING[answer]}")
     return int("unknown" in answers)

@@ -69,7 +69,7 @@ class Place:
 
         async def main() -> T:
             async with AsyncExitStack() as stack:
-                store = await self._open(stack)
+                store = await self.open(stack)
                 return await question(store)
 
         problem: BaseException
@@ -87,8 +87,13 @@ class Place:
             return ""
         return _WHERE
 
-    async def _open(self, stack: AsyncExitStack) -> Store:
-        """Open the store for as long as ``stack`` is; say what it and plugins warn of."""
+    async def open(self, stack: AsyncExitStack) -> Store:
+        """Open the store for as long as ``stack`` is; say what it and plugins warn of.
+
+        Raises:
+            click.BadParameter: nobody offers such a store, or it has no such option.
+            StoreError: it cannot be opened.
+        """
         scheme = self.address.partition(":")[0]
         options = dict(self.options)
         problems: list[str] = []

@@ -32,6 +32,7 @@ from ._options import (
     StopOptions,
 )
 from ._run import run
+from .files import Writer
 from .items import SEPARATOR, Separator, as_separator
 from .journal import JournalError, attach_to_journal
 from .pace import (
@@ -64,6 +65,7 @@ __all__ = [
     "Separator",
     "StopOptions",
     "TimeLimit",
+    "Writer",
     "as_separator",
     "attach_to_journal",
     "available_memory",
