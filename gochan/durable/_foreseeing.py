@@ -82,7 +82,7 @@ def foresee(
     able = None if workers is None else _able(record, workers)
     missing = () if workers is None else _missing(record, workers, able or [])
     reasons = (*missing, *explanation.reasons)
-    if missing or counts.paused or record.state != "waiting" or _expired(record, now):
+    if missing or counts.paused or _hindered(record, now, knows=workers is not None):
         return replace(explanation, reasons=reasons)
     idle = _idle(able, counts)
     seconds = 0.0 if idle else _seconds(explanation.ahead, now, ended)
@@ -146,8 +146,18 @@ def _labels(record: JobRecord, workers: Sequence[KnownWorker]) -> list[str]:
 # When it should start
 
 
-def _expired(record: JobRecord, now: datetime) -> bool:
-    return record.expires is not None and record.expires <= now
+def _hindered(record: JobRecord, now: datetime, *, knows: bool) -> bool:
+    """Whether more than the jobs ahead may be in the way: then the pace says nothing.
+
+    Args:
+        record: the job.
+        now: the time by the clock of the store.
+        knows: whether it is known who works.
+    """
+    picky = record.machine is not None or bool(record.labels)
+    expired = record.expires is not None and record.expires <= now
+    limited = record.group is not None
+    return record.state != "waiting" or expired or limited or (picky and not knows)
 
 
 def _idle(able: Sequence[KnownWorker] | None, counts: QueueCounts) -> bool:

@@ -28,11 +28,21 @@ def test_the_reasons_are_sentences(folder: Path, gochan: Gochan) -> None:
 def test_json(folder: Path, gochan: Gochan) -> None:
     """An object."""
     fill(DB, 1, 2)
+    nobody = "No job of its queue runs, and none has ended: perhaps no worker is there."
     assert json.loads(gochan("explain", DB, "2", "--json").out) == {
         "id": 2,
-        "reasons": ["1 job is ahead of it."],
+        "reasons": ["1 job is ahead of it.", nobody],
         "ahead": 1,
+        "starts": None,
     }
+
+
+def test_when_it_should_start(folder: Path, gochan: Gochan) -> None:
+    """By how fast jobs have ended."""
+    fill(DB, 1, 2, run=True)
+    fill(DB, 3)
+    assert b"It should start" in gochan("explain", DB, "3").out
+    assert json.loads(gochan("explain", DB, "3", "--json").out)["starts"] is not None
 
 
 def test_an_error_cannot_command_the_terminal(folder: Path, gochan: Gochan) -> None:

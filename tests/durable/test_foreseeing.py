@@ -172,7 +172,7 @@ async def test_a_queue_in_which_nothing_has_happened(autojump_clock: MockClock) 
 
 
 async def test_what_stands_in_the_way_is_no_matter_of_time(autojump_clock: MockClock) -> None:
-    """A pause, a time that has not come, an expiry, an end: nothing is foreseen."""
+    """A pause, a time, an expiry, an end, a limit, workers that nobody knows: who could tell."""
     async with open_store("memory:") as store:
         await run(store, 1.0, 1.0)
         waits = await stored(store)
@@ -181,6 +181,9 @@ async def test_what_stands_in_the_way_is_no_matter_of_time(autojump_clock: MockC
         assert (await explained(store, later, known=False)).starts is None
         assert (await explained(store, expires, known=False)).starts is None
         assert (await explained(store, waits, known=False)).starts is not None
+        for options in ({"group": "a"}, {"machine": "oslo"}, {"labels": {"gpu": "yes"}}):
+            picky = await stored(store, **options)
+            assert (await explained(store, picky, known=False)).starts is None
         await store.pause("q", True)
         assert (await explained(store, waits, known=False)).starts is None
         await store.cancel([waits], "not wanted")
