@@ -1,12 +1,12 @@
-"""gochan beside its peers: one process, interleaved rounds, medians, ratios.
+"""gochan beside its peers: one process, interleaved rounds, ratios.
 
     uv run python tests/benchmarks/side_by_side.py [--rounds N]
 
 Every round runs every piece of work once, in random order, so that a machine that changes
 its speed changes it for all. A ratio is the median over the rounds of the ratios within each
-round. Times are microseconds of processor time per item, so it does not matter much what else
-the machine does. With a ``go`` on the path, Go's own figures are printed as well, for
-orientation.
+round. Times are microseconds of processor time per item, those of the fastest round: what a
+slower one adds is what else the machine does. With a ``go`` on the path, Go's own figures are
+printed as well, for orientation.
 """
 
 from __future__ import annotations
@@ -594,7 +594,7 @@ def verdict(met: bool) -> str:
 
 def print_table(times: dict[str, list[Seconds]]) -> None:
     def microseconds(name: str) -> float:
-        return statistics.median(times[name]) * 1e6
+        return min(times[name]) * 1e6
 
     print(f"{'':38}{'gochan':>9}{'peer':>9}{'ratio':>9}   goal")
     for goal in GOALS:
