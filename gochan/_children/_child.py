@@ -74,7 +74,7 @@ class Children:
     """
 
     def __init__(self, nursery: trio.Nursery, guardian: Guardian) -> None:
-        self.orphans = Orphans(self._ours)
+        self.orphans: Orphans = Orphans(self._ours)
         self._guardian = guardian
         self._running: dict[int, int] = {}  # processes, with their places in the guardian's table
         self._nursery = nursery

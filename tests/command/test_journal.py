@@ -324,7 +324,8 @@ def forbid(journal: Path, before: int, after: int) -> None:
     connection = sqlite3.connect(journal)
     connection.execute(
         f"CREATE TRIGGER forbidden BEFORE UPDATE OF state ON gochan_job "
-        f"WHEN OLD.state = {before} AND NEW.state = {after} AND CAST(OLD.payload AS TEXT) LIKE '%number%' "
+        f"WHEN OLD.state = {before} AND NEW.state = {after} "
+        "AND CAST(OLD.payload AS TEXT) LIKE '%number%' "
         "BEGIN SELECT RAISE(ABORT, 'it is forbidden'); END"
     )
     connection.close()
