@@ -198,7 +198,8 @@ def test_few_things_are_needed() -> None:
     extras = {
         "gochan._core": {"_gochan_chance"},
         "gochan.debug": {"pytest", "gochan_trace"},
-        "gochan.testing": {"hypothesis", "pytest"},
+        "gochan.durable": {"_gochan_chance"},
+        "gochan.testing": {"hypothesis", "pytest", "_gochan_chance"},
         "gochan._command": {"click", "rich"},
         "gochan.durable._periodic": {"cronsim"},
         "gochan.durable._metrics": {"prometheus_client"},

@@ -13,10 +13,12 @@
 # time of the others.
 #
 # In a run of trio that has another clock, for tests say, that clock is followed instead: its
-# zero is the moment at which the store was opened.
+# zero is the moment at which the store was opened, in whole seconds: so the fractions that are
+# rounded are the same in each run, and a run can be repeated exactly.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -37,7 +39,7 @@ class StoreClock:
         self.virtual: bool = type(clock).__name__ != "SystemClock"
         self._wall = wall
         self._trio = clock.current_time
-        self._base = wall() - clock.current_time()
+        self._base = math.floor(wall()) - clock.current_time()
         self._lock = Lock()
         self._steady = time.monotonic()
         self._last = wall()

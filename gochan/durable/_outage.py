@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from random import SystemRandom
 from typing import Final, TypeVar, final
 
 import trio
+
+from _gochan_chance import chance
 
 from ._errors import StoreUnavailable
 from ._logs import STORES
@@ -16,7 +17,6 @@ R = TypeVar("R")
 
 _FIRST: Final = 0.05
 _MOST: Final = 5.0
-_JITTER: Final = SystemRandom()  # forked processes must not draw the same
 _FORGOTTEN: Final = 30.0  # seconds after which a call that failed, and was not repeated, is no sign
 
 
@@ -33,7 +33,7 @@ class Backoff:
 
     async def pause_unless(self, hurry: trio.Event) -> None:
         """Wait before the next attempt, but no longer than until ``hurry`` is set."""
-        with trio.move_on_after(self._next * _JITTER.uniform(0.5, 1.0)):
+        with trio.move_on_after(self._next * chance.uniform(0.5, 1.0)):
             await hurry.wait()
         self._next = min(_MOST, 2 * self._next)
 

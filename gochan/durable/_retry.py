@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import SystemRandom
-from typing import Final, TypeAlias, final
+from typing import TypeAlias, final
+
+from _gochan_chance import chance
 
 from ..strategies import check_count, check_number, check_seconds
 
 Errors: TypeAlias = type[BaseException] | tuple[type[BaseException], ...]
-
-_JITTER: Final = SystemRandom()  # forked processes must not draw the same
 
 
 @final
@@ -66,7 +65,7 @@ class Retry:
             wait = min(self.most, self.first * self.factor ** (attempt - 1))
         except OverflowError:
             wait = self.most
-        return wait * (1 + self.jitter * _JITTER.uniform(-1, 1))
+        return wait * (1 + self.jitter * chance.uniform(-1, 1))
 
 
 def _are_errors(thing: object) -> bool:

@@ -2,6 +2,7 @@
 
 `open_test_queue` opens a durable queue for a test, `submitted`, `run_until_idle` and `outcome_of`
 say what became of its jobs; the fixture ``durable_queue`` of pytest is the first of them.
+`seeded` makes a run repeatable.
 
 All others test that a strategy, or a store of durable jobs, keeps the rules for all of its kind.
 
@@ -49,6 +50,8 @@ the answers in the same way; so do the three for stores.
 #   _prospects         what may still happen in it
 #   _standstill        why nothing more happens in it, in sentences
 #   _until_idle        waiting until nothing is left to do
+#
+#   _seeded            what is left to chance follows a seed
 
 from __future__ import annotations
 
@@ -57,6 +60,7 @@ from typing import TYPE_CHECKING
 
 from ._check_store import check_store
 from ._check_strategy import check_strategy
+from ._seeded import seeded
 from ._submitted import submitted
 from ._test_queue import OpenTestQueue, open_test_queue
 from ._until_idle import outcome_of, run_until_idle
@@ -78,6 +82,7 @@ __all__ = [
     "open_test_queue",
     "outcome_of",
     "run_until_idle",
+    "seeded",
     "submitted",
 ]
 
@@ -90,7 +95,7 @@ _LATER = {
 }
 
 for _thing in (
-    check_store, check_strategy, open_test_queue, outcome_of, run_until_idle, submitted
+    check_store, check_strategy, open_test_queue, outcome_of, run_until_idle, seeded, submitted
 ):  # fmt: skip
     _thing.__module__ = __name__
 del _thing

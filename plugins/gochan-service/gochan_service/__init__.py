@@ -15,6 +15,7 @@
 #   _server       all of it
 #   _remote       the store of a server, as its clients have it
 #   _agent        an agent, which runs a command for each job
+#   _lab          all of them in one run of trio, with faults, for tests
 #   _commands     `gochan serve` and `gochan agent`
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from gochan.durable import DurableQueue
 
+    from ._lab import Lab, LabAgent, LabPerson, LabServer
     from ._remote import HttpStore
 
 __all__ = [
@@ -49,6 +51,10 @@ __all__ = [
     "DirectoryPerson",
     "DirectorySpec",
     "HttpStore",
+    "Lab",
+    "LabAgent",
+    "LabPerson",
+    "LabServer",
     "open_agent",
     "open_server_store",
     "people_of",
@@ -63,6 +69,10 @@ def __getattr__(name: str) -> object:
         from ._remote import HttpStore
 
         return HttpStore
+    if name in ("Lab", "LabAgent", "LabPerson", "LabServer"):
+        from . import _lab
+
+        return getattr(_lab, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

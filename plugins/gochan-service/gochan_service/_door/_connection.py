@@ -66,6 +66,8 @@ class Connection(TCPServer):
             await self._converse()
         except* (OSError, ssl.SSLError, trio.BrokenResourceError, trio.TooSlowError):
             pass  # the client is gone, or was never a real one
+        except* h11.LocalProtocolError:
+            pass  # cut between the head of an answer and its body, where hypercorn starts another
         except* Exception:
             LOGGER.exception("a connection failed")
         finally:

@@ -34,7 +34,7 @@ _LAST_BYTES: Final = 2.0
 @asynccontextmanager
 async def serve(
     application: Application,
-    listeners: Sequence[Listener],
+    listeners: Sequence[trio.abc.Listener[Any]],
     *,
     stopping: trio.Event,
     grace: float = GRACE,
@@ -85,7 +85,7 @@ async def serve(
         connections.cancel_scope.deadline = trio.current_time() + _LAST_BYTES
 
 
-async def _accept(handle: Any, listener: Listener, connections: trio.Nursery) -> None:
+async def _accept(handle: Any, listener: trio.abc.Listener[Any], connections: trio.Nursery) -> None:
     await trio.serve_listeners(handle, [listener], handler_nursery=connections)
 
 

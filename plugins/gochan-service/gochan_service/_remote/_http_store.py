@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, final
 
+import httpx
 import trio
 
 from gochan import ReceiveChan
@@ -88,11 +89,16 @@ async def open_far_store(address: str, post: Post) -> AsyncIterator[HttpStore]:
 
 @asynccontextmanager
 async def open_http_store(
-    url: str, credential: str, timeout: float, *, tls: ssl.SSLContext | None = None
+    url: str,
+    credential: str,
+    timeout: float,
+    *,
+    tls: ssl.SSLContext | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[HttpStore]:
     """Open the store of a server, and close it on the way out."""
     async with (
-        open_post(url, credential, timeout, tls or True) as post,
+        open_post(url, credential, timeout, tls or True, transport) as post,
         open_far_store(url, post) as store,
     ):
         yield store

@@ -43,9 +43,21 @@ class _Body(httpx.AsyncByteStream):
 
 @asynccontextmanager
 async def open_post(
-    url: str, credential: str, timeout: float, verify: ssl.SSLContext | bool
+    url: str,
+    credential: str,
+    timeout: float,
+    verify: ssl.SSLContext | bool,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Post]:
-    """Open the way to a server, and close it on the way out."""
+    """Open the way to a server, and close it on the way out.
+
+    Args:
+        url: of the server.
+        credential: a token or a secret.
+        timeout: how many seconds a request may take, beside those for which it asks.
+        verify: how the server is trusted.
+        transport: sends the requests; by default, over the network.
+    """
     door = "api" if credential.startswith(TOKEN) else "rpc"
     headers = {"authorization": f"Bearer {credential}", "content-type": "application/json"}
     limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
@@ -54,6 +66,7 @@ async def open_post(
         limits=limits,
         verify=verify,
         trust_env=False,
+        transport=transport,
     ) as client:
 
         async def post(route: str, body: bytes, wait: float) -> bytes:
