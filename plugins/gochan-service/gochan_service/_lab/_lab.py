@@ -208,7 +208,7 @@ class Lab:
         """Return a queue as the operator has it."""
         if name not in self.operator.queues:
             self._names.add(name)
-            queue: Any = await self._nursery.start(self._open_queue, name)
+            queue = await self._nursery.start(self._open_queue, name)
             self.operator.queues.setdefault(name, queue)
         return self.operator.queues[name]
 
@@ -216,8 +216,9 @@ class Lab:
         self, name: str, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED
     ) -> None:
         while True:
+            opening: Any = open_durable_queue(self.operator.store, name)
             try:
-                async with open_durable_queue(self.operator.store, name) as queue:
+                async with opening as queue:
                     task_status.started(queue)
                     await trio.sleep_forever()
             except StoreUnavailable:
