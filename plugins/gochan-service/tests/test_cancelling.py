@@ -6,6 +6,7 @@ The page "How a cancel travels" has the same table.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from trio.testing import MockClock
 
 from gochan import cleanup
 from gochan.durable import DurableJob, JobRecord, StoreUnavailable, current_job
+
+from .places import Place, until
 
 RUN = 60.0  # seconds that a job takes
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "how-a-cancel-travels.md"
@@ -339,9 +342,76 @@ async def test_a_cancel_comes_to_what_was_promised(
 
 
 async def end_of(lab: Lab, id: int) -> JobRecord:
-    while (record := await lab.record(id)).state != "ended":
+    while (record := await lab.record(id)).state != "ended":  # noqa: ASYNC110  # as it is seen
         await trio.sleep(0.01)
     return record
+
+
+# The same with real processes, as a sample.
+
+# A command that says what it is told, and ends.
+COMMAND = ("sh", "-c", "trap 'echo told; exit 1' TERM; echo begun; sleep 60 & wait", "sh")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_a_real_process_has_its_sigterm(place: Place, way: str) -> None:
+    """Whoever cancels it."""
+    place.agent("--", *COMMAND)
+    place.submit("x")
+    until(lambda: "begun" in log_of(place), "begun")
+    match way:
+        case "API":
+            place.post("jobs/1/cancel", {"reason": "enough"})
+        case "page":
+            cancel_on_the_page(place, 1)
+        case "command line":
+            place.ask("cancel", place.url, "1", "--reason", "enough")
+    until(lambda: place.state(1) == "cancelled", "cancelled")
+    assert log_of(place) == "begun\ntold\n"
+    assert place.get("jobs/1").json()["job"]["error"] == "enough"
+
+
+@pytest.mark.slow
+def test_a_real_server_that_is_killed_has_not_forgotten_it(place: Place) -> None:
+    """The agent stands still meanwhile, so it cannot have heard of it before."""
+    agent = place.agent("--", *COMMAND)
+    place.submit("x")
+    until(lambda: "begun" in log_of(place), "begun")
+    agent.process.send_signal(signal.SIGSTOP)
+    place.post("jobs/1/cancel", {"reason": "enough"})
+    place.server.end(signal.SIGKILL)
+    agent.process.send_signal(signal.SIGCONT)
+    place.server = place.start("serve", "--listen", place.url.removeprefix("http://"))
+    place.server.expect("people:")
+    until(lambda: place.state(1) == "cancelled", "cancelled")
+    assert log_of(place) == "begun\ntold\n"
+
+
+@pytest.mark.slow
+def test_real_jobs_that_do_not_run_end_at_once(place: Place) -> None:
+    """No process ever begins; and what has ended stays as it is."""
+    place.submit("x")
+    place.post("jobs/1/cancel", {})
+    assert place.state(1) == "cancelled"
+    place.agent("--", "true")
+    place.submit("y")
+    until(lambda: place.state(2) == "done", "done")
+    place.post("jobs/2/cancel", {})
+    assert (place.state(1), place.state(2)) == ("cancelled", "done")
+
+
+def log_of(place: Place) -> str:
+    return place.get("jobs/1/log").text
+
+
+def cancel_on_the_page(place: Place, id: int) -> None:
+    with httpx.Client(base_url=place.url, trust_env=False, timeout=60) as client:
+        client.post("/login", data={"token": place.secrets["GOCHAN_TOKEN"]})
+        match = re.search(r'name="csrf" value="(\w+)"', client.get(f"/jobs/{id}").text)
+        assert match is not None
+        form = {"csrf": match[1], "reason": "enough"}
+        assert client.post(f"/jobs/{id}/cancel", data=form).status_code == 303
 
 
 def test_the_page_has_the_same_table() -> None:
