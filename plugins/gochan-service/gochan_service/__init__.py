@@ -5,6 +5,7 @@
 # The rooms and files, from the bottom up: each uses only those above it.
 #
 #   _token        what tokens begin with
+#   _shared       tables beside the jobs, for many servers
 #   _directories  where an organisation keeps its people
 #   _wire         what goes over the wire
 #   _people       who people are, and what they may do

@@ -20,15 +20,11 @@ from gochan_service._people import (
     least_role,
 )
 from gochan_service._people._database import SqliteFile
+from gochan_service._people._tokens import hash_of
 
-from gochan.durable import NewJob, QueueSettings, Store, Worker, open_store
+from gochan.durable import NewJob, QueueSettings, Store, StoreError, Worker, open_store
 
 HERE = {"by": "root", "at": 1000.0, "source": "command line"}
-
-
-@pytest.fixture
-def register(tmp_path: Path) -> Register:
-    return Register(tmp_path / "people")
 
 
 # The register
@@ -75,22 +71,15 @@ def test_a_token_opens_until_it_expires(register: Register) -> None:
     assert register.who(token + "x", at=1001.0) is None
     assert register.who("", at=1001.0) is None
     assert register.who("\udc80", at=1001.0) is None
-    assert token.encode() not in b"".join(path.read_bytes() for path in files_of(register))
+    kept = repr(register._database.rows("SELECT * FROM {token}"))
+    assert token not in kept
+    assert repr(hash_of(token)) in kept
 
 
 def connection_of(register: Register) -> sqlite3.Connection:
     database = register._database
     assert isinstance(database, SqliteFile)
     return database._connection
-
-
-def register_folder(register: Register) -> Path:
-    (_, _, path), *_ = connection_of(register).execute("PRAGMA database_list")
-    return Path(path).parent
-
-
-def files_of(register: Register) -> list[Path]:
-    return [*register_folder(register).iterdir()]
 
 
 def test_who_is_blocked_does_not_come_in(register: Register) -> None:
@@ -134,8 +123,9 @@ def test_what_was_done_is_known_in_pages(register: Register) -> None:
 def test_a_change_that_fails_leaves_no_trace(register: Register) -> None:
     """The change and its line are one transaction."""
     register.add(Person("ada", "viewer"), **HERE)
-    connection_of(register).execute("DROP TABLE audit")
-    with pytest.raises(sqlite3.OperationalError):
+    with register._database.transaction() as work:
+        work.run("DROP TABLE {audit}")
+    with pytest.raises((sqlite3.OperationalError, StoreError), match="audit"):
         register.set_role("ada", "operator", **HERE)
     assert register.person("ada").role == "viewer"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,11 +24,6 @@ def sync(
     from dataclasses import replace
 
     return register.sync(partial(compare, people, replace(rules, **options)), **HERE)
-
-
-@pytest.fixture
-def register(tmp_path: Path) -> Register:
-    return Register(tmp_path / "people")
 
 
 def test_who_is_new_comes_in_with_the_role_of_their_groups(register: Register) -> None:

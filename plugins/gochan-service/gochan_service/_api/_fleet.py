@@ -17,7 +17,7 @@ from .._door._waiting import first_of
 from .._people import check_role
 from ._events import COMMENT, GREETING, QUIET, event, stream
 from ._shown import answer
-from ._visitors import Problem, Visitors, answering
+from ._visitors import AGAIN, Problem, Visitors, Welcome, answering
 
 _GATHER: Final = 0.1  # seconds for which bells are gathered into one event
 
@@ -97,15 +97,18 @@ class Fleet:
         """Return a stream of events: something has happened to jobs of a queue."""
         store = await self._visitors.ask(request)
         queues = request.query_params.getlist("queue") or [*await store.queues()]
-        return stream(self._events(queues))
+        return stream(self._events(queues, Welcome(self._visitors, request)))
 
-    async def _events(self, queues: list[str]) -> AsyncIterator[bytes]:
+    async def _events(self, queues: list[str], welcome: Welcome) -> AsyncIterator[bytes]:
         yield GREETING
+        quiet_until = trio.current_time() + QUIET
         async with self._listeners.hearing(*queues) as ear:
-            while not self._stopping.is_set():
-                rung = await first_of(QUIET, ear.rung.wait, self._stopping.wait)
+            while not self._stopping.is_set() and await welcome():
+                rung = await first_of(AGAIN, ear.rung.wait, self._stopping.wait)
                 if rung is None:
-                    yield COMMENT
+                    if trio.current_time() >= quiet_until:
+                        quiet_until = trio.current_time() + QUIET
+                        yield COMMENT
                     continue
                 await trio.sleep(_GATHER)
                 for queue in ear.take():

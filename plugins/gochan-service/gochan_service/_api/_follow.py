@@ -16,6 +16,7 @@ import trio
 from gochan.durable import JobRecord, Store
 
 from .._door._files import LOG, Files
+from ._visitors import Welcome
 
 _PART: Final = 2**18
 _LOOK: Final = 1.0  # seconds
@@ -48,9 +49,13 @@ async def parts(
     version: int,
     offset: int,
     stopping: trio.Event,
+    welcome: Welcome,
 ) -> AsyncIterator[tuple[int, bytes]]:
-    """Yield parts of the log of a run, each with where it ends, until the run is over."""
-    while not stopping.is_set():
+    """Yield parts of the log of a run, each with where it ends, until the run is over.
+
+    It ends, too, if the server stops, or its reader is let in no more.
+    """
+    while not stopping.is_set() and await welcome():
         over = not (record.state == "running" and record.version == version)
         data = await trio.to_thread.run_sync(files.read, record.id, version, LOG, offset, _PART)
         if data:

@@ -32,7 +32,7 @@ from .._wire._calls import Id
 from ._events import GREETING, event, stream
 from ._follow import Growth, parts
 from ._shown import answer
-from ._visitors import Problem, Visitors, answering, number
+from ._visitors import Problem, Visitors, Welcome, answering, number
 
 _PAGE: Final = 100
 _MOST: Final = 1000
@@ -194,11 +194,11 @@ class Jobs:
         version = await self._version(request, record)
         if "text/event-stream" in request.headers.get("accept", ""):
             last = request.headers.get("last-event-id") or request.query_params.get("offset", "0")
-            return stream(self._log_events(record, version, number(last, 0, 2**63 - 1)))
+            return stream(self._log_events(request, record, version, number(last, 0, 2**63 - 1)))
         offset = number(request.query_params.get("offset", "0"), 0, 2**63 - 1)
         follow = request.query_params.get("follow") in ("1", "true")
         return StreamingResponse(
-            self._log_bytes(record, version, offset, follow=follow),
+            self._log_bytes(request, record, version, offset, follow=follow),
             media_type="text/plain; charset=utf-8",
             headers={"cache-control": "no-store", "x-content-type-options": "nosniff"},
         )
@@ -213,31 +213,37 @@ class Jobs:
         return versions[-1] if versions else record.version
 
     async def _log_bytes(
-        self, record: JobRecord, version: int, offset: int, *, follow: bool
+        self, request: Request, record: JobRecord, version: int, offset: int, *, follow: bool
     ) -> AsyncIterator[bytes]:
         if follow:
-            async for _, data in self._parts(record, version, offset):
+            async for _, data in self._parts(request, record, version, offset):
                 yield data
             return
+        async for data in self._bytes(record.id, version, LOG, offset):
+            yield data
+
+    async def _bytes(self, id: int, version: int, name: str, offset: int) -> AsyncIterator[bytes]:
+        """Yield what is in a file from somewhere on."""
         while data := await trio.to_thread.run_sync(
-            self._files.read, record.id, version, LOG, offset, 2**18
+            self._files.read, id, version, name, offset, 2**18
         ):
             offset += len(data)
             yield data
 
     async def _log_events(
-        self, record: JobRecord, version: int, offset: int
+        self, request: Request, record: JobRecord, version: int, offset: int
     ) -> AsyncIterator[bytes]:
         yield GREETING
-        async for end, data in self._parts(record, version, offset):
+        async for end, data in self._parts(request, record, version, offset):
             yield event(json.dumps(data.decode(errors="replace")), id=str(end))
         yield event("", kind="end", id="end")
 
     def _parts(
-        self, record: JobRecord, version: int, offset: int
+        self, request: Request, record: JobRecord, version: int, offset: int
     ) -> AsyncIterator[tuple[int, bytes]]:
+        welcome = Welcome(self._visitors, request)
         return parts(
-            self._store, self._files, self._growth, record, version, offset, self._stopping
+            self._store, self._files, self._growth, record, version, offset, self._stopping, welcome
         )
 
     @answering
@@ -247,20 +253,15 @@ class Jobs:
         record = await job_of(store, request)
         version = number(request.path_params["version"], 0, 2**63 - 1)
         name = request.path_params["name"]
-        path = self._files.path(record.id, version, name)
-        if not await trio.Path(path).is_file():
+        if name not in await trio.to_thread.run_sync(self._files.names, record.id, version):
             raise Problem(404, f"run {version} of job {record.id} has no file {name!r}")
-
-        async def body() -> AsyncIterator[bytes]:
-            async with await trio.open_file(path, "rb") as file:
-                while data := await file.read(2**18):
-                    yield data
 
         headers = {
             "content-disposition": f'attachment; filename="{name}"',
             "x-content-type-options": "nosniff",
         }
-        return StreamingResponse(body(), media_type="application/octet-stream", headers=headers)
+        body = self._bytes(record.id, version, name, 0)
+        return StreamingResponse(body, media_type="application/octet-stream", headers=headers)
 
 
 async def job_of(store: Store, request: Request) -> JobRecord:

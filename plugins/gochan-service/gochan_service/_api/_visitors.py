@@ -16,6 +16,7 @@ from .._door import presented
 from .._people import NotAllowed, Person, PersonalStore, Register, RegisterError
 
 COOKIE: Final = "gochan_session"
+AGAIN: Final = 5.0  # seconds after which a stream asks again whether its reader is let in
 
 
 class Problem(Exception):
@@ -101,6 +102,34 @@ class Visitors:
             Problem: nobody knows who that is.
         """
         return self.store_of(await self.person(request), request)
+
+
+@final
+class Welcome:
+    """Whether somebody is still let in: asked now and then, while a stream goes on.
+
+    Args:
+        visitors: knows who is let in.
+        request: of whom.
+    """
+
+    def __init__(self, visitors: Visitors, request: Request) -> None:
+        self._visitors = visitors
+        self._request = request
+        self._next = trio.current_time() + AGAIN
+        self._lasts = True
+
+    async def __call__(self) -> bool:
+        """Return whether they are, as far as it was known a few seconds ago."""
+        if trio.current_time() >= self._next:
+            self._next = trio.current_time() + AGAIN
+            try:
+                await self._visitors.person(self._request)
+            except Problem:
+                self._lasts = False
+            except (StoreUnavailable, StoreClosed):
+                pass  # nobody knows, for now
+        return self._lasts
 
 
 Handler: TypeAlias = Callable[[Any, Request], Coroutine[Any, Any, Response]]

@@ -19,7 +19,14 @@ import trio
 from gochan import Chan, open_signal_chan
 from gochan.durable import beside, open_store
 
-from .._door import Files, Listener, SecretError, SecretFile, make_secret_file, serve
+from .._door import (
+    Listener,
+    SecretError,
+    SecretFile,
+    make_secret_file,
+    open_job_files,
+    serve,
+)
 from .._door._proxied import Proxied
 from .._door._serving import MOST_CONNECTIONS
 from .._people import Person, open_register
@@ -44,7 +51,7 @@ class Beside:
     tokens: SecretFile
     tokens_at: Path
     people: Path
-    files: Files
+    files: Path
 
 
 def open_files(store: str, secret_file: Path | None) -> Beside:
@@ -65,7 +72,7 @@ def open_files(store: str, secret_file: Path | None) -> Beside:
             SecretFile(tokens),
             tokens,
             register_beside(store),
-            Files(base.with_name(base.name + ".files")),
+            base.with_name(base.name + ".files"),
         )
     except SecretError as error:
         raise click.UsageError(str(error)) from None
@@ -125,7 +132,8 @@ class Service:
         async with (
             open_store(self._store) as jobs,
             open_register(jobs, files.people) as people,
-            opening(jobs, files.secrets, people, self._operators, files.files) as server,
+            open_job_files(jobs, files.files) as job_files,
+            opening(jobs, files.secrets, people, self._operators, job_files) as server,
         ):
             listeners = await self._open()
             app = Proxied(server.application) if self._behind_proxy else server.application

@@ -12,9 +12,10 @@ from typing import Any, Final, TypeVar
 import click
 import trio
 
-from gochan.durable import open_store
+from gochan.durable import StoreError, open_store
 
-from .._people import Register, RegisterError, SharedStore, open_register
+from .._people import Register, RegisterError, open_register
+from .._shared import SharedStore
 from ._problems import run
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ def use_register(place: str, use: Callable[[Register], T]) -> T:
         if "://" in place:
             return _use_shared(place, use)
         return _use_file(Path(place), use)
-    except RegisterError as error:
+    except (RegisterError, StoreError) as error:
         raise click.UsageError(str(error)) from None
 
 

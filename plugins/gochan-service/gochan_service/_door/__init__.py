@@ -7,7 +7,9 @@
 #   _canceller   who waits for the cancel of a job
 #   _listeners   who hears the bells from afar
 #   _agents      the agents that have been heard of
+#   _neighbours  which agents other servers have heard of
 #   _offers      which agent is told of which job
+#   _shelves     where files are: in a folder, or beside the jobs
 #   _files       logs and artefacts of jobs
 #   _permits     which calls who may make
 #   _exchanges   many calls in one request
@@ -24,7 +26,7 @@
 
 from ._agents import Agents
 from ._app import PROBES, Door, open_door, presented
-from ._files import LOG, Files
+from ._files import LOG, Files, open_job_files
 from ._secrets import Keyring, Lock, SecretError, SecretFile, make_secret_file
 from ._serving import Listener, serve
 
@@ -41,6 +43,7 @@ __all__ = [
     "SecretFile",
     "make_secret_file",
     "open_door",
+    "open_job_files",
     "presented",
     "serve",
 ]

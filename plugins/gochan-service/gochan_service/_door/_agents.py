@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, final
+from typing import Any, Final, final
 
 import trio
 
@@ -60,6 +61,12 @@ class Agent:
             phase=self.phase or ("drain" if self.draining else ""),
         )
 
+    def drain(self, draining: bool) -> None:
+        """Let it get no more jobs, or again; its polls end."""
+        self.draining = draining
+        self.woken.set()
+        self.woken = trio.Event()
+
     @contextmanager
     def polling(self) -> Iterator[None]:
         """Count a request that may wait, inside the block.
@@ -83,6 +90,10 @@ class Agents:
 
     def __init__(self) -> None:
         self._agents: dict[str, Agent] = {}
+        self.orders: dict[str, bool] = {}
+        """Who was drained here, or not any more, which other servers have not been told yet."""
+        self.news: set[str] = set()
+        """Who was heard of here, which other servers have not been told yet."""
 
     def heard(self, said: AgentSaid) -> Agent:
         """Note that an agent has been heard of, and return it.
@@ -96,6 +107,7 @@ class Agents:
                 self._forget()
             agent = self._agents[said.name] = Agent(said.name)
         agent.seen = trio.current_time()
+        self.news.add(said.name)
         if said.capacity is not None:
             agent.capacity = said.capacity
         if said.machine is not None:
@@ -111,6 +123,7 @@ class Agents:
         for name, agent in [*self._agents.items()]:
             if agent.seen < latest and not agent.draining:
                 del self._agents[name]
+                self.news.discard(name)
         if len(self._agents) >= MOST:
             raise TooMany("too many agents have been here today")
 
@@ -132,7 +145,18 @@ class Agents:
         agent = self._agents.get(name)
         if agent is None:
             return False
-        agent.draining = draining
-        agent.woken.set()
-        agent.woken = trio.Event()
+        self.orders[name] = draining
+        agent.drain(draining)
         return True
+
+    def heard_elsewhere(
+        self, name: str, said: Mapping[str, Any], seen: float, *, draining: bool
+    ) -> None:
+        """Note what another server knows of an agent."""
+        agent = self._agents.setdefault(name, Agent(name, seen=-math.inf))
+        if seen > agent.seen:
+            agent.seen = seen
+            for field_name, value in said.items():
+                setattr(agent, field_name, value)
+        if draining is not agent.draining and name not in self.orders:
+            agent.drain(draining)

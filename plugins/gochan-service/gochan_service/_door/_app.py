@@ -21,6 +21,7 @@ from ._exchanges import Exchanges, Permit
 from ._files import Files
 from ._listeners import Listeners, TooMany
 from ._metrics import Meter
+from ._neighbours import sharing_agents
 from ._permits import permit_agent
 from ._secrets import Lock
 from ._steps import STEPS, status_of
@@ -126,7 +127,10 @@ async def open_door(
 ) -> AsyncIterator[Door]:
     """Open the door of a store: hear its bells, and do what time demands, inside the block."""
     door = Door(store, secrets, files, lease, on_upload)
-    async with beside(door.listeners.run, partial(tend, store), partial(sweep, store, files)):
+    async with (
+        sharing_agents(store, door.agents),
+        beside(door.listeners.run, partial(tend, store), partial(sweep, store, files)),
+    ):
         yield door
 
 

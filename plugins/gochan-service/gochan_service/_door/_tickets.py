@@ -39,7 +39,7 @@ from .._wire import (
 )
 from ._agents import Agent, Agents
 from ._canceller import Canceller
-from ._files import Files
+from ._files import Files, check_name
 from ._listeners import Listeners
 from ._offers import LOOK, Offers
 from ._reports import Reports, detail_of
@@ -143,7 +143,7 @@ class TicketOffice:
         """Keep parts of logs and files of runs that are not over."""
         owned = await self._owned(asked.agent, [Run(one.id, one.version) for one in asked.parts])
         for part in asked.parts:
-            self._files.path(part.id, part.version, part.name)  # nothing is written if one is wrong
+            check_name(part.name)  # nothing is written if one is wrong
         sizes: list[int | None] = []
         for part, record in zip(asked.parts, owned, strict=True):
             if record is None:

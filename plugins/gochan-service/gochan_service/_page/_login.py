@@ -8,8 +8,9 @@ import trio
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from .._api import Problem
 from .._people import Person
-from ._sessions import Sessions
+from ._sessions import Sessions, check_site
 from ._shell import HEADERS, Shell, for_people
 
 _PAUSE: Final = 1.0  # seconds after a token that opens nothing
@@ -29,6 +30,10 @@ class Login:
 
     async def log_in(self, request: Request) -> Response:
         """Take a token, and begin a session."""
+        try:
+            check_site(request)
+        except Problem as problem:
+            return self.shell.page(request, "login", None, problem.status, why=str(problem))
         form = await request.form(max_files=0, max_fields=5)
         token = form.get("token")
         response = RedirectResponse("/", 303, HEADERS)

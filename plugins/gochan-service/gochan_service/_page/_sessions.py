@@ -66,12 +66,24 @@ class Sessions:
         Raises:
             Problem: it is none.
         """
+        check_site(request)
         form = await request.form(max_files=0, max_fields=20)
         given = form.get("csrf")
         wanted = csrf_of(request)
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), wanted.encode()):
             raise Problem(403, "this form is too old, or not from here; go back, and try again")
         return form
+
+
+def check_site(request: Request) -> None:
+    """Look where a form comes from, as far as the browser says that.
+
+    Raises:
+        Problem: it comes from another site. There is no session yet when somebody logs in, so no
+            word in the form can tell.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Problem(403, "this form is not from here")
 
 
 def csrf_of(request: Request) -> str:

@@ -12,7 +12,7 @@
 #   _opening         the register of a store, wherever it is
 #   _personal_store  the store as one person has it
 
-from ._database import RegisterError, SharedStore
+from ._database import RegisterError
 from ._opening import open_register
 from ._person import Person
 from ._personal_store import NotAllowed, PersonalStore, check_role
@@ -31,7 +31,6 @@ __all__ = [
     "RegisterError",
     "Role",
     "Rules",
-    "SharedStore",
     "Sync",
     "allows",
     "check_role",

@@ -14,27 +14,20 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, Protocol, final
 
+from gochan.durable import StoreUnavailable
+
+from .._shared import SharedTables, Work
 from ._schema import WrongFile, prepare
 
 
 class RegisterError(Exception):
     """What is asked of the register cannot be done."""
-
-
-class Work(Protocol):
-    """What is done in one transaction."""
-
-    def rows(self, statement: str, *values: Any) -> list[Any]:
-        """Return the rows of a statement."""
-
-    def run(self, statement: str, *values: Any) -> int:
-        """Run a statement, and return how many rows it has changed."""
 
 
 class Database(Protocol):
@@ -75,25 +68,35 @@ class SqliteFile:
 
     def rows(self, statement: str, *values: Any) -> list[Any]:
         """Return the rows of a statement."""
-        with self._lock:
+        with self._lock, _as_store_errors():
             return _SqliteWork(self._connection).rows(statement, *values)
 
     @contextmanager
     def transaction(self, *, alone: bool = False) -> Iterator[Work]:
         """Make what is done inside the block one step; others always wait until it is over."""
-        with self._lock:
+        with self._lock, _as_store_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield _SqliteWork(self._connection)
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk may have ended it
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+@contextmanager
+def _as_store_errors() -> Iterator[None]:
+    """Make what SQLite raises what a store raises: a full disk is trouble of a moment, too."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(f"the register cannot be used now: {error}") from None
 
 
 @final
@@ -115,29 +118,6 @@ def _plain(statement: str) -> str:
 
 
 # Tables beside the jobs
-
-
-class SharedTables(Protocol):
-    """What `gochan_postgres.Tables` does."""
-
-    def rows(self, statement: str, *values: Any) -> list[Any]:
-        """Return the rows of a statement."""
-
-    def transaction(self, *, alone: bool = False) -> AbstractContextManager[Work, bool | None]:
-        """Make what is done inside the block one step."""
-
-    def close(self) -> None:
-        """Close the connection."""
-
-
-@runtime_checkable
-class SharedStore(Protocol):
-    """A store that offers tables beside its jobs; see `gochan_postgres.PostgresStore`."""
-
-    def open_tables(
-        self, name: str, scripts: Sequence[str]
-    ) -> AbstractAsyncContextManager[SharedTables, bool | None]:
-        """Open tables, and close them on the way out."""
 
 
 @final

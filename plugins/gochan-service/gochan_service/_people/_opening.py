@@ -8,7 +8,8 @@ from pathlib import Path
 
 from gochan.durable import Store
 
-from ._database import Shared, SharedStore
+from .._shared import SharedStore
+from ._database import Shared
 from ._register import Register
 from ._schema import SHARED
 

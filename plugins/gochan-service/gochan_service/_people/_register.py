@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, final
 
-from ._database import Database, RegisterError, SqliteFile, Work
+from .._shared import Work
+from ._database import Database, RegisterError, SqliteFile
 from ._person import Person, is_login
 from ._roles import ROLES, Role
 from ._syncing import Sync
