@@ -118,7 +118,10 @@ nitpick_ignore_regex = [
     # What it takes to be stopped, or to tell the time: it is said in words.
     (r"py:class", r"gochan\.(_queue\._stopping\.RunsJobs|durable\._book_store\.Clock)"),
     # Types of libraries that an extra brings along.
-    (r"py:class", r"(CollectorRegistry|TracerProvider|(prometheus_client|opentelemetry|httpx)\..*)"),
+    (
+        r"py:class",
+        r"(CollectorRegistry|TracerProvider|(prometheus_client|opentelemetry|httpx)\..*)",
+    ),
     # ADMIT and WAIT have entries of their own; that an enum has them, too, is nobody's concern.
     (r"py:attr", r"gochan\.strategies\._strategy\.Decision\.(ADMIT|WAIT)"),
 ]
