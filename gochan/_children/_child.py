@@ -38,6 +38,9 @@ from ._watcher import Watcher, open_watcher
 _REAPING: Final = 1.0
 _LOOK: Final = 0.02
 
+# How many seconds a child that belongs to no job has to clean up.
+_GRACE: Final = 5.0
+
 # The numbers of the standard files.
 _STDOUT: Final = 1
 _STDERR: Final = 2
@@ -91,7 +94,8 @@ class Children:
         """Run a program, and return its exit status, which is negative for a signal.
 
         Once the child has ended, what it has left in its process group is killed. If this is
-        cancelled, the whole session gets TERM, and KILL when the time for cleaning up is over.
+        cancelled, the whole session gets TERM, and KILL when the time for cleaning up is over: that
+        of the job in which it runs, or 5 seconds.
         Either way, nothing of it is alive when this returns or raises; only a process that has
         left the session goes on.
 
@@ -184,6 +188,14 @@ class Children:
         self._watcher.close()
 
 
+def _cleaning_up() -> trio.CancelScope:
+    """Return the scope in which a child may clean up: that of its job, if there is one."""
+    try:
+        return cleanup()
+    except RuntimeError:
+        return trio.move_on_after(_GRACE, shield=True)
+
+
 @final
 class Child:
     """A child process.
@@ -230,7 +242,7 @@ class Child:
         self._being_polite = True
         self._session.signal(signal.SIGTERM, whole=True)
         self._session.signal(signal.SIGCONT, whole=True)  # one that is stopped acts on TERM then
-        with cleanup():
+        with _cleaning_up():
             await self.ended.wait()
             while self._session.lives(whole=True):  # noqa: ASYNC110  # the system does not tell us
                 await trio.sleep(_LOOK)

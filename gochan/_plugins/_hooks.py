@@ -43,3 +43,8 @@ class Hooks:
 
         Each is a ``gochan_service.DirectorySpec``.
         """
+
+    # Not `ProviderSpec`, which is in the same plugin.
+    @hookspec
+    def gochan_providers(self) -> Iterable[object]:  # type: ignore[empty-body]
+        """Yield what this plugin can start agents with, each a `gochan_service.ProviderSpec`."""

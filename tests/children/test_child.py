@@ -57,6 +57,17 @@ async def written(*arguments: str) -> tuple[bytes, bytes]:
     return b"".join(output.chunks(STDOUT)), b"".join(output.chunks(STDERR))
 
 
+async def test_a_child_outside_of_a_job_has_time_to_clean_up() -> None:
+    """If whoever waits for it is cancelled."""
+    output = Collected()
+    script = b"trap 'echo cleaned; exit' TERM; echo began; sleep 99 & wait"
+    async with open_children() as children:
+        with trio.move_on_after(1) as scope:
+            await children.run(Program([b"sh", b"-c", script]), output)
+    assert scope.cancelled_caught
+    assert b"".join(output.chunks(STDOUT)) == b"began\ncleaned\n"
+
+
 async def test_two_outputs_in_one_pipe_keep_their_order() -> None:
     """All of it comes as standard output."""
     output = Collected()

@@ -18,7 +18,13 @@ from gochan.strategies import Block, DropOnFull, PriorityCancel, Promise
 
 SPEC = StrategySpec("mine", Block, "for tests")
 
-HOOKS = ["gochan_strategies", "gochan_commands", "gochan_stores", "gochan_directories"]
+HOOKS = [
+    "gochan_strategies",
+    "gochan_commands",
+    "gochan_stores",
+    "gochan_directories",
+    "gochan_providers",
+]
 
 
 def manager() -> pluggy.PluginManager:

@@ -57,6 +57,18 @@ def test_gochan_directories_is_asked_of_all_plugins(install: Install) -> None:
     assert plugin_offers("gochan_directories", str) == ["go", "shogi", "chess"]
 
 
+def test_gochan_providers_is_asked_of_all_plugins(install: Install) -> None:
+    """As `gochan_directories` is, but beside it."""
+
+    class Cloud:
+        @hookimpl
+        def gochan_providers(self) -> Iterable[Any]:
+            return ["cloud"]
+
+    install(a=Cloud(), b=Club("go"))
+    assert plugin_offers("gochan_providers", str) == ["cloud"]
+
+
 def test_a_plugin_that_fails_offers_nothing(install: Install) -> None:
     """The others do; what was wrong is a warning."""
     install(a=Club("go", 7), b=Club("chess"))

@@ -134,7 +134,7 @@ BROKEN = {
     "leads_to_hook": r"implements no hook.* lead to the module with the hook, not to the hook",
     "leads_to_class": r"'self'; <class '.*Plugin'> is a class, make an instance of it",
     "misspelt_hook": r"unknown hook 'gochan_strategy' .*hooks of this gochan: "
-    r"gochan_commands, gochan_directories, gochan_stores, gochan_strategies",
+    r"gochan_commands, gochan_directories, gochan_providers, gochan_stores, gochan_strategies",
     "wrong_arguments": r"gochan_strategies\(registry.*Argument\(s\) {'registry'} .*hookspec",
     "hook_raises": r"LookupError: the moon is in the wrong place",
     "hook_exits": r"SystemExit: 3",

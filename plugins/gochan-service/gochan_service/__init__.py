@@ -4,6 +4,7 @@
 #
 # The rooms and files, from the bottom up: each uses only those above it.
 #
+#   _scaling      as many agents as the jobs need
 #   _token        what tokens begin with
 #   _shared       tables beside the jobs, for many servers
 #   _directories  where an organisation keeps its people
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from gochan import hookimpl
@@ -45,8 +47,21 @@ if TYPE_CHECKING:
 
     from ._lab import Lab, LabAgent, LabPerson, LabServer
     from ._remote import HttpStore
+    from ._scaling import (
+        AgentPlan,
+        Provider,
+        ProviderError,
+        ProviderSpec,
+        ScaledAgent,
+        Scaling,
+        ScalingDecision,
+        ScalingRun,
+        ScalingSnapshot,
+        simulate_scaling,
+    )
 
 __all__ = [
+    "AgentPlan",
     "DirectoryAccess",
     "DirectoryError",
     "DirectoryPerson",
@@ -56,9 +71,18 @@ __all__ = [
     "LabAgent",
     "LabPerson",
     "LabServer",
+    "Provider",
+    "ProviderError",
+    "ProviderSpec",
+    "ScaledAgent",
+    "Scaling",
+    "ScalingDecision",
+    "ScalingRun",
+    "ScalingSnapshot",
     "open_agent",
     "open_server_store",
     "people_of",
+    "simulate_scaling",
 ]
 
 P = TypeVar("P")
@@ -66,15 +90,11 @@ R = TypeVar("R")
 
 
 def __getattr__(name: str) -> object:
-    if name == "HttpStore":
-        from ._remote import HttpStore
-
-        return HttpStore
-    if name in ("Lab", "LabAgent", "LabPerson", "LabServer"):
-        from . import _lab
-
-        return getattr(_lab, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = "_remote" if name == "HttpStore" else "_lab" if name.startswith("Lab") else "_scaling"
+    thing: object = getattr(import_module(f"{__name__}.{room}"), name)
+    return thing
 
 
 def open_server_store(
@@ -175,6 +195,14 @@ def gochan_stores() -> Iterable[StoreSpec]:
     """Offer the stores of servers."""
     for scheme in ("http", "https"):
         yield StoreSpec(scheme, open_server_store, "of a job server, anywhere")
+
+
+@hookimpl
+def gochan_providers() -> Iterable[ProviderSpec]:
+    """Offer what `gochan scale` starts agents with."""
+    from ._scaling._offered import OWN
+
+    return OWN
 
 
 @hookimpl

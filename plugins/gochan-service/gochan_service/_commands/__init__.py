@@ -16,12 +16,14 @@
 #   _log_command         `gochan log`
 #   _directory_commands  `gochan people import` and `sync`
 #   _people_command      `gochan people`
+#   _scale_command       `gochan scale`
 
 from ._agent_command import agent_command
 from ._log_command import log_command
 from ._people_command import people_command
+from ._scale_command import scale_command
 from ._serve_command import serve_command
 
-commands = (serve_command, agent_command, log_command, people_command)
+commands = (serve_command, agent_command, log_command, people_command, scale_command)
 
 __all__ = ["commands"]
