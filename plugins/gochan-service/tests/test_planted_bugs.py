@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -167,7 +168,7 @@ def planted(plant: Callable[[Any, Patch], None], law: str, *faults: str) -> Any:
     [
         planted(lose_a_wake_up, "wake-up"),
         planted(lose_a_cancel_between_polls, "cancel"),
-        planted(accept_twice, "one lease"),
+        planted(accept_twice, "one (lease|run)"),  # who is quick ends before the other starts
         planted(take_late_reports, "late report", *NETWORK),
         planted(count_leases_from_later, "one run", "partition", "heal"),
         planted(count_leases_short, "one lease", "partition"),
@@ -185,6 +186,6 @@ def test_a_planted_bug_is_found(
         try:
             trio.run(search, seed, plant, faults, clock=MockClock(autojump_threshold=0))
         except AssertionError as error:
-            assert str(error).startswith(f"{law}: ")  # noqa: PT017  # most seeds raise nothing
+            assert re.match(f"{law}: ", str(error))  # noqa: PT017  # most seeds raise nothing
             return
     pytest.fail(f"not found with {SEEDS} seeds")
