@@ -6,11 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from gochan_service import Lab
+from gochan_service._agent import open_agent_by
 from gochan_service._lab import _ledger
+from gochan_service._lab._agents import SECRET
+from gochan_service._lab._link import Link
+from gochan_service._lab._network import URL, ServerEnd, Transport
 from gochan_service._lab._storm import FAULTS
+from gochan_service._remote import open_http_store
 from trio.testing import MockClock
 
 from gochan.durable import StoreUnavailable
@@ -285,6 +291,71 @@ async def test_an_agent_that_ends_by_itself_is_a_breach(autojump_clock: MockCloc
 
             lab.store.tend = fail_to_tend  # type: ignore[method-assign]
             await trio.sleep(40)
+
+
+# What it has found
+
+
+def open_agent_of(lab: Lab, handler: Any) -> Any:
+    transport = Transport(lab._network, Link(), 4)
+    return open_agent_by(open_http_store(URL, SECRET, 10.0, transport=transport), "q", handler)
+
+
+async def test_an_agent_whose_block_is_cancelled_gives_its_jobs_back(
+    autojump_clock: MockClock,
+) -> None:
+    """At once, and no attempt is burnt; although everything around it is cancelled as well."""
+    async with Lab(seed=1) as lab:
+        job = await lab.submit("q", 1)
+        begun = trio.current_time()
+        with trio.move_on_after(2):
+            async with open_agent_of(lab, double):
+                await trio.sleep_forever()
+        assert trio.current_time() - begun == pytest.approx(2)
+        record = await lab.record(job)
+        assert (record.state, record.attempt) == ("waiting", 0)
+        assert [one.kind for one in record.attempts] == ["interrupted"]
+
+
+async def test_a_cancelled_agent_does_not_wait_for_a_server_that_is_away(
+    autojump_clock: MockClock,
+) -> None:
+    """But for its grace; nor does one that is cancelled before it begins."""
+    async with Lab(seed=1) as lab:
+        await lab.submit("q", 1)
+        begun = trio.current_time()
+        with trio.move_on_after(2):
+            async with open_agent_of(lab, double):
+                await trio.sleep(1)
+                lab.kill(lab.server)
+                await trio.sleep_forever()
+        assert trio.current_time() - begun == pytest.approx(7)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            async with open_agent_of(lab, double):
+                pytest.fail("it was entered")
+        lab.restart(lab.server)
+        await trio.sleep(40)
+
+
+async def test_a_connection_that_is_cut_within_an_answer_is_no_failure(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the server: there is nothing in its log."""
+    async with Lab(seed=1) as lab:
+        send_all = ServerEnd.send_all
+
+        async def cut(self: ServerEnd, data: Any) -> None:
+            lab.server._scope.cancel()
+            await send_all(self, data)
+
+        async with lab.client() as client:
+            monkeypatch.setattr(ServerEnd, "send_all", cut)
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.get("/healthz")
+        monkeypatch.undo()
+        lab.restart(lab.server)
+    assert "a connection failed" not in caplog.text
 
 
 # Chance

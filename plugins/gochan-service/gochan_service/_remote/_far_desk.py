@@ -7,6 +7,9 @@
 # requests a job costs. There are two couriers, so that a call need not wait for a slow one.
 #
 # A call whose task is cancelled before a courier has taken it is never sent; later, it is made.
+#
+# If the whole block is cancelled, the couriers go on: a queue inside it still has to give its jobs
+# back, and has a deadline of its own for that. What is on its way when that is over is broken off.
 
 from __future__ import annotations
 
@@ -68,6 +71,7 @@ class FarDesk:
         self._closed = False
         self._away = 0  # couriers
         self._idle = trio.Event()
+        self._couriers: list[trio.CancelScope] = []
 
     async def __call__(self, operation: str, *arguments: Any) -> Any:
         """Make a call, and return its answer."""
@@ -105,7 +109,14 @@ class FarDesk:
         raise StoreError(f"{self._address}: {answer.why}")
 
     async def carry(self) -> None:
-        """Take calls to the server, for ever."""
+        """Take calls to the server until `aclose`, also if the block is cancelled."""
+        with trio.CancelScope(shield=True) as scope:
+            self._couriers.append(scope)
+            if self._closed:  # before this task has begun
+                scope.cancel()
+            await self._carry_for_ever()
+
+    async def _carry_for_ever(self) -> None:
         while True:
             while not self._errands:
                 self._news = trio.Event()
@@ -139,10 +150,14 @@ class FarDesk:
             errand.answer = answer
 
     async def aclose(self) -> None:
-        """Let the calls end that were made, and make no more."""
+        """Let the calls end that were made, unless this is cancelled, and make no more."""
         self._closed = True
-        if self._away or self._errands:
-            self._idle = trio.Event()
-            await self._idle.wait()
-        else:
-            await trio.lowlevel.checkpoint()
+        try:
+            if self._away or self._errands:
+                self._idle = trio.Event()
+                await self._idle.wait()
+            else:
+                await trio.lowlevel.checkpoint()
+        finally:
+            for scope in self._couriers:
+                scope.cancel()

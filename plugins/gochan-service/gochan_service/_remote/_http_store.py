@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -83,7 +84,9 @@ async def open_far_store(address: str, post: Post) -> AsyncIterator[HttpStore]:
             await desk.greet()
             yield store
         finally:
-            with trio.CancelScope(shield=True):
+            # Who is cancelled has waited already: for what the block still had to say.
+            is_cancelled = trio.current_effective_deadline() == -math.inf
+            with trio.CancelScope(shield=not is_cancelled):
                 await store.aclose()
 
 
