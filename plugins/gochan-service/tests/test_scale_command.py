@@ -83,6 +83,8 @@ def test_killed_agents_and_a_killed_scaler(place: Place) -> None:
         until(lambda: len(agents(place)) == 2, "two agents")
         first = agents(place)
         name, number = next(iter(first.items()))
+        log = place.folder / "gochan-agents" / f"{name}.log"
+        until(lambda: "works on" in log.read_text(), "its start")
         os.kill(number, signal.SIGKILL)
         until(lambda: len({*agents(place)} - {name}) == 2, "another one")
         scaler.end(signal.SIGKILL)
@@ -164,8 +166,9 @@ def test_what_is_missing_is_said(
         scale_command.main(["http://127.0.0.1:1", "--queue", "q", *words], standalone_mode=False)
 
 
-def test_a_token_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And it is said where there is one."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GOCHAN_TOKEN", raising=False)
     with pytest.raises(click.UsageError, match=r"set GOCHAN_TOKEN .* jobs.db.token"):
         scale_command.main(["http://127.0.0.1:1", "--queue", "q"], standalone_mode=False)

@@ -206,6 +206,9 @@ def test_other_places(tmp_path: Path) -> None:
         (["--store", "odd:x"], "odd"),
         (["--store", "sqlite:nowhere/jobs.db"], "cannot be made"),
         (["--secret-file", "shared"], "others can read shared"),
+        (["--agents", "1", "--queue", "q"], "--agents needs --queue and a command"),
+        (["--queue", "q"], "give --agents"),
+        (["--agents", "1", "--queue", "q", "--listen", "unix:x", "--", "x"], "listen at HOST:PORT"),
     ],
 )
 def test_what_cannot_be_is_one_line(tmp_path: Path, options: list[str], why: str) -> None:

@@ -9,6 +9,7 @@
 #   _systemd             what systemd is told
 #   _place               where a server listens
 #   _using_register      using the register of a server
+#   _own_agents          agents that a server starts itself
 #   _service             a server that runs
 #   _printing_log        printing the log of a job
 #   _serve_command       `gochan serve`

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -114,8 +113,9 @@ def scale_command(
         --list 'docker ps --filter name={prefix}- --format {{.Names}}'
 
     COMMAND is that of 'gochan agent'; options of it may stand before a --. An agent tells the
-    server its name as its machine, or by --label instance=NAME. It needs the token of an operator,
-    GOCHAN_TOKEN, and local agents GOCHAN_SECRET.
+    server its name as its machine, or by --label instance=NAME. The token of an operator is in
+    GOCHAN_TOKEN, the secret of local agents in GOCHAN_SECRET, or they are in the files of this
+    folder, if the server is on this machine.
 
     At the end, agents are left to work, and the next 'gochan scale' of this prefix finds them;
     with '--at-end end' they finish their jobs and are ended. A second signal ends this at once.
@@ -125,16 +125,10 @@ def scale_command(
         text = others.pop(name)
         if text is not None:
             options[name] = text
-    token = os.environ.get("GOCHAN_TOKEN")
-    if not token:
-        raise click.UsageError(
-            "set GOCHAN_TOKEN to the token of an operator, such as that which 'gochan serve' has "
-            "written into jobs.db.token"
-        )
     prefix = prefix or re.sub("[^a-z0-9-]+", "-", f"gochan-{queue.lower()}")
     if not re.fullmatch("[a-z0-9][a-z0-9-]*", prefix):
         raise click.BadParameter("use a-z, 0-9 and hyphens", param_hint="--prefix")
-    from .._remote._address import check  # which need httpx
+    from .._remote._address import check, persons_token  # which need httpx
     from .._scaling import AgentPlan, ProviderError, Scaling
     from .._scaling._fleet import open_fleet
     from .._scaling._offered import find_provider
@@ -143,7 +137,7 @@ def scale_command(
     least, most = others.pop("least"), others.pop("most")
     try:
         scaling = Scaling(min=least, max=most, capacity=capacity, **others)
-        address, token, _ = check(url, token, None, 10.0)
+        address, token, _ = check(url, persons_token(url=url), None, 10.0)
         spec = find_provider(provider or ("command" if "create" in options else "local"))
     except (ValueError, ProviderError) as error:
         raise click.UsageError(str(error)) from None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
+from gochan.processes import guarding
+
+from ._own_agents import OwnAgents
 from ._place import Place, tls_context
 from ._problems import run
 
@@ -53,9 +57,25 @@ from ._problems import run
     type=click.Path(path_type=Path),
     help="The key of the certificate, if it is not in the same file.",
 )
+@click.option(
+    "--agents", type=click.IntRange(1, 1000), metavar="N", help="Start so many agents as well."
+)
+@click.option("--queue", help="With --agents: whose jobs they run.")
+@click.option(
+    "--capacity",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="With --agents: how many jobs each runs.",
+)
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front speaks TLS; believe it.")
 @click.option("--insecure", is_flag=True, help="Listen beyond this machine without TLS.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def serve_command(
+    command: tuple[str, ...],
+    agents: int | None,
+    queue: str | None,
+    capacity: int,
     store: str,
     listen: str,
     lease: float,
@@ -70,11 +90,24 @@ def serve_command(
     The secret of agents, the token of the operator, the people and the files of jobs are kept
     beside the store. The files of the secrets and of TLS are read again on SIGHUP, those of the
     secrets also when they have changed.
-    """
+
+    With --agents it is all in one: it runs COMMAND for each job of QUEUE, as 'gochan agent' does,
+    and one Ctrl-C ends all in order.
+
+    \b
+      gochan serve
+      gochan serve --agents 2 --queue shrink -- optipng {}
+    """  # noqa: D301  # click wants the character
+    if agents is None and (command or queue):
+        raise click.UsageError("a queue and a command are for own agents: give --agents")
+    if agents is not None and not (command and queue):
+        raise click.UsageError("--agents needs --queue and a command")
     try:
         place = Place.of(listen)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--listen") from None
+    if agents is not None and place.path is not None:
+        raise click.UsageError("agents cannot reach a socket in a folder: listen at HOST:PORT")
     if tls_key and not tls_cert:
         raise click.UsageError("--tls-key needs --tls-cert")
     if not (place.is_near or tls_cert or behind_proxy or insecure):
@@ -96,6 +129,11 @@ def serve_command(
     files = open_files(store, secret_file)
     logging.basicConfig(format="gochan: %(message)s", level=logging.INFO, stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    service = Service(store, place, lease, files, tls, reload_tls, behind_proxy=behind_proxy)
-    run(service.run)
+    with guarding() if agents is not None else nullcontext() as guardian:
+        own = OwnAgents(agents or 0, queue or "", capacity, command, guardian)
+        service = Service(
+            store, place, lease, files, tls, reload_tls, behind_proxy=behind_proxy,
+            agents=own if agents is not None else None,
+        )  # fmt: skip
+        run(service.run)
     return 0 if service.is_over else 1

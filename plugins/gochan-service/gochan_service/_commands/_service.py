@@ -32,6 +32,7 @@ from .._door._serving import MOST_CONNECTIONS
 from .._people import Person, open_register
 from .._server import open_server
 from .._token import TOKEN
+from ._own_agents import OwnAgents, running
 from ._place import Place
 from ._systemd import tell_systemd
 from ._using_register import register_beside
@@ -92,6 +93,7 @@ class Service:
         reload_tls: Callable[[], None],
         *,
         behind_proxy: bool,
+        agents: OwnAgents | None = None,
     ) -> None:
         self._store = store
         self._place = place
@@ -100,6 +102,8 @@ class Service:
         self._tls = tls
         self._reload_tls = reload_tls
         self._behind_proxy = behind_proxy
+        self._own_agents = agents
+        self._hurry = trio.Event()
         self._operators: dict[str, Person] = {}
         self._stop = trio.Event()
         self.is_over = False
@@ -122,6 +126,7 @@ class Service:
                 self._look()
                 self._look_at_tls()
             elif self._stop.is_set():
+                self._hurry.set()
                 everything.cancel()
             else:
                 self._stop.set()
@@ -143,12 +148,30 @@ class Service:
                     serve(app, listeners, stopping=server.stopping, most=most),
                     beside(self._look_for_ever),
                 ):
-                    self._greet(jobs.address, self._place.url(listeners, self._tls))
-                    await self._stop.wait()
-                    tell_systemd("STOPPING=1")
-                    _say("stopping; a second signal ends this at once")
+                    url = self._place.url(listeners, self._tls)
+                    self._greet(jobs.address, url)
+                    await self._until_stopped(url)
             finally:
                 self._place.leave()
+
+    async def _until_stopped(self, url: str) -> None:
+        """Wait until a signal says to stop, and until own agents have ended."""
+        if self._own_agents is None:
+            await self._wait_for_the_stop()
+        else:
+            async with running(self._own_agents, url, self._files.secrets.secrets[0]) as agents:
+
+                async def hurry() -> None:
+                    await self._hurry.wait()
+                    agents.stop_soon(drain=0, grace=0)
+
+                async with beside(hurry):
+                    await self._wait_for_the_stop()
+
+    async def _wait_for_the_stop(self) -> None:
+        await self._stop.wait()
+        tell_systemd("STOPPING=1")
+        _say("stopping; a second signal ends this at once")
 
     def _greet(self, store: str, url: str) -> None:
         _say(f"serving {store} at {url}")

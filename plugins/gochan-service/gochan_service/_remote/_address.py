@@ -36,6 +36,21 @@ def agents_secret(secret: str | None = None, *, url: str = "") -> str:
     return secret
 
 
+def persons_token(*, url: str) -> str:
+    """Return the token that a person shows to the server at ``url``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    token = os.environ.get("GOCHAN_TOKEN") or _written_here(url, "token")
+    if not token:
+        raise ValueError(
+            "this needs a token: set GOCHAN_TOKEN to one, such as that which 'gochan serve' has "
+            "written into jobs.db.token"
+        )
+    return token
+
+
 def check(
     address: str, token: str | None, secret: str | None, timeout: float
 ) -> tuple[str, str, float]:
