@@ -32,10 +32,15 @@ def test_a_job_from_its_submission_to_its_end(server: Server, tmp_path: Path) ->
     _, out, _ = gochan(server, "migrate", folder=tmp_path)
     assert out.endswith(f" is new, and has schema {NEWEST}\n")
     assert gochan(server, "submit", "mails", "21", folder=tmp_path) == (0, "1\n", "")
-    assert gochan(server, "explain", "1", folder=tmp_path) == (0, "It is the next one.\n", "")
+    status, out, said = gochan(server, "explain", "1", folder=tmp_path)
+    assert (status, out.split("\n")[0], said) == (0, "It is the next one.", "")
     status, _, said = gochan(server, "work", "mails", "shop:send", "--until-empty", folder=tmp_path)
     assert status == 0
     assert said.endswith("gochan: mails: 1 done\n")
     _, out, _ = gochan(server, "jobs", "--json", folder=tmp_path)
     (job,) = json.loads(out)["jobs"]
     assert (job["kind"], job["result"]) == ("done", 42)
+    status, out, said = gochan(server, "top", folder=tmp_path)
+    assert (status, said) == (0, "")
+    assert "0 jobs running, 0 waiting" in out
+    assert out.split("\n")[2].split()[:4] == ["mails", "0", "0", "1"]
