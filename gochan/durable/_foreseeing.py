@@ -26,6 +26,12 @@ from ._times import moment
 _SAMPLE: Final = 50
 """How many jobs that have ended say how fast the queue is."""
 
+_NAMED: Final = 5
+"""How many jobs that are ahead are named."""
+
+_LISTED: Final = 500
+"""Among how many jobs that wait they are looked for."""
+
 _SILENT: Final = 90.0
 """After how many seconds without a word a worker is not counted on."""
 
@@ -59,7 +65,25 @@ async def explain_job(
     queue = explanation.record.queue
     ended = await store.list(queue, states=["ended"], limit=_SAMPLE)
     counts = await store.statistics(queue)
+    explanation = await _with_those_ahead(store, explanation)
     return foresee(explanation, moment(store.now()), counts, ended, workers)
+
+
+async def _with_those_ahead(store: Store, explanation: Explanation) -> Explanation:
+    """Name the jobs that come before a job, if they are few."""
+    record = explanation.record
+    if record.state != "waiting" or not 0 < explanation.ahead <= _NAMED:
+        return explanation
+    waiting = await store.list(record.queue, states=["waiting"], limit=_LISTED, after=0)
+    before = [one for one in waiting if (-one.priority, one.id) < (-record.priority, record.id)]
+    if len(before) != explanation.ahead:  # others wait farther behind, or it has changed meanwhile
+        return explanation
+    names = ", ".join(map(_named, sorted(before, key=lambda one: (-one.priority, one.id))))
+    return replace(explanation, reasons=(*explanation.reasons, f"Ahead of it: {names}."))
+
+
+def _named(record: JobRecord) -> str:
+    return f"job {record.id}{f' of priority {record.priority}' if record.priority else ''}"
 
 
 def foresee(

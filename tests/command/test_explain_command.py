@@ -22,7 +22,7 @@ def test_the_reasons_are_sentences(folder: Path, gochan: Gochan) -> None:
     in_store(DB, lambda store: store.pause("mails", paused=True))
     ended = gochan("explain", DB, "2")
     assert (ended.status, ended.err) == (0, "")
-    assert ended.out == b"Queue 'mails' is paused.\n1 job is ahead of it.\n"
+    assert ended.out == (b"Queue 'mails' is paused.\n1 job is ahead of it.\nAhead of it: job 1.\n")
 
 
 def test_json(folder: Path, gochan: Gochan) -> None:
@@ -31,7 +31,7 @@ def test_json(folder: Path, gochan: Gochan) -> None:
     nobody = "No job of its queue runs, and none has ended: perhaps no worker is there."
     assert json.loads(gochan("explain", DB, "2", "--json").out) == {
         "id": 2,
-        "reasons": ["1 job is ahead of it.", nobody],
+        "reasons": ["1 job is ahead of it.", "Ahead of it: job 1.", nobody],
         "ahead": 1,
         "starts": None,
     }

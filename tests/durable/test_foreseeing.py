@@ -23,6 +23,7 @@ from gochan.durable import (
     moment,
     open_store,
 )
+from gochan.durable import _foreseeing as foreseeing
 
 
 async def stored(store: Store, **options: Any) -> int:
@@ -114,6 +115,29 @@ async def test_a_store_that_knows_who_works_is_asked(autojump_clock: MockClock) 
         assert isinstance(store, Roster)
         assert (await explained(store, job, known=False)).reasons[0] == "No worker has gpu=no."
         assert (await explained(store, job)).reasons[0] == "No worker is there."
+
+
+# Who is ahead
+
+
+async def test_the_jobs_ahead_are_named_if_they_are_few(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order in which they start."""
+    async with open_store("memory:") as store:
+        await stored(store)
+        job, urgent = await stored(store), await stored(store, priority=3)
+        await stored(store)
+        assert (
+            "Ahead of it: job 3 of priority 3, job 1."
+            in (await explained(store, job, known=False)).reasons
+        )
+        assert "Ahead" not in str(await explained(store, urgent, known=False))
+        last = [await stored(store) for _ in range(3)]
+        assert "Ahead of it: job 3 of" in str(await explained(store, last[1], known=False))
+        assert "Ahead" not in str(await explained(store, last[2], known=False))
+        monkeypatch.setattr(foreseeing, "_LISTED", 2)
+        assert "Ahead" not in str(await explained(store, job, known=False))
 
 
 # When it should start
