@@ -3,9 +3,13 @@
 Each block of Python runs, under virtual time; what it prints must be
 what the block of text after it says. In a block named console, what follows
 after a ``$`` runs in a shell, and the lines below it are what it prints; a
-``…`` there stands for anything.
+``…`` there stands for anything. What is exported stays so on the whole page.
 
-If a page needs ``DATABASE_URL``, it has a database of its own on a server of PostgreSQL.
+If ``<!-- stays open -->`` stands before the block, its last command runs on beside those of
+further blocks, as in a terminal of its own.
+
+If a page needs ``DATABASE_URL``, it has a database of its own on a server of PostgreSQL. Where it
+says ``127.0.0.1:8000``, it has a port of its own.
 """
 
 from __future__ import annotations
@@ -18,10 +22,12 @@ import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from contextlib import chdir, redirect_stdout
+from contextlib import chdir, redirect_stdout, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -120,30 +126,99 @@ def run_console(example: Example) -> str | None:
     """
     if not example.parsed.startswith("$ "):
         return "a console block begins with a command, after a $"
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    for session in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+    *others, last = re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]
+    before = example.document.text[: example.region.start].rstrip()
+    stays = _stay_open if before.endswith("<!-- stays open -->") else _run_command
+    for session, run in [*((one, _run_command) for one in others), (last, stays)]:
         command, _, expected = re.split(r"(?<!\\)(\n|$)", session, maxsplit=1)
-        ended = subprocess.run(
-            ["sh", "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=_folder_of(example.path),
-            env={
-                **os.environ,
-                **_environment_of(example),
-                "PATH": programs,
-                "COLUMNS": "80",
-                "TERM": "dumb",
-            },
-            timeout=60,
-        )
-        printed = _lines(ended.stdout)
         pattern = re.escape(_lines(expected)).replace("…\\\n", "(.*\n)*").replace("…", "(.|\n)*")
+        printed = run(_port_of(example.path).into(command), example, re.compile(pattern))
         if not re.fullmatch(pattern, printed):
             return f"the block says:\n{expected}\nbut {command!r} printed:\n{printed}"
     return None
+
+
+def _run_command(command: str, example: Example, pattern: re.Pattern[str]) -> str:
+    """Run a command to its end, and return what it prints."""
+    exports = command.startswith("export ")
+    ended = subprocess.run(
+        ["sh", "-c", f"{command}; env -0" if exports else command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=_folder_of(example.path),
+        env=_shell_of(example),
+        timeout=60,
+    )
+    if exports:
+        pairs = (one.split("=", 1) for one in ended.stdout.split("\0") if "=" in one)
+        _exported(example.path).update({name: value for name, value in pairs if name != "PWD"})
+        return ""
+    return _lines(_port_of(example.path).out_of(ended.stdout))
+
+
+def _stay_open(command: str, example: Example, pattern: re.Pattern[str]) -> str:
+    """Start a command, and return what it prints as soon as that fits the pattern."""
+    out = Path(_folder_of(example.path)) / f".terminal-{next(_NUMBERS)}"
+    with out.open("wb") as file:
+        process = subprocess.Popen(
+            ["sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            cwd=_folder_of(example.path),
+            env=_shell_of(example),
+            start_new_session=True,
+        )
+    atexit.register(_close, process)
+    deadline = time.monotonic() + 60
+    while True:
+        printed = _lines(_port_of(example.path).out_of(out.read_text(encoding="utf-8")))
+        if pattern.fullmatch(printed) or time.monotonic() > deadline or process.poll() is not None:
+            return printed
+        time.sleep(0.05)
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    """Close a terminal, with what still runs in it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _shell_of(example: Example) -> dict[str, str]:
+    """Return the environment of the commands of a page."""
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    wide = {"PATH": programs, "COLUMNS": "80", "TERM": "dumb"}
+    port = _port_of(example.path).variables if "127.0.0.1:8000" in example.document.text else {}
+    return {**os.environ, **_environment_of(example), **port, **wide, **_exported(example.path)}
+
+
+@cache
+def _exported(path: str) -> dict[str, str]:
+    return {}
+
+
+class _Port:
+    """The port of a page: it says that of a user, and has one of its own."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.own = f"127.0.0.1:{free.getsockname()[1]}"
+        self.variables = {"GOCHAN_LISTEN": self.own, "GOCHAN_URL": f"http://{self.own}"}
+
+    def into(self, command: str) -> str:
+        return command.replace("127.0.0.1:8000", self.own)
+
+    def out_of(self, printed: str) -> str:
+        return printed.replace(self.own, "127.0.0.1:8000")
+
+
+@cache
+def _port_of(path: str) -> _Port:
+    return _Port()
 
 
 @cache

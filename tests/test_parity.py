@@ -18,12 +18,13 @@ from typing import NamedTuple
 
 import pytest
 
+from .named_tests import names_of_tests
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "parity"
 PAGES = sorted(path.stem for path in FOLDER.glob("*.md") if path.stem != "index")
 
-# Those about the ideas; the others show a server and its agents.
-SLIDES = {*range(3, 30), *range(33, 36)}
+SLIDES = {*range(2, 39)}  # the first one introduces the author
 
 PARAGRAPHS = [
     "In short, 1: the length of a channel",
@@ -152,19 +153,6 @@ def test_every_section_is_in_the_index(link: str) -> None:
 def test_every_link_of_the_index_leads_to_a_section(row: Row) -> None:
     """A page and a heading that are there."""
     assert [link for link in row.links if link not in sections()] == []
-
-
-@cache
-def names_of_tests() -> set[str]:
-    """Return all tests in the words of the index: "such and such (`queue`)" is in test_queue.py."""
-    return {
-        f"{node.name.removeprefix('test_').replace('_', ' ')} (`{path.stem.removeprefix('test_')}`)"
-        for folder in ("tests", "docs/examples")
-        for path in (ROOT / folder).rglob("test_*.py")
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        if node.name.startswith("test_")
-    }
 
 
 @every_row

@@ -137,6 +137,7 @@ async def test_an_agent_needs_the_secret(tmp_path: Path, monkeypatch: pytest.Mon
         return n
 
     monkeypatch.delenv("GOCHAN_SECRET", raising=False)
+    monkeypatch.delenv("GOCHAN_SECRET_FILE", raising=False)
     with pytest.raises(ValueError, match="set GOCHAN_SECRET"):
         open_agent("http://127.0.0.1:1", "q", handler)
     monkeypatch.setenv("GOCHAN_SECRET", "wrong, but long enough")
@@ -147,6 +148,27 @@ async def test_an_agent_needs_the_secret(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv("GOCHAN_SECRET", SECRET)
         async with open_agent(service.url, "q", handler):
             pass
+
+
+async def test_an_agent_finds_the_secret_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one, which is the newest during a rotation; a file that is not there is named."""
+
+    async def handler(n: int) -> int:
+        return n
+
+    file = tmp_path / "secret"
+    monkeypatch.delenv("GOCHAN_SECRET", raising=False)
+    monkeypatch.setenv("GOCHAN_SECRET_FILE", str(file))
+    with pytest.raises(ValueError, match=r"that GOCHAN_SECRET_FILE names .* No such file"):
+        open_agent("http://127.0.0.1:1", "q", handler)
+    file.write_text("\n")
+    with pytest.raises(ValueError, match="an agent needs"):
+        open_agent("http://127.0.0.1:1", "q", handler)
+    file.write_text(f"an older one\n{SECRET}\n")
+    async with open_service(tmp_path) as service, open_agent(service.url, "q", handler):
+        pass
 
 
 async def test_a_server_that_is_not_there_is_named() -> None:

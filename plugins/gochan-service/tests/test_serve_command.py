@@ -17,9 +17,13 @@ from typing import Any
 import click
 import httpx
 import pytest
+import trio
 import trustme
 from gochan_service._commands._place import Place
+from gochan_service._commands._printing_log import print_log
 from gochan_service._commands._serve_command import serve_command
+
+from gochan.durable import StoreUnavailable, open_store
 
 COMMAND = [sys.executable, "-m", "gochan", "serve"]
 
@@ -38,7 +42,8 @@ class Serving:
         )
         self.lines: list[str] = []
         self.until("people:")
-        self.url = self.lines[-3].split()[-1]
+        (serving,) = (line for line in self.lines if "serving" in line)
+        self.url = serving.split()[-1]
 
     def until(self, word: str) -> str:
         """Return the next line with this in it."""
@@ -100,8 +105,10 @@ def failing(folder: Path, *options: str) -> str:
 def test_a_server_from_its_first_line_to_its_last(tmp_path: Path) -> None:
     """It says what to do next, takes a new secret without being started again, and stops."""
     with serving(tmp_path) as server:
-        assert server.lines[-3].startswith("gochan: serving sqlite:jobs.db at http://127.0.0.1:")
-        assert "GOCHAN_SECRET=$(cat jobs.db.secret) gochan agent http://" in server.lines[-2]
+        first, *_ = server.lines
+        assert first.startswith("gochan: serving sqlite:jobs.db at http://127.0.0.1:")
+        assert f"gochan: agents: gochan agent {server.url} " in "".join(server.lines)
+        server.until("elsewhere, agents need GOCHAN_SECRET=$(cat jobs.db.secret)")
         names = sorted(path.name for path in tmp_path.iterdir())
         assert {"jobs.db", "jobs.db.secret", "jobs.db.token"} <= {*names}
         for name in ("jobs.db.secret", "jobs.db.token"):
@@ -162,6 +169,29 @@ def test_tls(tmp_path: Path) -> None:
         with pytest.raises(httpx.ConnectError):
             server.healthz()
         assert server.stop() == 0
+
+
+def test_clients_trust_whom_the_system_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or the authority in the file that SSL_CERT_FILE names."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "all.pem"))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+
+    async def look() -> None:
+        async with open_store(server.url) as store:
+            assert await store.queues() == []
+
+    with serving(tmp_path, "--tls-cert", "all.pem") as server:
+        monkeypatch.setenv("GOCHAN_TOKEN", (tmp_path / "jobs.db.token").read_text().strip())
+        with pytest.raises(StoreUnavailable, match="certificate verify failed"):
+            trio.run(look)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        trio.run(look)
+        with pytest.raises(click.UsageError, match="no job 1"):
+            print_log(server.url, 1, follow=False, version=None)
 
 
 def test_other_places(tmp_path: Path) -> None:

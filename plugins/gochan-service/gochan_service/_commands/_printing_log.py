@@ -8,7 +8,7 @@ import sys
 import click
 import httpx
 
-from .._remote._address import check
+from .._remote._address import check, reason_of, trust_of
 
 
 def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
@@ -26,7 +26,7 @@ def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
     try:
         with httpx.stream(
             "GET", f"{address}/api/v1/jobs/{id}/log", params=question, headers=headers,
-            timeout=timeout, trust_env=False,
+            timeout=timeout, trust_env=False, verify=trust_of(address),
         ) as response:  # fmt: skip
             if response.status_code != 200:
                 response.read()
@@ -34,7 +34,7 @@ def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
             for chunk in response.iter_bytes():
                 _print(chunk)
     except httpx.HTTPError as error:
-        raise click.UsageError(f"{address}: {str(error) or type(error).__name__}") from None
+        raise click.UsageError(f"{address}: {reason_of(error)}") from None
 
 
 def _checked(url: str) -> tuple[str, str, float]:

@@ -28,6 +28,8 @@ from ._problems import run
     "--listen",
     default="127.0.0.1:8000",
     metavar="HOST:PORT",
+    envvar="GOCHAN_LISTEN",
+    show_envvar=True,
     show_default=True,
     help="Where to listen; also [::1]:PORT, :PORT for all addresses, or unix:PATH.",
 )

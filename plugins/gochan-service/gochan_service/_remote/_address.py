@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import ssl
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -27,13 +28,30 @@ def agents_secret(secret: str | None = None, *, url: str = "") -> str:
     Raises:
         ValueError: there is none.
     """
-    secret = secret or os.environ.get("GOCHAN_SECRET") or _written_here(url, "secret")
+    secret = (
+        secret
+        or os.environ.get("GOCHAN_SECRET")
+        or _secret_of_file()
+        or _written_here(url, "secret")
+    )
     if not secret:
         raise ValueError(
             "an agent needs the server's secret: set GOCHAN_SECRET to what 'gochan serve' has "
-            "written into the file that it names"
+            "written into the file that it names, or GOCHAN_SECRET_FILE to the file itself"
         )
     return secret
+
+
+def _secret_of_file() -> str:
+    """Return the newest secret in the file that the environment names; ``""`` if it names none."""
+    path = os.environ.get("GOCHAN_SECRET_FILE")
+    if not path:
+        return ""
+    try:
+        words = Path(path).read_text(encoding="ascii").split()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the file that GOCHAN_SECRET_FILE names is not usable: {error}") from None
+    return words[-1] if words else ""
 
 
 def persons_token(*, url: str) -> str:
@@ -97,3 +115,18 @@ def _is_near(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def trust_of(url: str) -> ssl.SSLContext | bool:
+    """Return whom a client of a server trusts: as the system does, or ``SSL_CERT_FILE`` says."""
+    return ssl.create_default_context() if url.startswith("https:") else True
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what is wrong, in the words of the error, or of what it comes from."""
+    said: BaseException | None = error
+    while said is not None:
+        if str(said):
+            return str(said)
+        said = said.__cause__ or said.__context__
+    return type(error).__name__

@@ -15,6 +15,7 @@ from gochan import ReceiveChan
 from gochan.durable import Bells, BookStore, Hint, KnownWorker, StoreError, beside
 
 from .._wire import AgentSaid, Part, Parts, Sizes, decode, encode
+from ._address import trust_of
 from ._far_bells import FarBells
 from ._far_clock import FarClock
 from ._far_desk import COURIERS, FarDesk
@@ -101,7 +102,7 @@ async def open_http_store(
 ) -> AsyncIterator[HttpStore]:
     """Open the store of a server, and close it on the way out."""
     async with (
-        open_post(url, credential, timeout, tls or True, transport) as post,
+        open_post(url, credential, timeout, tls or trust_of(url), transport) as post,
         open_far_store(url, post) as store,
     ):
         yield store

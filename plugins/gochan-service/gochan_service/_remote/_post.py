@@ -12,6 +12,7 @@ import httpx
 from gochan.durable import StoreError, StoreUnavailable
 
 from .._token import TOKEN
+from ._address import reason_of
 
 Post: TypeAlias = Callable[[str, bytes, float], Awaitable[bytes]]
 """Sends something to a route, and returns the answer; the number is how many seconds it may wait.
@@ -80,7 +81,7 @@ async def open_post(
                 request.stream = _Body(body)
                 response = await client.send(request)
             except httpx.HTTPError as error:
-                raise StoreUnavailable(f"{url}: {str(error) or type(error).__name__}") from None
+                raise StoreUnavailable(f"{url}: {reason_of(error)}") from None
             if response.status_code in (200, 409):  # the second if nothing was won
                 return response.content
             if response.status_code in (401, 403):
