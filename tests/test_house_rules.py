@@ -509,6 +509,7 @@ TOGETHER = {
         "man_command": "man_page",
         "open_display": "plain_display",
         "address": "place",
+        "completing": "completion",
         **dict.fromkeys(("history", "lanes", "sparkline"), "picture"),
         **dict.fromkeys(("deeds", "known", "live", "screen"), "top_command"),
         "payloads": "submit_command",

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from gochan._command._completion_scripts import SCRIPTS
+from gochan._command.queues import _completing
 
 from .. import processes, terminals
 from ..processes import Gochan, start
 from ..terminals import Terminal
+from .stores import fill
 
 gochan = processes.gochan
 terminal = terminals.terminal
@@ -69,6 +71,65 @@ def suggested(gochan: Gochan, *words: str) -> list[str]:
 def test_what_may_come_next(gochan: Gochan, words: list[str], expected: list[str]) -> None:
     """Options, values and commands; a command within the command is left to the shell."""
     assert suggested(gochan, *words) == expected
+
+
+DB = "sqlite:jobs.db"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["pause", DB, ""], ["mails", "news"]),
+        (["pause", "--at", DB, "n"], ["news", "file:n"]),
+        (["pause", "jobs.db", "n"], ["news"]),
+        (["pause", "n"], ["file:n"]),
+        (["pause", "sqlite:no.db", ""], []),
+        (["purge", DB, "n"], ["news"]),
+        (["jobs", DB, "--queue", "m"], ["mails"]),
+        (["jobs", ""], ["file:"]),
+        (["jobs", "--at", "s"], ["sqlite:"]),
+        (["submit", DB, "--queue", "m"], ["mails"]),
+        (["submit", DB, "m"], ["mails"]),
+        (["show", DB, ""], ["4", "3", "2", "1"]),
+        (["explain", "--at", DB, "4"], ["4", "file:4"]),
+        (["cancel", DB, ""], ["4", "3"]),
+        (["cancel", DB, "3", ""], ["4", "3"]),
+        (["retry", DB, ""], ["2", "1"]),
+        (["retry", DB, "--option", "nonsense=1", ""], []),
+    ],
+)
+def test_queues_and_jobs_are_those_of_the_store(
+    folder: Path,
+    gochan: Gochan,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    expected: list[str],
+) -> None:
+    """Of the one that the words so far name; from one that cannot be asked, nothing."""
+    monkeypatch.setenv("GOCHAN_URL", "sqlite:nothing.db")
+    fill(DB, "a", "b", queue="mails", run=True)
+    fill(DB, "c", "d", queue="news")
+    assert suggested(gochan, *words) == expected
+
+
+def test_a_store_that_is_slow_suggests_nothing(
+    folder: Path, gochan: Gochan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody who presses Tab waits for long."""
+    monkeypatch.setattr(_completing, "_PATIENCE", 0.0)
+    fill(DB, "a")
+    assert suggested(gochan, "pause", DB, "") == []
+
+
+def test_the_environment_names_the_store(
+    folder: Path, gochan: Gochan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no word does. A job is shown with its queue, its payload and its state."""
+    fill(DB, "a")
+    monkeypatch.setenv("GOCHAN_URL", DB)
+    assert suggested(gochan, "pause", "") == ["mails", "file:"]
+    ended = gochan("completion", "bash", "show", "1")
+    assert ended.out.splitlines()[0] == b'plain\t1\tmails: "a" (waiting)'
 
 
 def test_a_suggestion_has_its_help_in_one_line(gochan: Gochan) -> None:

@@ -98,11 +98,11 @@ def test_the_server_that_nobody_has_named(
     """It is the one that `gochan serve` starts; if it is not there, it is said what to do."""
     monkeypatch.setattr(_place, "SERVER", "sqlite:nothing/jobs.db")
     line = complaint(gochan("jobs"))
-    assert "'gochan serve' starts a server there" in line
+    assert "'gochan serve' starts it" in line
     assert "GOCHAN_URL" in line
     assert "gochan serve" not in complaint(gochan("jobs", "--at", "sqlite:nothing/jobs.db"))
     monkeypatch.setattr(_place, "SERVER", "nobody://127.0.0.1")
-    assert "'gochan serve' starts a server there" in complaint(gochan("jobs"))
+    assert "'gochan serve' starts it" in complaint(gochan("jobs"))
     assert "gochan serve" not in complaint(gochan("jobs", "--at", "nobody://127.0.0.1"))
 
 

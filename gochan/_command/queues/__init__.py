@@ -5,6 +5,7 @@
 # What they share:
 #   _address          where a store is said to be
 #   _place            the place of a store, and what is asked there
+#   _completing       what a shell may suggest, asked of the store
 #   _words            tables, and text that is safe to print
 #   _as_json          what a store knows, as JSON
 #   _known            queues and jobs that a store knows, and what is said of others

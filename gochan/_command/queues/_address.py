@@ -16,9 +16,14 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from typing import Any, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import click
+
+from .._suggestions import leave_to_shell
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 SERVER: Final = "http://127.0.0.1:8000"
 """Where `gochan serve` listens, if it is told nothing else."""
@@ -35,6 +40,9 @@ class StoreCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find out whether the first word is an address, and parse all."""
         given = self._given(ctx, args)
+        if ctx.resilient_parsing and "words" not in given:
+            args = args[:-1]  # an option whose value is being typed
+            given = self._given(ctx, args)
         words = given.get("words")
         words = words if isinstance(words, tuple) else ()  # click has a mark of its own for none
         ctx.meta[_LEADS] = "at" not in given and self._begins_with_address(ctx, words)
@@ -44,10 +52,9 @@ class StoreCommand(click.Command):
         """Return the options that are given, and the words as they are."""
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         words = click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)
+        parser = click.Command(None, params=[*options, words]).make_parser(ctx)
         try:
-            given, _, _ = (
-                click.Command(None, params=[*options, words]).make_parser(ctx).parse_args([*args])
-            )
+            given, _, _ = parser.parse_args([*args])
         except click.UsageError:
             return {}  # it comes again, and is told then
         return given
@@ -56,7 +63,11 @@ class StoreCommand(click.Command):
         others = [one for one in self.get_params(ctx) if _takes_words(one)]
         needed = sum(one.required for one in others)
         most = sum(math.inf if one.nargs < 0 else one.nargs for one in others)
-        return len(words) > most or (len(words) > needed and _looks_like_address(words[0]))
+        if len(words) > most:
+            return True
+        # Who completes a line has not typed all words yet.
+        enough = len(words) > needed or (bool(words) and ctx.resilient_parsing)
+        return enough and _looks_like_address(words[0])
 
 
 @final
@@ -67,6 +78,12 @@ class AddressArgument(click.Argument):
         """Add it, if the command line has one."""
         if ctx.meta.get(_LEADS):
             super().add_to_parser(parser, ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Suggest what the word may be otherwise, and files."""
+        others = [one for one in ctx.command.get_params(ctx) if _takes_words(one)]
+        found = [item for one in others[:1] for item in one.shell_complete(ctx, incomplete)]
+        return [*found, *leave_to_shell("file", incomplete)]
 
 
 def _takes_words(parameter: click.Parameter) -> bool:

@@ -10,6 +10,7 @@ import click
 from ...durable import Cancelling, Store
 from .._parameters import ID
 from ._as_json import text_of
+from ._completing import suggest_jobs
 from ._known import records_of
 from ._place import Place, StoreCommand, at_store, json_option
 
@@ -22,7 +23,14 @@ MEANING: Final[dict[Cancelling, str]] = {
 
 @click.command(name="cancel", cls=StoreCommand, short_help="End jobs early.")
 @at_store("write")
-@click.argument("ids", type=ID, nargs=-1, required=True, metavar="ID...")
+@click.argument(
+    "ids",
+    shell_complete=suggest_jobs("scheduled", "waiting", "running"),
+    type=ID,
+    nargs=-1,
+    required=True,
+    metavar="ID...",
+)
 @click.option("--reason", default="", metavar="TEXT", help="What their records say.")
 @json_option
 def cancel_command(place: Place, ids: Sequence[int], reason: str, as_json: bool) -> int:

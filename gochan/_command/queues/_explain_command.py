@@ -8,6 +8,7 @@ from ...durable import Explanation, Store, explain_job
 from .._parameters import ID
 from ..terminal import printable
 from ._as_json import text_of
+from ._completing import suggest_jobs
 from ._known import records_of
 from ._place import Place, StoreCommand, at_store, json_option
 
@@ -16,7 +17,7 @@ from ._place import Place, StoreCommand, at_store, json_option
     name="explain", cls=StoreCommand, short_help="Say why a job waits, or why it ended so."
 )
 @at_store("read")
-@click.argument("id", type=ID)
+@click.argument("id", shell_complete=suggest_jobs(), type=ID)
 @json_option
 def explain_command(place: Place, id: int, as_json: bool) -> int:
     """Say why the job ID waits and when it should start, or why it ended as it did.

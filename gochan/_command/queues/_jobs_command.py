@@ -12,6 +12,7 @@ import click
 from ...durable import END_KINDS, STATES, EndKind, JobRecord, QueueCounts, State, Store
 from .._parameters import ID
 from ._as_json import text_of
+from ._completing import suggest_queues
 from ._known import queues_of
 from ._place import Place, StoreCommand, at_store, json_option
 from ._words import age, data_of, state_of, table
@@ -31,7 +32,7 @@ class _Page:
 
 @click.command(name="jobs", cls=StoreCommand, short_help="List the jobs of a store.")
 @at_store("read")
-@click.option("--queue", metavar="NAME", help="Only this queue.")
+@click.option("--queue", shell_complete=suggest_queues, metavar="NAME", help="Only this queue.")
 @click.option(
     "--state", "states", type=click.Choice(STATES), multiple=True, help="Only in this state."
 )

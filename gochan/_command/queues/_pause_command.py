@@ -8,6 +8,7 @@ import click
 
 from ...durable import QueueCounts, Store
 from ._as_json import text_of
+from ._completing import suggest_queues
 from ._known import queues_of
 from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted
@@ -15,7 +16,7 @@ from ._words import counted
 
 @click.command(name="pause", cls=StoreCommand, short_help="Let no job of a queue start.")
 @at_store("write")
-@click.argument("queue")
+@click.argument("queue", shell_complete=suggest_queues)
 @json_option
 def pause_command(place: Place, queue: str, as_json: bool) -> int:
     """Let no job of QUEUE start, in the whole fleet, until it is resumed.
@@ -28,7 +29,7 @@ def pause_command(place: Place, queue: str, as_json: bool) -> int:
 
 @click.command(name="resume", cls=StoreCommand, short_help="Let the jobs of a queue start again.")
 @at_store("write")
-@click.argument("queue")
+@click.argument("queue", shell_complete=suggest_queues)
 @json_option
 def resume_command(place: Place, queue: str, as_json: bool) -> int:
     """Let the jobs of QUEUE start again.

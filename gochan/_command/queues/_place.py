@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, TypeVar, final
@@ -28,6 +28,7 @@ from ...durable import Store, StoreError, StoreUnavailable, open_store
 from .._first_error import first_error
 from .._parameters import Pair
 from .._standard_files import complain
+from .._suggestions import suggest_texts
 from ._address import SERVER, AddressArgument, StoreCommand
 
 T = TypeVar("T")
@@ -36,8 +37,8 @@ Access: TypeAlias = Literal["create", "write", "read"]
 """What a command does with a store: it may make one, changes one, or only looks."""
 
 _WHERE: Final = (
-    "; 'gochan serve' starts a server there, and --at sqlite:jobs.db, or GOCHAN_URL, names another "
-    "place"
+    ". This is the usual server, and 'gochan serve' starts it; if the jobs are elsewhere, say so "
+    "with GOCHAN_URL or --at, as in --at sqlite:jobs.db"
 )
 
 # The options by which stores are told so, by the schemes of their addresses.
@@ -128,6 +129,7 @@ def at_store(access: Access) -> Callable[[Callable[..., int]], Callable[..., int
             envvar="GOCHAN_URL",
             show_envvar=True,
             help=f"The server or the store; without it, {SERVER}.",
+            shell_complete=suggest_texts(SERVER, "sqlite:", "postgresql://"),
         )
         @click.option(
             "--option",
@@ -142,16 +144,22 @@ def at_store(access: Access) -> Callable[[Callable[..., int]], Callable[..., int
         def ask(
             word: str | None, at: str | None, options: tuple[tuple[str, str], ...], **others: Any
         ) -> int:
-            values = {name: _value(text) for name, text in options}
-            address = word or at
-            if address is not None and ":" not in address and os.path.isfile(address):
-                address = f"sqlite:{address}"  # such as a journal of `gochan run`
-            place = Place(address or SERVER, values, access, named=address is not None)
-            return command(place, **others)
+            return command(place_of(word, at, options, access), **others)
 
         return ask
 
     return decorate
+
+
+def place_of(
+    word: str | None, at: str | None, options: Sequence[tuple[str, str]], access: Access
+) -> Place:
+    """Return the place that the first word, or else an option or the environment, says."""
+    address = word or at
+    if address is not None and ":" not in address and os.path.isfile(address):
+        address = f"sqlite:{address}"  # such as a journal of `gochan run`
+    values = {name: _value(text) for name, text in options}
+    return Place(address or SERVER, values, access, named=address is not None)
 
 
 def _value(text: str) -> Any:
@@ -164,4 +172,4 @@ def _value(text: str) -> Any:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead.")
 
-__all__ = ["Access", "Place", "StoreCommand", "at_store", "json_option"]
+__all__ = ["Access", "Place", "StoreCommand", "at_store", "json_option", "place_of"]

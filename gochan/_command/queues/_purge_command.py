@@ -9,6 +9,7 @@ import click
 
 from ...durable import END_KINDS, DurableQueue, EndKind, Store, open_durable_queue
 from ._as_json import text_of
+from ._completing import suggest_queues
 from ._known import queues_of
 from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted
@@ -16,7 +17,7 @@ from ._words import counted
 
 @click.command(name="purge", cls=StoreCommand, short_help="Delete jobs that have ended.")
 @at_store("write")
-@click.argument("queue")
+@click.argument("queue", shell_complete=suggest_queues)
 @click.option(
     "--kind",
     "kinds",

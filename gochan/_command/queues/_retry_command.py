@@ -10,6 +10,7 @@ import click
 from ...durable import DurableQueue, Enqueued, Retrying, Store, open_durable_queue
 from .._parameters import ID
 from ._as_json import text_of
+from ._completing import suggest_jobs, suggest_queues
 from ._known import queues_of, records_of
 from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted
@@ -17,8 +18,10 @@ from ._words import counted
 
 @click.command(name="retry", cls=StoreCommand, short_help="Let jobs run again that have ended.")
 @at_store("write")
-@click.argument("ids", type=ID, nargs=-1, metavar="[ID]...")
-@click.option("--queue", metavar="NAME", help="With --failed: of this queue.")
+@click.argument("ids", shell_complete=suggest_jobs("ended"), type=ID, nargs=-1, metavar="[ID]...")
+@click.option(
+    "--queue", shell_complete=suggest_queues, metavar="NAME", help="With --failed: of this queue."
+)
 @click.option("--failed", is_flag=True, help="All jobs that failed or timed out.")
 @json_option
 def retry_command(

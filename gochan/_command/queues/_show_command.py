@@ -13,6 +13,7 @@ from ...durable import Attempt, JobRecord
 from .._parameters import ID
 from ..terminal import printable
 from ._as_json import text_of
+from ._completing import suggest_jobs
 from ._known import records_of
 from ._place import Place, StoreCommand, at_store, json_option
 from ._words import counted, data_of, state_of, table
@@ -20,7 +21,7 @@ from ._words import counted, data_of, state_of, table
 
 @click.command(name="show", cls=StoreCommand, short_help="Show everything about a job.")
 @at_store("read")
-@click.argument("id", type=ID)
+@click.argument("id", shell_complete=suggest_jobs(), type=ID)
 @json_option
 def show_command(place: Place, id: int, as_json: bool) -> int:
     """Show everything that is known about the job ID, its attempts included.

@@ -13,6 +13,7 @@ from .._parameters import ID, Moment, Pair, Seconds, Whole
 from .._standard_files import complain
 from ..terminal import printable
 from ._as_json import text_of
+from ._completing import suggest_queues
 from ._payloads import read_payloads
 from ._place import Place, StoreCommand, at_store, json_option
 from ._words import data_of, state_of
@@ -31,9 +32,14 @@ _STATUS: Final = {"done": 0, "failed": 1, "timed_out": 3, "cancelled": 4, "dropp
     short_help="Store jobs for workers to run.",
 )
 @at_store("create")
-@click.argument("first", required=False, metavar="[QUEUE]")
+@click.argument("first", required=False, metavar="[QUEUE]", shell_complete=suggest_queues)
 @click.argument("second", required=False, metavar="[PAYLOAD]")
-@click.option("--queue", metavar="NAME", help="The queue, instead of the word QUEUE.")
+@click.option(
+    "--queue",
+    shell_complete=suggest_queues,
+    metavar="NAME",
+    help="The queue, instead of the word QUEUE.",
+)
 @click.option("--lines", is_flag=True, help="Lines of standard input are JSON, not text.")
 @click.option("-0", "--null", is_flag=True, help="They end with a NUL, as of find -print0.")
 @click.option("--key", metavar="TEXT", help="Store nothing if a job with this key has not ended.")

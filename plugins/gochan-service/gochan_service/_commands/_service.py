@@ -179,7 +179,7 @@ class Service:
         secrets, tokens = self._files.secrets_at, self._files.tokens_at
         _say(f"jobs: gochan submit{at} --queue NAME, which reads a line for each job")
         _say(f"agents: gochan agent {url} --queue NAME -- COMMAND {{}}")
-        _say(f"people: gochan jobs{at}; in a browser {url}, with the token of {tokens}")
+        _say(f"people: gochan top{at}; in a browser {url}, with the token of {tokens}")
         _say(f"elsewhere, agents need GOCHAN_SECRET=$(cat {secrets})")
         _say(f"elsewhere, people need GOCHAN_TOKEN=$(cat {tokens})")
         tell_systemd("READY=1")
