@@ -9,6 +9,8 @@ import pytest
 from trio.testing import MockClock
 
 from gochan.durable import NewJob, QueueSettings, Worker, open_store
+from gochan.durable._sqlite._connection import Connection
+from gochan.durable._sqlite._sqlite_book import SqliteBook
 
 
 async def test_an_audit_finds_what_is_wrong(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -62,6 +64,36 @@ async def test_only_a_queue_that_limits_groups_pays_for_an_index(
         await store.enqueue([NewJob(queue="limited", payload=b"1")])
         records = await store.claim("limited", 2, Worker("w"), 30.0)
         assert [record.id for record in records] == [1, 21]
+
+
+async def test_those_that_run_are_found_without_a_look_at_all_that_wait(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """However many these are."""
+    path = tmp_path / "jobs.db"
+    async with open_store(f"sqlite:{path}") as store:
+        await store.enqueue([NewJob(queue="q", payload=b"1") for _ in range(10)])
+        await store.claim("q", 3, Worker("w"), 30.0)
+        few = steps_to_list_running(path)
+        await store.enqueue([NewJob(queue="q", payload=b"1") for _ in range(1000)])
+        assert [record.id for record in await store.list("q", states=["running"])] == [3, 2, 1]
+        assert steps_to_list_running(path) <= 2 * few + 100
+
+
+def steps_to_list_running(path: Path) -> int:
+    """Return how many instructions of SQLite's machine it takes."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 1)
+    SqliteBook(Connection(connection)).list(0.0, "q", ["running"], [], 100, None, None)
+    connection.close()
+    return steps
 
 
 def indexes(path: Path) -> list[str]:
