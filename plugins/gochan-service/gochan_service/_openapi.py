@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -18,9 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from gochan.durable import END_KINDS, STATES
+
 from ._api._jobs import JobSaid, JobsSaid, Reason
 from ._door._steps import STEPS
-from ._wire import Exchange, Exchanged
+from ._wire import FILE_NAME, Exchange, Exchanged
 
 PATH: Final = "/openapi.json"
 
@@ -46,7 +48,43 @@ _TAKES: Final[dict[str, tuple[Any, ...]]] = {
     "/api/v1/jobs": (JobSaid, JobsSaid),
     "/api/v1/jobs/{id}/cancel": (Reason,),
 }
-_STREAMS: Final = {"/api/v1/jobs/{id}/log", "/api/v1/events"}
+# What the places in paths are.
+_LARGEST: Final = 2**63 - 1
+_NUMBER: Final = {"type": "integer", "minimum": 0, "maximum": _LARGEST}
+_ID: Final = {**_NUMBER, "minimum": 1}
+_PLACES: Final[dict[str, dict[str, Any]]] = {
+    "id": _ID,
+    "version": _NUMBER,
+    "name": {"type": "string", "minLength": 1},
+    "file": {"type": "string", "pattern": FILE_NAME},
+}
+
+# What may be asked, by the method and the path.
+_SEVERAL: Final = {"type": "array", "items": {"type": "string", "minLength": 1}}
+_ASKED: Final[dict[tuple[str, str], dict[str, dict[str, Any]]]] = {
+    ("GET", "/api/v1/jobs"): {
+        "queue": _SEVERAL,
+        "state": {"type": "array", "items": {"enum": [*STATES]}},
+        "kind": {"type": "array", "items": {"enum": [*END_KINDS]}},
+        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+        "before": _ID,
+    },
+    ("GET", "/api/v1/jobs/{id}/log"): {
+        "version": _NUMBER,
+        "offset": {**_NUMBER, "default": 0},
+        "follow": {"enum": ["0", "1", "false", "true"], "default": "0"},
+    },
+    ("GET", "/api/v1/events"): {"queue": _SEVERAL},
+}
+
+# What is answered in another form than JSON, and by which routes.
+_SENT: Final[dict[str, dict[str, Any]]] = {
+    "/api/v1/metrics": {"text/plain": {}, "application/openmetrics-text": {}},
+    "/api/v1/jobs/{id}/files/{version}/{name}": {"application/octet-stream": {}},
+    "/api/v1/jobs/{id}/log": {"text/plain": {}, "text/event-stream": {}},
+    "/api/v1/events": {"text/event-stream": {}},
+}
+_BASE64: Final = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 
 def description_route(routes: Iterable[BaseRoute]) -> Route:
@@ -69,6 +107,7 @@ def describe(routes: Iterable[BaseRoute]) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
+    _say_more(components)
     schema_of = dict(zip(kinds, schemas, strict=True))
     paths: dict[str, Any] = {}
     for route in routes:
@@ -81,7 +120,10 @@ def describe(routes: Iterable[BaseRoute]) -> dict[str, Any]:
         "info": {
             "title": "gochan job server",
             "version": version("gochan-service"),
-            "description": "Agents ask for jobs, run them, and report; people submit and cancel.",
+            "description": (
+                "Agents ask for jobs, run them, and report; people submit and cancel. Write a "
+                "whole number as one, 54 and not 54.0. No text has the character NUL."
+            ),
         },
         "paths": paths,
         "components": {
@@ -130,13 +172,11 @@ def _of_agents(summary: str, takes: Any, gives: Any, statuses: list[int]) -> dic
 def _of_people(path: str, method: str, schema_of: Mapping[Any, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "security": [{"people": []}],
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"{(\w+)}", path)
-        ],
+        "parameters": [*_parameters(path, method)],
         "responses": {
-            **_answers([200, 201], None if path in _STREAMS else _ANY),
-            **_answers([400, 401, 403, 404, 409, 413, 503], _ANY),
+            **_answers([200, 201], _SENT.get(path, _ANY)),
+            **_answers([400, 409], _TEXT if path == "/api/v1/exchange" else _ANY),
+            **_answers([401, 403, 404, 413, 503], _ANY),
             **_answers([408, 429], _TEXT),
         },
     }
@@ -144,6 +184,28 @@ def _of_people(path: str, method: str, schema_of: Mapping[Any, Any]) -> dict[str
     if schemas and method == "POST":
         operation["requestBody"] = _body({"anyOf": schemas} if len(schemas) > 1 else schemas[0])
     return operation
+
+
+def _parameters(path: str, method: str) -> Iterator[dict[str, Any]]:
+    for name in re.findall(r"{(\w+)}", path):
+        schema = _PLACES["file" if path.endswith("{version}/{name}") and name == "name" else name]
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    for name, schema in _ASKED.get((method, path), {}).items():
+        yield {"name": name, "in": "query", "schema": schema}
+
+
+def _say_more(schema: Any) -> None:
+    """Say what no class says: of what bytes are made, and how large a whole number can be."""
+    if isinstance(schema, dict):
+        if schema.get("contentEncoding") == "base64":
+            schema["pattern"] = _BASE64
+        if schema.get("type") == "integer" and "exclusiveMaximum" not in schema:
+            schema.setdefault("minimum", -_LARGEST)
+            schema.setdefault("maximum", _LARGEST)
+        schema = [*schema.values()]
+    if isinstance(schema, list):
+        for part in schema:
+            _say_more(part)
 
 
 def _body(schema: Any) -> dict[str, Any]:

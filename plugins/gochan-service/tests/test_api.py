@@ -116,7 +116,7 @@ async def test_several_jobs_are_stored_together_or_one_by_one(tmp_path: Path) ->
     async with open_service(tmp_path) as service:
         good, bad = {"queue": "q", "payload": 1}, {"queue": "q", "payload": 2, "after": [99]}
         response = await service.ask("POST", "/api/v1/jobs", json={"jobs": [good, bad]})
-        assert response.status_code == 400
+        assert response.status_code == 409
         assert "99" in response.json()["error"]
         assert (await service.store.statistics("q")).stored == 0
         response = await service.ask(
@@ -196,7 +196,9 @@ async def test_jobs_are_found_in_pages(tmp_path: Path) -> None:
         assert (await service.ask("GET", "/api/v1/jobs?limit=100")).json()["before"] is None
 
 
-@pytest.mark.parametrize("query", ["state=odd", "kind=odd", "limit=0", "limit=x", "before=-1"])
+@pytest.mark.parametrize(
+    "query", ["state=odd", "kind=odd", "limit=0", "limit=x", "before=-1", "stat=x"]
+)
 async def test_an_odd_question_is_refused(tmp_path: Path, query: str) -> None:
     """By name."""
     async with open_service(tmp_path) as service:

@@ -17,7 +17,7 @@ from .._door._waiting import first_of
 from .._people import check_role
 from ._events import COMMENT, GREETING, QUIET, event, stream
 from ._shown import answer
-from ._visitors import AGAIN, Problem, Visitors, Welcome, answering
+from ._visitors import AGAIN, Problem, Visitors, Welcome, answering, check_questions
 
 _GATHER: Final = 0.1  # seconds for which bells are gathered into one event
 
@@ -96,6 +96,7 @@ class Fleet:
     async def events(self, request: Request) -> Response:
         """Return a stream of events: something has happened to jobs of a queue."""
         store = await self._visitors.ask(request)
+        check_questions(request, "queue")
         queues = request.query_params.getlist("queue") or [*await store.queues()]
         return stream(self._events(queues, Welcome(self._visitors, request)))
 

@@ -26,13 +26,14 @@ from gochan.durable import (
 )
 
 from .._door._agents import Agents
+from .._door._cache import Cache
 from .._door._files import LOG, Files
 from .._wire import decode
-from .._wire._calls import Id
+from .._wire._calls import Id, Span
 from ._events import GREETING, event, stream
 from ._follow import Growth, parts
-from ._shown import answer
-from ._visitors import Problem, Visitors, Welcome, answering, number
+from ._shown import answer, as_json, told
+from ._visitors import Problem, Visitors, Welcome, answering, check_questions, number
 
 _PAGE: Final = 100
 _MOST: Final = 1000
@@ -44,9 +45,9 @@ class JobSaid(Struct, frozen=True, forbid_unknown_fields=True):
     queue: Annotated[str, Meta(min_length=1, max_length=1000)]
     payload: Raw
     key: str | None = None
-    once_for: Annotated[float, Meta(ge=0)] = 0.0
+    once_for: Span = 0.0
     priority: Annotated[int, Meta(ge=-(2**31), lt=2**31)] = 0
-    delay: Annotated[float, Meta(ge=0)] = 0.0
+    delay: Span = 0.0
     run_at: datetime | None = None
     expires: datetime | None = None
     timeout: Annotated[float, Meta(gt=0)] | None = None
@@ -106,8 +107,10 @@ class Jobs:
         agents: Agents,
         files: Files,
         growth: Growth,
+        cache: Cache,
         stopping: trio.Event,
     ) -> None:
+        self._cache = cache
         self._agents = agents
         self._store = store
         self._visitors = visitors
@@ -126,14 +129,15 @@ class Jobs:
         refusals = [one for one in answers if isinstance(one, Refusal)]
         if refusals and (whole or isinstance(said, JobSaid)):
             raise _refused(refusals)
-        told = [_told(one) for one in answers]
-        return answer(told[0] if isinstance(said, JobSaid) else {"jobs": told}, 201)
+        became = [_told(one) for one in answers]
+        return answer(became[0] if isinstance(said, JobSaid) else {"jobs": became}, 201)
 
     @answering
     async def find(self, request: Request) -> Response:
         """Return jobs of one queue, or of all, the newest first."""
         store = await self._visitors.ask(request)
         query = request.query_params
+        check_questions(request, "queue", "state", "kind", "limit", "before")
         states = _chosen(query.getlist("state"), STATES)
         kinds = _chosen(query.getlist("kind"), END_KINDS)
         limit = number(query.get("limit", _PAGE), 1, _MOST)
@@ -149,8 +153,12 @@ class Jobs:
         """Return one job, and which files there are of its runs."""
         store = await self._visitors.ask(request)
         record = await job_of(store, request)
-        runs = await trio.to_thread.run_sync(self._names, record.id)
-        return answer({"job": record, "files": runs})
+        kept = self._cache.get(record)
+        if kept is None:
+            runs = await trio.to_thread.run_sync(self._names, record.id)
+            kept = as_json({"job": record, "files": runs})
+            self._cache.keep(record, kept)
+        return told(kept)
 
     def _names(self, id: int) -> dict[str, list[str]]:
         return {
@@ -191,6 +199,7 @@ class Jobs:
         """Return the log of a run: as it is, or as events while it grows."""
         store = await self._visitors.ask(request)
         record = await job_of(store, request)
+        check_questions(request, "version", "offset", "follow")
         version = await self._version(request, record)
         if "text/event-stream" in request.headers.get("accept", ""):
             last = request.headers.get("last-event-id") or request.query_params.get("offset", "0")
@@ -323,7 +332,7 @@ def _refused(refusals: list[Refusal]) -> Problem:
     refusal = next((one for one in refusals if not one.follows), refusals[0])
     if refusal.full:
         return Problem(503, refusal.reason, retry_after="5")
-    return Problem(400, refusal.reason)
+    return Problem(409, refusal.reason)
 
 
 def _told(one: Enqueued | Refusal) -> Any:

@@ -24,7 +24,7 @@ def api_routes(
     store: Store, visitors: Visitors, door: Door, files: Files, growth: Growth
 ) -> list[BaseRoute]:
     """Return the routes below ``/api/v1``."""
-    jobs = Jobs(store, visitors, door.agents, files, growth, door.stopping)
+    jobs = Jobs(store, visitors, door.agents, files, growth, door.cache, door.stopping)
     fleet = Fleet(store, visitors, door.agents, door.listeners, door.stopping)
 
     @answering

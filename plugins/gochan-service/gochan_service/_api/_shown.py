@@ -12,6 +12,15 @@ from gochan.durable import plain_data
 
 def answer(thing: Any, status: int = 200) -> Response:
     """Return an answer that says ``thing``."""
-    body = json.dumps(plain_data(thing), ensure_ascii=False)
+    return told(as_json(thing), status)
+
+
+def as_json(thing: Any) -> bytes:
+    """Return the JSON that says ``thing``."""
+    return json.dumps(plain_data(thing), ensure_ascii=False).encode()
+
+
+def told(body: bytes, status: int = 200) -> Response:
+    """Return an answer that is JSON."""
     headers = {"cache-control": "no-store"}
     return Response(body, status, headers, media_type="application/json")

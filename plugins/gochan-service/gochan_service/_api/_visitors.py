@@ -178,6 +178,17 @@ def source_of(request: Request) -> str:
     return "" if request.client is None else request.client.host
 
 
+def check_questions(request: Request, *known: str) -> None:
+    """Look at what is asked: a misspelt filter must not find everything.
+
+    Raises:
+        ValueError: there is a question that nobody here knows.
+    """
+    for name in request.query_params:
+        if name not in known:
+            raise ValueError(f"{name!r} cannot be asked here; what can be: {', '.join(known)}")
+
+
 def number(text: object, least: int, most: int) -> int:
     """Return a whole number of a question.
 

@@ -16,6 +16,7 @@
 #   _reports     how runs go, and how they have ended
 #   _tickets     one job at a time: the routes for agents in any language
 #   _steps       these routes by name
+#   _cache       what is told of jobs that have ended
 #   _metrics     what Prometheus is told
 #   _tending     what time demands
 #   _limits      bodies that are too long or too slow, heads that are odd
@@ -26,6 +27,7 @@
 
 from ._agents import Agents
 from ._app import PROBES, Door, open_door, presented
+from ._cache import Cache
 from ._files import LOG, Files, open_job_files
 from ._secrets import Keyring, Lock, SecretError, SecretFile, make_secret_file
 from ._serving import Listener, serve
@@ -34,6 +36,7 @@ __all__ = [
     "LOG",
     "PROBES",
     "Agents",
+    "Cache",
     "Door",
     "Files",
     "Keyring",

@@ -16,6 +16,7 @@ from gochan.durable import Store, StoreClosed, StoreError, StoreUnavailable, bes
 
 from .._wire import Exchange, decode, encode
 from ._agents import Agents
+from ._cache import Cache
 from ._canceller import Canceller
 from ._exchanges import Exchanges, Permit
 from ._files import Files
@@ -65,6 +66,7 @@ class Door:
         agents: those that have been heard of.
         listeners: who hears the bells of the store.
         exchanges: makes calls of clients.
+        cache: what is told of jobs that have ended.
         meter: tells what is in the queues, and who works on them.
     """
 
@@ -81,7 +83,8 @@ class Door:
         canceller = Canceller()
         self.listeners = Listeners(store, canceller)
         self.exchanges = Exchanges(store, self.listeners, self.agents, self.stopping)
-        self.meter = Meter(store, self.agents)
+        self.cache = Cache()
+        self.meter = Meter(store, self.agents, self.cache)
         self._store = store
         self._office = TicketOffice(
             store, self.listeners, canceller, self.agents, files, lease=lease,

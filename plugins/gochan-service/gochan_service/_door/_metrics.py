@@ -16,6 +16,7 @@ import trio
 from gochan.durable import END_KINDS, QueueCounts, Store
 
 from ._agents import Agents
+from ._cache import Cache
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -32,9 +33,10 @@ class NoMetrics(ValueError):
 class Meter:
     """Tells what is in the queues of a store, and who works on them."""
 
-    def __init__(self, store: Store, agents: Agents) -> None:
+    def __init__(self, store: Store, agents: Agents, cache: Cache) -> None:
         self._store = store
         self._agents = agents
+        self._cache = cache
 
     async def tell(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics in the format that is wanted, and the name of the format.
@@ -52,7 +54,7 @@ class Meter:
             ) from None
         counts = {name: await self._store.statistics(name) for name in await self._store.queues()}
         registry = CollectorRegistry()
-        registry.register(_Collector(counts, self._agents))
+        registry.register(_Collector(counts, self._agents, self._cache))
         encode, kind = choose_encoder(accept)
         return encode(registry), kind
 
@@ -61,14 +63,16 @@ class Meter:
 class _Collector:
     """What is told in one scrape."""
 
-    def __init__(self, counts: dict[str, QueueCounts], agents: Agents) -> None:
+    def __init__(self, counts: dict[str, QueueCounts], agents: Agents, cache: Cache) -> None:
         self._counts = counts
         self._agents = agents
+        self._cache = cache
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
         yield from self._of_queues()
         yield from self._of_agents()
+        yield from self._of_cache()
 
     def _of_queues(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -105,3 +109,17 @@ class _Collector:
         )
         for name, text, number in figures:
             yield GaugeMetricFamily(f"gochan_{name}", text, value=number)
+
+    def _of_cache(self) -> Iterator[Metric]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        asked = CounterMetricFamily(
+            "gochan_cache_requests",
+            "Answers about jobs, by where they came from.",
+            labels=["result"],
+        )
+        asked.add_metric(["hit"], self._cache.hits)
+        asked.add_metric(["miss"], self._cache.misses)
+        yield asked
+        kept = "Bytes of answers that are kept."
+        yield GaugeMetricFamily("gochan_cache_bytes", kept, value=self._cache.size)
