@@ -528,7 +528,7 @@ class Lab:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many jobs were submitted, how they ended, and how many have run again."""
+        """How many jobs were submitted and have run again; once settled, how they have ended."""
         return {**self._ledger.counts}
 
     @property

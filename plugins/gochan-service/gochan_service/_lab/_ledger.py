@@ -49,6 +49,7 @@ RECOVERY: Final = 10.0
 
 _LATEST: Final = 4 / 3  # of a lease: when it is extended, or given up, at the latest
 _ROUNDING: Final = 1e-5  # seconds
+_COUNTED: Final = ("submitted", "run again")
 
 
 @final
@@ -160,7 +161,6 @@ class Ledger:
             if life.kind is not None:
                 self.blame("one outcome", f"job {ending.id} was {life.kind}, and ended again")
             life.kind = ending.kind
-            self.counts[ending.kind] += 1
             if ending.kind == "done" and ending.result != life.results.get(ending.version):
                 self.blame("nothing lost", f"job {ending.id} is done, but not by a run of it")
 
@@ -176,7 +176,6 @@ class Ledger:
             life = self._lives[id]
             if answer == "ended":
                 life.kind = "cancelled"
-                self.counts["cancelled"] += 1
             elif answer == "signalled" and life.leases[-1].wished_at is None:
                 life.leases[-1].wished_at = trio.current_time()
                 life.leases[-1].reason = reason
@@ -236,7 +235,9 @@ class Ledger:
     def _check_cause(self, run: Run) -> None:
         lease = self._lease(Ticket(run.id, run.version))
         if run.job.cause == "cancelled" and lease is not None and lease.wished_at is None:
-            reasons = {one.reason for one in self._lives[run.id].leases if one.wished_at}
+            reasons = {
+                one.reason for one in self._lives[run.id].leases if one.wished_at is not None
+            }
             if run.job.reason in reasons:
                 self.blame(
                     "stray cancel",
@@ -290,6 +291,8 @@ class Ledger:
     def audit(self, records: Sequence[JobRecord]) -> None:
         """Compare what is known with all jobs of the store, once all have ended."""
         there = {record.id: record for record in records}
+        ends: Counter[str] = Counter(record.kind or record.state for record in records)
+        self.counts = Counter({name: self.counts[name] for name in _COUNTED}) + ends
         for id, life in self._lives.items():
             record = there.get(id)
             if life.acknowledged and record is None:
@@ -302,8 +305,3 @@ class Ledger:
     def _check_result(self, record: JobRecord, life: _Life) -> None:
         if record.result not in life.results.values():
             self.blame("nothing lost", f"job {record.id} is done, but not by a run of it")
-
-    @property
-    def acknowledged(self) -> list[int]:
-        """The jobs that were acknowledged."""
-        return [id for id, life in self._lives.items() if life.acknowledged]
