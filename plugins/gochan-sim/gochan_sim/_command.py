@@ -16,8 +16,9 @@ from gochan import PluginError, PluginWarning
 from gochan.lowlevel import strategy_for_jobs
 from gochan.strategies import Strategy
 
-from ._loads import SCENARIOS, LoadError
+from ._loads import SCENARIOS, LoadError, read_load
 from ._plot import check_picture, draw
+from ._scaling import ScalingError, draw_scaling, scaling_json, scaling_table, try_settings
 from ._sim import as_json_list, as_table, compare, invented, recorded, usual_strategies
 from ._simulation import BrokenStrategy
 
@@ -69,6 +70,15 @@ from ._simulation import BrokenStrategy
     show_default="for ever",
     help="How long callers wait for an answer, if the recorded load does not say.",
 )
+@click.option(
+    "--scaling",
+    "scalings",
+    is_flag=False,
+    flag_value="",
+    multiple=True,
+    metavar="[SETTINGS]",
+    help="Instead: how many agents there are in a day, as in 'max=5,target=60'.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of tables.")
 @click.option("--plot", "plot_path", metavar="FILE", help="Draw each run over time, as SVG.")
 def sim(
@@ -78,6 +88,7 @@ def sim(
     strategies: tuple[str, ...],
     seeds: int | None,
     patience: float | None,
+    scalings: tuple[str, ...],
     as_json: bool,
     plot_path: str | None,
 ) -> None:
@@ -90,6 +101,7 @@ def sim(
     \b
       gochan sim --scenario overload --strategy 'drop-on-full(20)' --strategy 'codel(1.0)'
       gochan sim --load yesterday.jsonl --workers 8 --patience 2
+      gochan sim --scaling --scaling min-age=60,max=5 --plot day.svg
 
     Each line of a recorded load is a JSON object with "arrival" and "service", in seconds, and
     optionally "patience", "key", "priority" and "payload".
@@ -99,9 +111,18 @@ def sim(
     times these jobs took. SHED jobs were never started; WASTED ones were done too late. RECOVERY
     is how long jobs still had to wait after the bad period.
 
+    With --scaling, 'gochan scale' is simulated, with its defaults or other settings. COST is how
+    long agents are there, as a multiple of what agents would cost that start at once and never
+    idle.
+
     Exit status: 2 if the load or a strategy is broken.
     """  # noqa: D301  # click wants the character
     _check_options(scenarios, load_path, seeds, patience, plot_path)
+    if scalings:
+        if scenarios or strategies or seeds is not None or patience is not None:
+            raise click.UsageError("with --scaling go only --load, --json and --plot")
+        _simulate_scaling(scalings, load_path, as_json, plot_path)
+        return
     for text in strategies:
         _check_strategy(text)
     chosen, missing = usual_strategies(make) if not strategies else ([*strategies], "")
@@ -124,6 +145,28 @@ def sim(
     else:
         width = shutil.get_terminal_size().columns
         print("\n".join(as_table(*one, width) for one in tried), end="")
+
+
+def _simulate_scaling(
+    settings: Sequence[str], load_path: str | None, as_json: bool, plot_path: str | None
+) -> None:
+    """Print, and draw, what settings of a scaling do."""
+    try:
+        load = None
+        if load_path is not None:
+            load = read_load(_read(load_path).splitlines(), load_path)
+        tried = try_settings(settings, load)
+    except LoadError as error:
+        raise click.ClickException(str(error)) from None
+    except ScalingError as error:
+        raise click.BadParameter(str(error), param_hint="--scaling") from None
+    if plot_path is not None:
+        with open(plot_path, "wb") as file:
+            file.write(draw_scaling(tried))
+    if as_json:
+        print(scaling_json(tried))
+    else:
+        print(scaling_table(tried, shutil.get_terminal_size().columns), end="")
 
 
 def make(text: str) -> Strategy[Any]:

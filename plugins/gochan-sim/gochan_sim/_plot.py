@@ -11,7 +11,7 @@ import importlib.util
 import io
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,14 +50,26 @@ def check_picture(path: str) -> None:
     os.stat(os.path.dirname(path) or ".")
 
 
-def draw(tried: Sequence[tuple[Series, Sequence[Result]]]) -> bytes:
-    """Return an SVG picture: a column for each series, a line for each strategy."""
+def picture_of(
+    paint: Callable[[Any, Sequence[str], str], None], size: tuple[float, float]
+) -> bytes:
+    """Return what ``paint`` draws on a figure of this size, in inches, as SVG."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it logs the caches that it makes
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(5.5 * len(tried) + 0.5, 7), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure, COLOURS, INK)
+        file = io.BytesIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return file.getvalue()
+
+
+def draw(tried: Sequence[tuple[Series, Sequence[Result]]]) -> bytes:
+    """Return an SVG picture: a column for each series, a line for each strategy."""
+
+    def paint(figure: Any, colours: Sequence[str], ink: str) -> None:
         axes = figure.subplots(2, len(tried), squeeze=False, sharex="col", sharey="row")
         for column, (series, results) in enumerate(tried):
             waiting, answered = axes[0][column], axes[1][column]
@@ -67,12 +79,12 @@ def draw(tried: Sequence[tuple[Series, Sequence[Result]]]) -> bytes:
             bad = series.loads[0].bad
             if bad is not None:
                 for each in (waiting, answered):
-                    each.axvspan(bad.start, bad.end, color=INK, alpha=0.1)
+                    each.axvspan(bad.start, bad.end, color=ink, alpha=0.1)
             answered.set_xlabel("seconds")
             if not column:
                 waiting.set_ylabel("jobs that wait (logarithmic)")
                 answered.set_ylabel("jobs done in time, per second")
-            styles = product(DASHES, COLOURS)
+            styles = product(DASHES, colours)
             for result, (dashes, colour) in zip(results, styles, strict=False):
                 course = result.course
                 style = {"color": colour, "linestyle": dashes, "label": result.strategy}
@@ -80,9 +92,8 @@ def draw(tried: Sequence[tuple[Series, Sequence[Result]]]) -> bytes:
                 answered.plot(course.moments, course.answered, **style)
             for each in (waiting, answered):
                 each.set_ylim(bottom=0)
-                each.grid(color=INK, alpha=0.25)
+                each.grid(color=ink, alpha=0.25)
         handles, labels = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
-        file = io.BytesIO()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    return file.getvalue()
+
+    return picture_of(paint, (5.5 * len(tried) + 0.5, 7))
