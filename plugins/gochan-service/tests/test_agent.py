@@ -14,6 +14,7 @@ from gochan_service import HttpStore, open_agent, open_server_store
 from gochan_service._agent import LogCourier, open_agent_at, run_command_for
 from gochan_service._agent._artefacts import UploadFailed, name_of, upload
 from gochan_service._agent._handler import command_in, text_of
+from gochan_service._remote._address import reason_of
 
 from gochan.durable import JobRecord, NewJob, StoreError, StoreUnavailable, beside
 from gochan.processes import open_children
@@ -201,6 +202,15 @@ def test_a_client_needs_a_token_or_a_secret(monkeypatch: pytest.MonkeyPatch) -> 
         open_server_store("http://host")
     with pytest.raises(ValueError, match="timeout"):
         open_server_store("http://host", secret=SECRET, timeout=0)
+
+
+def test_why_a_server_cannot_be_reached_is_said_by_what_knows_it() -> None:
+    """An error without words comes from another one, or is named."""
+    inner, outer = OSError("the certificate has expired"), OSError()
+    outer.__cause__ = inner
+    assert reason_of(outer) == "the certificate has expired"
+    assert reason_of(inner) == "the certificate has expired"
+    assert reason_of(TimeoutError()) == "TimeoutError"
 
 
 # Commands

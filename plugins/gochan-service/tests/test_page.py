@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import httpx
 import pytest
 import trio
 from gochan_service._page._plain_log import plain
-from gochan_service._page._words import ago, data, short, span
+from gochan_service._page._words import ago, data, short, span, took, utc
 from gochan_service._people import Person
 
 from gochan.durable import Ending, NewJob, Release, Worker
@@ -368,6 +369,14 @@ def test_words_are_short() -> None:
     assert [span(s) for s in (-1, 0, 119, 120, 7199, 7200, 172_800)] == [
         "0 s", "0 s", "119 s", "2 min", "120 min", "2 h", "2 d"
     ]  # fmt: skip
+    assert [took(s) for s in (-1, 0.04, 9.94, 9.96, 200)] == [
+        "0.0 s",
+        "0.0 s",
+        "9.9 s",
+        "10 s",
+        "3 min",
+    ]
+    assert utc(datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)) == "2026-02-03 04:05:06 UTC"
     assert ago(None, 0.0) == ""
     assert data(None, "json") == ""
     assert data(b"\xff\xff", "raw") == "2 bytes of raw"
