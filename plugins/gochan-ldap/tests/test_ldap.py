@@ -18,6 +18,10 @@ from .conftest import ADMIN, BASE, MANY, PASSWORD, Directory
 GROUPS = f"ou=groups,{BASE}"
 
 
+# anyldap leaves a socket open if TLS fails, until it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
 @pytest.fixture(autouse=True)
 def _leave_sockets_to_the_collector() -> Iterator[None]:
     """Have anyldap's sockets collected, which it leaves open if TLS fails."""
@@ -142,3 +146,12 @@ async def test_certificates_that_cannot_be_read_are_named(directory: Directory) 
 def test_both_schemes_are_offered() -> None:
     """By the hook."""
     assert [spec.scheme for spec in gochan_directories()] == ["ldaps", "ldap"]
+
+
+async def test_a_server_that_never_comes_to_an_end_is_left(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would fill the memory; what it has said so far is not used."""
+    monkeypatch.setattr("gochan_ldap._reading._MOST_PAGES", 1)
+    with pytest.raises(DirectoryError, match="more than 1 pages below ou=people"):
+        await read_people(directory.url(), access(directory))
