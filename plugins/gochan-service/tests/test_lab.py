@@ -368,7 +368,7 @@ async def storm(seed: int, steps: int) -> tuple[str, dict[str, int], float]:
     return lab.script, {**lab.counts}, trio.current_time()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_the_laws_hold_in_a_storm(seed: int) -> None:
     """Whatever happens."""
     script, counts, _ = in_virtual_time(storm, seed, 12)
@@ -386,9 +386,9 @@ def test_the_laws_hold_in_a_longer_storm(seed: int) -> None:
 
 def test_a_seed_gives_the_same_run_again() -> None:
     """To the last moment; another one does not."""
-    one, other = in_virtual_time(storm, 5, 12), in_virtual_time(storm, 5, 12)
+    one, other = in_virtual_time(storm, 5, 8), in_virtual_time(storm, 5, 8)
     assert one == other
-    assert in_virtual_time(storm, 6, 12) != one
+    assert in_virtual_time(storm, 6, 8) != one
 
 
 def test_a_script_gives_the_same_run_again() -> None:
@@ -409,6 +409,7 @@ def test_a_script_gives_the_same_run_again() -> None:
     assert in_virtual_time(again)[0] == script
 
 
+@pytest.mark.slow
 def test_every_fault_is_a_verb() -> None:
     """And happens in storms."""
     assert all(hasattr(Lab, name) for name in FAULTS)
