@@ -321,6 +321,8 @@ def test_agents_that_are_lost_cost_time_and_nothing_else() -> None:
 
 def test_jobs_that_nobody_takes_end_the_simulation() -> None:
     """After a day."""
+    run = simulate_scaling(Scaling(patience=10), [(1.0, 1.0)], start=60, interval=20)
+    assert run.waits == []  # all are given up before they are ready
     run = simulate_scaling(Scaling(max=0), [(1.0, 1.0)], interval=3600)
     assert run.waits == []
     assert run.wait(0.5) == 0

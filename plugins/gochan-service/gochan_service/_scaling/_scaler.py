@@ -265,9 +265,8 @@ class Scaler:
             await self._provider.destroy(name)
         except ProviderError as error:
             problems.append(str(error))
-        known = self._known.get(name)
-        if known is not None:
-            known.seen = known.destroyed = True  # it is forgotten once neither side knows it
+        known = self._known[name]
+        known.seen = known.destroyed = True  # it is forgotten once neither side knows it
 
     # The end
 
