@@ -49,6 +49,12 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         _heard = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
         signal.signal(_number, _heard)
 
+# Where Python is to leave no compiled modules about, each process that the tests start would
+# compile all that it imports. They share a folder instead, which workers of xdist inherit.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    _compiled = os.environ["PYTHONPYCACHEPREFIX"] = mkdtemp(prefix="gochan-tests-")
+    atexit.register(rmtree, _compiled, ignore_errors=True)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
