@@ -13,7 +13,7 @@ from gochan_service._door._inbox import Inbox
 from gochan_service._door._limits import Limited
 from gochan_service._door._listeners import Ear, Listeners
 from gochan_service._door._offers import Offers
-from gochan_service._wire import AgentSaid, Exchange
+from gochan_service._wire import AgentSaid, Exchange, Exchanged
 from starlette.requests import Request
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -144,4 +144,38 @@ async def test_what_rings_while_a_client_leaves_is_kept_for_it(autojump_clock: M
         assert (await exchanges(poll, store, None, leave)).hints == {}
         again = await exchanges(poll, store, None, trio.sleep_forever)
         assert again.hints == {"q": [Hint("waiting", (7,))]}
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_a_repeated_question_has_taken_is_told_again(autojump_clock: MockClock) -> None:
+    """Until the client says that it has the answer: a proxy may have sent the question twice."""
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        listeners = Listeners(store, Canceller())
+        nursery.start_soon(listeners.run)
+        exchanges = Exchanges(store, listeners, Agents(), trio.Event())
+
+        async def ask(number: int, wait: float = 0.0) -> Exchanged:
+            heard = {"a word of another server": 99, listeners.word: number}
+            poll = Exchange(listener="a word of mine", queues=["q"], wait=wait, heard=heard)
+            return await exchanges(poll, store, None, trio.sleep_forever)
+
+        first = await ask(0)
+        assert (first.server, first.number) == (listeners.word, 1)
+        answers: list[Exchanged] = []
+
+        async def repeated() -> None:
+            answers.append(await ask(1, 30.0))
+
+        nursery.start_soon(repeated)
+        nursery.start_soon(repeated)
+        await trio.sleep(1)
+        ear = await listeners.ear("a word of mine", [])
+        ear.ring("q", Hint("cancel", (7,)))
+        ear.ring("q", Hint("changed"))
+        await trio.sleep(1)
+        told = {"q": [Hint("cancel", (7,)), Hint("changed")]}
+        assert [(answer.number, answer.hints) for answer in answers] == [(2, told), (3, told)]
+        assert (await ask(2)).hints == told  # it may have got the one, and not the other
+        assert (await ask(4)).hints == {}
+        assert (await ask(5)).hints == {}
         nursery.cancel_scope.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import trio
 from gochan_service._remote._far_bells import FarBells
 from gochan_service._remote._far_clock import FarClock
@@ -95,3 +96,28 @@ async def test_after_an_outage_anything_may_have_happened(
             assert await heard(bell) == "changed"
             server.away = False
         nursery.cancel_scope.cancel()
+
+
+async def test_it_says_which_answer_it_has_of_each_server(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Of the last servers, since each start of one makes another."""
+    said: list[dict[str, int]] = []
+    server = Server()
+
+    async def post(route: str, body: bytes, wait: float) -> bytes:
+        answer = decode(await server(route, body, min(wait, 1.0)), Exchanged)
+        said.append(dict(decode(body, Exchange).heard or {}))
+        number = len(said)
+        return encode(msgspec.structs.replace(answer, server=f"s{number // 2}", number=number))
+
+    bells = FarBells(post, FarClock())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bells.run)
+        async with bells.listen("q"):
+            await trio.sleep(40)
+        nursery.cancel_scope.cancel()
+    assert said[:4] == [{}, {"s0": 1}, {"s0": 1, "s1": 2}, {"s0": 1, "s1": 3}]
+    assert len(said) >= 40
+    assert max(map(len, said)) == 16
+    assert "s0" not in said[-1]

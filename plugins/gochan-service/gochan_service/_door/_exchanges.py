@@ -9,12 +9,12 @@ from typing import Final, TypeAlias, final
 import trio
 from msgspec import Raw
 
-from gochan.durable import Store, StoreClosed, StoreUnavailable
+from gochan.durable import Hint, Store, StoreClosed, StoreUnavailable
 
 from .._people import NotAllowed
 from .._wire import Answer, Call, Claim, Exchange, Exchanged, Trouble, Workers, encode
 from ._agents import Agents
-from ._listeners import Listeners
+from ._listeners import Ear, Listeners
 from ._waiting import Wait, first_of
 
 LOGGER: Final = logging.getLogger("gochan.service")
@@ -68,15 +68,26 @@ class Exchanges:
         async with trio.open_nursery() as nursery:
             for index in range(len(calls)):
                 nursery.start_soon(make, index)
-        hints = {}
-        if exchange.listener is not None:
-            ear = await self._listeners.ear(exchange.listener, exchange.queues)
-            is_gone = False
-            if exchange.wait and not ear.rung.is_set():
-                waits = gone, self._stopping.wait, ear.rung.wait
-                is_gone = await first_of(exchange.wait, *waits) is gone
-            hints = {} if is_gone else ear.take()  # kept for the next question, if there is one
-        return Exchanged(self._store.now(), answers, hints)
+        hints, number = await self._hear(exchange, gone)
+        return Exchanged(self._store.now(), answers, hints, self._listeners.word, number)
+
+    async def _hear(self, exchange: Exchange, gone: Wait) -> tuple[dict[str, list[Hint]], int]:
+        """Return what bells have rung, if the client listens, and the number of the answer."""
+        if exchange.listener is None:
+            return {}, 0
+        ear = await self._listeners.ear(exchange.listener, exchange.queues)
+        self._note_heard(exchange, ear)
+        if exchange.wait and not ear.rung.is_set():
+            waits = gone, self._stopping.wait, ear.rung.wait
+            if await first_of(exchange.wait, *waits) is gone:
+                return {}, ear.number  # they are kept for the next question, if there is one
+            self._note_heard(exchange, ear)  # the same question may have been asked meanwhile
+        hints = ear.take()
+        return hints, ear.number
+
+    def _note_heard(self, exchange: Exchange, ear: Ear) -> None:
+        if exchange.heard is not None:
+            ear.note_heard(exchange.heard.get(self._listeners.word, 0))
 
     async def _make(self, call: Call, store: Store, permit: Permit | None) -> Answer:
         if isinstance(call, Claim) and self._agents.drains(call.worker.name):

@@ -6,12 +6,16 @@
 # merged, so that nothing is missed. A client that is new here is told that anything may have
 # happened; so is one that comes back to a server which was started again, or has waited too long.
 #
+# An answer may be lost, and a proxy may repeat a question, so that its answer goes nowhere. What
+# an answer has told is kept until the client says that it has that answer, or a later one.
+#
 # The bells of a queue are heard as long as somebody wants to hear them, and for a while after:
 # clients can name any queue, and what nobody wants must not stay.
 
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from itertools import count
@@ -42,7 +46,9 @@ class Ear:
         self.queues: set[str] = set()
         self.asked: float = trio.current_time()
         self.rung = trio.Event()
+        self.number = 0  # of the last answer
         self._hints: dict[str, dict[str, set[int] | None]] = {}
+        self._told: dict[str, list[Hint]] = {}  # and perhaps not heard
 
     def ring(self, queue: str, hint: Hint) -> None:
         """Keep a hint; one that names no job may mean any."""
@@ -54,15 +60,25 @@ class Ear:
                 named[hint.what] = None
         self.rung.set()
 
+    def note_heard(self, number: int) -> None:
+        """Hear which answer the client has as the last; what it may have missed rings again."""
+        if number < self.number:
+            for queue, hints in self._told.items():
+                for hint in hints:
+                    self.ring(queue, hint)
+        self._told = {}
+
     def take(self) -> dict[str, list[Hint]]:
-        """Return the hints, and forget them; a poll that waits here ends."""
+        """Return the hints, and forget them in time; a poll that waits here ends."""
         hints, self._hints = self._hints, {}
         self.rung.set()
         self.rung = trio.Event()
-        return {
+        self.number += 1
+        self._told = {
             queue: [Hint(what, tuple(ids or ())) for what, ids in named.items()]  # type: ignore[arg-type]
             for queue, named in hints.items()
         }
+        return self._told
 
 
 @final
@@ -83,9 +99,13 @@ class Listeners:
     Args:
         store: whose bells they hear.
         canceller: told of cancelled jobs.
+
+    Attributes:
+        word: by which clients tell the numbers of this server from those of others.
     """
 
     def __init__(self, store: Store, canceller: Canceller) -> None:
+        self.word: str = secrets.token_urlsafe(9)
         self._store = store
         self._canceller = canceller
         self._wanted = Chan[str](math.inf, name="queues to be heard")

@@ -5,6 +5,8 @@
 # One poll is always under way while anybody listens here. The server keeps what rings between two
 # polls, under a word that this process has drawn; if it does not know the word, since it was
 # started again, it says that anything may have happened. So does this, when a poll has failed.
+# A poll says which answer came last, so the server tells again what was lost on the way, though no
+# poll has failed: a proxy may repeat one.
 #
 # A poll is broken off when somebody begins to listen to another queue.
 
@@ -25,6 +27,7 @@ from ._far_clock import FarClock
 from ._post import Post
 
 _WAIT: Final = 30.0
+_SERVERS: Final = 16  # whose answers are remembered
 _PAUSE: Final = 1.0  # before the next poll, when one has failed
 
 
@@ -38,6 +41,7 @@ class FarBells:
         self._clock = clock
         self._word = secrets.token_urlsafe(16)
         self._changed = trio.Event()
+        self._answers: dict[str, int] = {}  # the number of the last one of each server
         self._heard: dict[str, trio.Event] = {}  # set when the server knows that we listen
 
     @asynccontextmanager
@@ -77,7 +81,7 @@ class FarBells:
         scope.cancel()
 
     async def _poll(self, queues: list[str], wait: float) -> None:
-        exchange = Exchange(listener=self._word, queues=queues, wait=wait)
+        exchange = Exchange(listener=self._word, queues=queues, wait=wait, heard=self._answers)
         try:
             exchanged = decode(await self._post("exchange", encode(exchange), wait), Exchanged)
         except (StoreUnavailable, StoreError, ValueError):
@@ -85,6 +89,13 @@ class FarBells:
             self._ring_all(queues)
             return
         self._clock.hear(exchanged.now)
+        self._note_answer(exchanged)
         self._bells.ring(exchanged.hints)
         for queue in queues:
             self._heard[queue].set()
+
+    def _note_answer(self, exchanged: Exchanged) -> None:
+        self._answers.pop(exchanged.server, None)
+        self._answers[exchanged.server] = exchanged.number
+        if len(self._answers) > _SERVERS:  # each start of a server makes another one
+            del self._answers[next(iter(self._answers))]

@@ -33,6 +33,8 @@ class Exchange(Struct, frozen=True, forbid_unknown_fields=True):
         listener: a word that the client has drawn, if it wants to hear bells.
         queues: whose bells it wants to hear.
         wait: how many seconds to wait for a bell.
+        heard: the number of the last answer that it has of each server, by the server's word; what
+            has been told since is told again. By default it has all answers.
     """
 
     agent: AgentSaid | None = None
@@ -40,6 +42,7 @@ class Exchange(Struct, frozen=True, forbid_unknown_fields=True):
     listener: Annotated[str, Meta(min_length=8, max_length=64)] | None = None
     queues: Annotated[list[str], Meta(max_length=1000)] = []
     wait: Annotated[float, Meta(ge=0, le=LONGEST_WAIT)] = 0.0
+    heard: Annotated[dict[str, int], Meta(max_length=16)] | None = None
 
 
 class Answer(Struct, frozen=True):
@@ -57,11 +60,15 @@ class Exchanged(Struct, frozen=True):
         now: the time by the clock of the store, in seconds since the epoch.
         answers: to the calls, in their order.
         hints: the bells that have rung since the last answer to this listener, by queue.
+        server: a word that the server has drawn when it started.
+        number: of this answer, among those to this listener.
     """
 
     now: float
     answers: list[Answer] = []
     hints: dict[str, list[Hint]] = {}
+    server: str = ""
+    number: int = 0
 
 
 encode = msgspec.json.Encoder().encode
