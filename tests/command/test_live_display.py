@@ -395,7 +395,7 @@ def test_the_view_is_right_in_terminals_of_all_sizes(tmp_path: Path, number: int
     """Also after it has changed, and beside output that is longer than the screen."""
     (columns, lines), other = SIZES[number], SIZES[5 - number]
     (tmp_path / "script").write_text("""
-        sleep 0.2
+        sleep 0.4
         for row in 1 2 3 4 5 6 7; do echo out $1; done
         printf 'out %s%0500d\\n' '' 0 | tr 0 x
         printf '終終\\t\\033[2J\\033[5Aout\\n'

@@ -274,7 +274,7 @@ def test_it():
     import hypothesis
 """
     )
-    without = ["-p", "no:trio", "-p", "no:anyio", "-p", "no:cacheprovider"]
+    without = ["-p", "no:trio", "-p", "no:anyio", "-p", "no:schemathesis", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *without],
         capture_output=True,

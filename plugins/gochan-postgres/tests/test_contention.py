@@ -40,7 +40,7 @@ def job(**options: Any) -> NewJob:
 
 
 def schema_of(store: PostgresStore) -> str:
-    return store._dialect.schema
+    return store._connector.dialect.schema
 
 
 async def test_a_run_that_a_transaction_ends_holds_up_no_others(

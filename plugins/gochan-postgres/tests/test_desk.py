@@ -230,7 +230,7 @@ async def test_a_key_in_an_open_transaction_holds_up_its_own_job_only(
     """It is refused after a while, as nobody can know what will become of the other one."""
     async with open_store() as store:
         await store.enqueue([job()])
-        schema = store._dialect.schema
+        schema = store._connector.dialect.schema
         with psycopg.connect(server.address) as connection:
             connection.execute(
                 f"INSERT INTO {schema}.job(id, queue, state, key, priority, route, submitted, "

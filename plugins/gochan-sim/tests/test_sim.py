@@ -161,7 +161,9 @@ def test_the_recorded_load_on_the_page_gives_what_stands_there(
     gochan: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the lines that its queue has printed; see the page for the rest of the check."""
-    *_, record, command, table = blocks()
+    shown = blocks()
+    (index,) = [at for at, block in enumerate(shown) if block.startswith("gochan sim --load")]
+    record, command, table = shown[index - 1 : index + 2]
     monkeypatch.chdir(tmp_path)
     Path("yesterday.jsonl").write_text(record)
     ended = gochan(*shlex.split(command.replace("\\\n", ""))[1:])

@@ -113,7 +113,7 @@ class Journal:
         self._store = store
         self._source = source
         self._input = JournalInput(source, end)
-        self._row = RunRow(store, self._far)
+        self._row = RunRow(store, _WORKER, _LEASE, self._far)
         self._attempts = attempts
         self._workers = workers
         self._keep = keep
@@ -187,7 +187,7 @@ class Journal:
         self.before = await store.statistics(QUEUE)
         self._waiting = self.before.waiting + self.before.scheduled
         self._over = self.before.stored - self._waiting
-        await self._row.begin(_WORKER, _LEASE)
+        await self._row.begin()
 
     async def _page(
         self, after: int, states: Collection[State] = (), kinds: Collection[EndKind] = ()

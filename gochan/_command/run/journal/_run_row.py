@@ -3,7 +3,8 @@
 # Theory of operation
 # -------------------
 # The whole work is one job of a queue of its own, which each run takes up and puts down again,
-# until everything is done. So others see whether it goes on, and how much there is to do.
+# until everything is done. So others see whether it goes on, and how much there is to do. A run
+# that ends at once needs no such row, and makes none.
 
 from __future__ import annotations
 
@@ -27,26 +28,37 @@ class RunRow:
 
     Args:
         store: that is the journal.
+        worker: that runs what it has.
+        lease: how many seconds the row stays with this run, if nothing else is said.
         far: returns how many items have ended, and of how many, or None while that is not known.
     """
 
-    def __init__(self, store: Store, far: Callable[[], tuple[int, int | None]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        worker: Worker,
+        lease: float,
+        far: Callable[[], tuple[int, int | None]],
+    ) -> None:
         self._store = store
+        self._worker = worker
+        self._lease = lease
         self._far = far
         self._told: tuple[int, int | None] | None = None
-        self._ticket: Ticket
+        self._ticket: Ticket | None = None
 
-    async def begin(self, worker: Worker, lease: float) -> None:
-        """Take up the row that an earlier run has put down, or left; make one if there is none."""
+    async def begin(self) -> None:
+        """Take up the row that an earlier run has put down, or left, if there is one."""
         left = await self._store.list(RUNS, states=["running"])
         await self._store.release(
             [Release(row.id, row.version, "interrupted", count=False) for row in left]
         )
-        rows = await self._store.claim(RUNS, 1, worker, lease)
-        if not rows:
-            await self._store.enqueue([NewJob(queue=RUNS, payload=b"null")])
-            rows = await self._store.claim(RUNS, 1, worker, lease)
-        self._ticket = rows[0].ticket
+        await self._claim()
+
+    async def _claim(self) -> Ticket | None:
+        for row in await self._store.claim(RUNS, 1, self._worker, self._lease):
+            self._ticket = row.ticket
+        return self._ticket
 
     async def keep(self) -> None:
         """Write how far the run has come, for ever."""
@@ -55,15 +67,19 @@ class RunRow:
                 await self._tell()
 
     async def _tell(self) -> None:
-        far = self._far()
-        if far != self._told:
-            await self._store.report([ProgressReport(self._ticket.id, self._ticket.version, *far)])
+        if self._ticket is None:
+            await self._store.enqueue([NewJob(queue=RUNS, payload=b"null")])
+        ticket, far = self._ticket or await self._claim(), self._far()
+        if ticket is not None and far != self._told:
+            await self._store.report([ProgressReport(ticket.id, ticket.version, *far)])
             self._told = far
 
     async def end(self, *, done: bool) -> None:
-        """Put the row down; for good if everything is done."""
-        await self._tell()
+        """Put the row down, if there is one; for good if everything is done."""
         ticket = self._ticket
+        if ticket is None:
+            return
+        await self._tell()
         if done:
             await self._store.finish([Ending(ticket.id, ticket.version, "done", b"null")])
         else:
