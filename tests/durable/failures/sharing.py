@@ -26,7 +26,8 @@ async def share(
     limits = {} if limit is None else {"group_limit": limit}
     async with open_fleet(folder, address, **options) as fleet:
         for _ in range(workers):
-            await fleet.start("work", ready=True, **limits)
+            # Nobody dies, so no lease is to end; on a busy machine, a short one might.
+            await fleet.start("work", ready=True, lease=15.0, **limits)
         tasks = min(5, times)
         for _ in range(producers):
             await fleet.start("produce", count=times // tasks, tasks=tasks, pause=0, groups=groups)

@@ -68,10 +68,10 @@ async def deploy(
     async with open_fleet(folder, address, **options) as fleet:
         await fleet.start("produce", ready=True, seconds=0.03)
         for _ in range(2):
-            await fleet.start("work", ready=True, drain=drain)
+            await fleet.start("work", ready=True, drain=drain, lease=15.0)
         for number in range(times):
             old = fleet.alive("work")[0]
-            await fleet.start("work", ready=True, drain=drain)
+            await fleet.start("work", ready=True, drain=drain, lease=15.0)
             await trio.sleep(0.01 * (number % 7))
             old.terminate()
             await old.gone()
