@@ -30,6 +30,7 @@ def test_they_are_what_the_programs_draw_today() -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_stale_or_missing_is_named(tmp_path: Path) -> None:
     """Drawing mends both, and the same pictures come out wherever that is done."""
     page = "how-to/record-a-timeline.md"

@@ -224,6 +224,7 @@ def go_file(program: str) -> str:
     return f"package main\n\n{imports}\n{''.join(functions)}\n{unused}\nfunc main() {{\n{body}}}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs a Go compiler")
 def test_the_programs_in_go_are_go(tmp_path: Path) -> None:
     """Each compiles, and ``go vet`` finds nothing but the trap that slide 21 is about."""

@@ -321,6 +321,7 @@ def test_the_page_leaves_no_trace_of_the_template(renamed: Path) -> None:
     assert left == []
 
 
+@pytest.mark.slow
 def test_what_the_page_tells_to_run_works(renamed: Path, wheels: Path) -> None:
     """The tests of the renamed copy pass in an environment of its own, and its name is known."""
     commands = [line for block in blocks("sh")[2:] for line in block.splitlines()]
@@ -333,6 +334,7 @@ def test_what_the_page_tells_to_run_works(renamed: Path, wheels: Path) -> None:
     assert ended.stdout.endswith("<DropNewest 0/20>\n")
 
 
+@pytest.mark.slow
 def test_what_is_about_to_be_published_can_be_tried(renamed: Path, wheels: Path) -> None:
     """In an environment with nothing but the wheel, as the page says."""
     commands = blocks("sh", PUBLISHING)[0].splitlines()
