@@ -485,7 +485,9 @@ TOGETHER = {
         **dict.fromkeys(("replacing", "saving"), "left_over"),
         "open_source": "arguments",
         **dict.fromkeys(("ages", "cells", "rows", "state"), "view"),
-        **dict.fromkeys(("painter", "terminal_text"), "live_display"),
+        **dict.fromkeys(
+            ("painter", "terminal_text", "sequences", "stopped", "last_words"), "live_display"
+        ),
         "keyboard": "keys",
         **dict.fromkeys(
             (

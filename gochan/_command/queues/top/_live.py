@@ -20,7 +20,7 @@ import trio
 from .... import Chan, open_signal_chan
 from ....durable import Store, StoreError
 from ..._first_error import first_error
-from ...terminal import Keyboard, painted
+from ...terminal import Keyboard, be_stopped, painted
 from .._place import Place
 from ._deeds import do
 from ._history import History
@@ -163,9 +163,5 @@ class _Live:
         """Be stopped, as by Ctrl-Z, with a terminal that is as it was."""
         self._screen.leave()
         self._keyboard.give_back()
-        ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        try:
-            signal.raise_signal(signal.SIGTSTP)
-        finally:
-            signal.signal(signal.SIGTSTP, ours)
+        be_stopped()
         self._screen.enter()

@@ -10,8 +10,6 @@
 from __future__ import annotations
 
 import os
-import select
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias, final
@@ -19,14 +17,11 @@ from typing import Final, TypeAlias, final
 import trio
 
 from ...run import Writer
+from ...terminal import CLEAR_BELOW, CLEAR_ROW, NO_WRAP, WRAP, write_within
 
 _ENTER: Final = b"\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 _LEAVE: Final = b"\x1b[?7h\x1b[0m\x1b[H\x1b[2J\x1b[?25h\x1b[?1049l"
-_NO_WRAP: Final = b"\x1b[?7l"
-_WRAP: Final = b"\x1b[?7h"
 _HOME: Final = b"\x1b[H"
-_CLEAR_ROW: Final = b"\x1b[K"
-_CLEAR_BELOW: Final = b"\x1b[J"
 
 # How many seconds lie between two frames, and how long a terminal may hold up the end.
 _PACE: Final = 0.05
@@ -68,8 +63,8 @@ class Screen:
 
     def _frame(self) -> bytes:
         rows = self._render(self.size())
-        body = b"\r\n".join(row + _CLEAR_ROW for row in rows)
-        frame = _HOME + _NO_WRAP + body + _CLEAR_BELOW + _WRAP
+        body = b"\r\n".join(row + CLEAR_ROW for row in rows)
+        frame = _HOME + NO_WRAP + body + CLEAR_BELOW + WRAP
         if frame == self._shown:
             return b""
         self._shown = frame
@@ -105,14 +100,4 @@ class Screen:
             self._write(_LEAVE)
 
     def _write(self, data: bytes) -> None:
-        """Write at once; to a terminal that takes nothing for a while, not all."""
-        deadline = time.monotonic() + _PATIENCE
-        view = memoryview(data)
-        with suppress(OSError):  # the terminal has gone
-            while (
-                view
-                and select.select(
-                    [], [self._descriptor], [], max(0.0, deadline - time.monotonic())
-                )[1]
-            ):
-                view = view[os.write(self._descriptor, view) :]
+        write_within(_PATIENCE, self._descriptor, data)

@@ -22,7 +22,7 @@ from typing import Final, final
 import trio
 
 from .... import open_signal_chan
-from ...terminal import Keyboard, painted
+from ...terminal import Keyboard, be_stopped, painted
 from ._display import Display, describe, encoded
 from ._estimate import Estimate
 from ._keys import Keys
@@ -158,9 +158,5 @@ class LiveDisplay(Display):
         with trio.move_on_after(PATIENCE):
             await self._painter.hide()
         self._keyboard.give_back()
-        ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        try:
-            signal.raise_signal(signal.SIGTSTP)
-        finally:
-            signal.signal(signal.SIGTSTP, ours)
+        be_stopped()
         self._painter.show()

@@ -19,14 +19,20 @@
 from __future__ import annotations
 
 import os
-import select
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Final, TypeAlias, final
 
 import trio
 
+from ...terminal import (
+    CLEAR_BELOW,
+    CLEAR_ROW,
+    HIDE_CURSOR,
+    NO_WRAP,
+    SHOW_CURSOR,
+    WRAP,
+    write_within,
+)
 from ..files import Writer
 
 # How many seconds lie between two frames.
@@ -35,13 +41,6 @@ _PACE: Final = 0.1
 # How many bytes of text make a frame that does not wait, and how many may wait at all.
 _FLOOD: Final = 1 << 16
 _MOST: Final = 1 << 18
-
-_HIDE_CURSOR: Final = b"\x1b[?25l"
-_SHOW_CURSOR: Final = b"\x1b[?25h"
-_NO_WRAP: Final = b"\x1b[?7l"
-_WRAP: Final = b"\x1b[?7h"
-_CLEAR_ROW: Final = b"\x1b[K"
-_CLEAR_BELOW: Final = b"\x1b[J"
 
 Render: TypeAlias = Callable[[os.terminal_size], Iterable[bytes]]
 """Returns the rows of the view for a terminal of this size; without rows there is no view."""
@@ -100,15 +99,15 @@ class Painter:
         if not text and rows == self._shown and size == self._size:
             return b""
         keeps = rows and not text and size == self._size  # it is only drawn over
-        frame = [_CLEAR_BELOW] if self._shown and not keeps else []
+        frame = [CLEAR_BELOW] if self._shown and not keeps else []
         frame += text
         if rows:
-            frame += [_HIDE_CURSOR + _NO_WRAP, b"\r\n".join(row + _CLEAR_ROW for row in rows)]
-            frame += [_CLEAR_BELOW + b"\r"]
+            frame += [HIDE_CURSOR + NO_WRAP, b"\r\n".join(row + CLEAR_ROW for row in rows)]
+            frame += [CLEAR_BELOW + b"\r"]
             frame += [b"\x1b[%dA" % (len(rows) - 1)] if len(rows) > 1 else []
-            frame += [_WRAP]
+            frame += [WRAP]
         elif self._shown:
-            frame += [_SHOW_CURSOR]
+            frame += [SHOW_CURSOR]
         self._shown, self._size = rows, size
         return b"".join(frame)
 
@@ -176,11 +175,4 @@ class Painter:
         `run` must have ended.
         """
         self._hidden = True
-        rest = memoryview(self._next_frame())
-        deadline = time.monotonic() + patience
-        with suppress(OSError):  # the terminal has gone
-            while rest and self._ready(deadline - time.monotonic()):
-                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
-
-    def _ready(self, seconds: float) -> bool:
-        return bool(select.select([], [self._descriptor], [], max(0.0, seconds))[1])
+        write_within(patience, self._descriptor, self._next_frame())
