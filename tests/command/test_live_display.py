@@ -386,7 +386,10 @@ def looks_right(terminal: Terminal, columns: int, lines: int) -> bool:
     for row in screen[top:-1]:
         assert re.search(AGE, row) or re.fullmatch(r" +\+[123] more", row), screen
     for row in screen[:top]:
-        assert re.match("out|failed|x+$|終+|gochan:|sh script|.*exit status", row), (row, screen)
+        assert re.match("out|failed|x+$|終+|gochan:|(s  )?sh script|.*exit status", row), (
+            row,
+            screen,
+        )
     return True
 
 
