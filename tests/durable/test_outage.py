@@ -184,8 +184,8 @@ async def test_stopping_several_queues_names_what_could_not_be_written(
     async with open_store("memory:") as real:
         store = Unreliable(real)
         async with (
-            open_durable_queue(store, "a", sleep, grace=3.0) as a,  # type: ignore[arg-type]
-            open_durable_queue(store, "b", sleep, grace=4.0) as b,  # type: ignore[arg-type]
+            open_durable_queue(store, "a", sleep, grace=6.0) as a,  # type: ignore[arg-type]
+            open_durable_queue(store, "b", sleep, grace=7.0) as b,  # type: ignore[arg-type]
             gochan.open_job_queue(sleep) as c,
         ):
             for queue in (a, b, c):
@@ -194,8 +194,8 @@ async def test_stopping_several_queues_names_what_could_not_be_written(
             store.cut = True
             reports = await gochan.stop_all(a, b, c, drain=10.0)
             assert [report.unwritten for report in reports] == [(1,), (2,), ()]
-            assert trio.current_time() == 5.0
-            store.cut = False
+            assert trio.current_time() == 8.0
+            store.cut = False  # and no pause before the next attempt is longer than 5 s
             assert (await a.wait_stopped()).unwritten == ()
         assert (await real.audit("a")).done == 1
 

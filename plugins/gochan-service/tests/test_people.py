@@ -137,7 +137,9 @@ def test_the_file_is_for_its_owner_alone_and_is_kept(tmp_path: Path) -> None:
     register.add(Person("ada", "viewer"), **HERE)
     register.close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [person.login for person in Register(path).people()] == ["ada"]
+    register = Register(path)
+    assert [person.login for person in register.people()] == ["ada"]
+    register.close()
 
 
 def test_another_file_is_left_alone(tmp_path: Path) -> None:
@@ -149,7 +151,9 @@ def test_another_file_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RegisterError, match="not the file of a register"):
         Register(path)
     newer = tmp_path / "newer"
-    connection_of(Register(newer)).execute("PRAGMA user_version=99")
+    register = Register(newer)
+    connection_of(register).execute("PRAGMA user_version=99")
+    register.close()
     with pytest.raises(RegisterError, match="version 99; this gochan-service knows 2"):
         Register(newer)
     text = tmp_path / "text"

@@ -58,11 +58,7 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self._lock = Lock()
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA foreign_keys=ON")
-            prepare(self._connection)
+            self._connection = _open(path)
         except (OSError, sqlite3.Error, WrongFile) as error:
             raise RegisterError(f"the register {path} cannot be used: {error}") from None
 
@@ -88,6 +84,19 @@ class SqliteFile:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
