@@ -119,18 +119,23 @@ class Guardian:
         os.read(0, 1)
         leaders = {leader for leader in self._table[1:] if leader}
         if self._table[0]:
-            leaders |= _find_new(self._table[0], leaders)
+            # What lost its parent with us has been given the same new one as we have.
+            leaders |= _find_new(self._table[0], leaders, parent=os.getppid())
         if leaders:
             _end(leaders)
 
 
-def _find_new(job: int, known: set[int]) -> set[int]:
-    """Return the leader of a session that was started for this job just now, if there is one."""
+def _find_new(job: int, known: set[int], *, parent: int) -> set[int]:
+    """Return the leader of a session that was started for this job just now, if there is one.
+
+    Another gochan may have a job of the same number, but is itself the parent of that.
+    """
     time.sleep(_LOOK)  # until it has its environment
     wanted = b"\0%b=%d\0" % (_JOB, job)
     found = set()
     for process in living():
-        if process.number == process.session and process.number not in known:
+        leads = process.number == process.session
+        if leads and process.parent == parent and process.number not in known:
             with suppress(OSError):
                 age = time.time() - os.stat(f"/proc/{process.number}").st_mtime
                 with open(f"/proc/{process.number}/environ", "rb") as file:

@@ -88,12 +88,14 @@ def test_a_command_that_was_just_being_started_is_found(
         "sleep", arguments, {**os.environ, "GOCHAN_JOB": str(job)}, setsid=True
     )
     wait_until(lambda: sleepers(marker), "the command")
-    assert _guardian._find_new(job, {process}) == set()
-    assert _guardian._find_new(job + 1, set()) == set()
+    us = os.getpid()
+    assert _guardian._find_new(job, {process}, parent=us) == set()
+    assert _guardian._find_new(job + 1, set(), parent=us) == set()
+    assert _guardian._find_new(job, set(), parent=os.getppid()) == set()  # one of another gochan
     monkeypatch.setattr(_guardian, "_NEW", -1.0)
-    assert _guardian._find_new(job, set()) == set()
+    assert _guardian._find_new(job, set(), parent=us) == set()
     monkeypatch.undo()
-    assert _guardian._find_new(job, set()) == {process}
+    assert _guardian._find_new(job, set(), parent=us) == {process}
     _guardian._end({process})
     os.waitpid(process, 0)
 
