@@ -53,7 +53,7 @@ async def open_server(
     async with open_door(store, secrets, files, lease=lease, on_upload=growth.ring) as door:
         visitors = Visitors(store, register, tokens)
         routes = [*door.routes, *api_routes(store, visitors, door, files, growth)]
-        pages = page_routes(store, visitors, door.agents, files)
+        pages = page_routes(store, visitors, door.agents, door.past, files)
         starlette = Starlette(routes=[*routes, description_route(routes), *pages])
         starlette.router.redirect_slashes = False  # what has another address is not there
         limited = Limited(starlette, stopping=door.stopping, open=PROBES)

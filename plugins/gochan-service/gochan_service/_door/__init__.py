@@ -19,6 +19,7 @@
 #   _cache       what is told of jobs that have ended
 #   _metrics     what Prometheus is told
 #   _tending     what time demands
+#   _past        the last hour of each queue
 #   _limits      bodies that are too long or too slow, heads that are odd
 #   _app         the application
 #   _inbox       what a request has brought
@@ -29,6 +30,7 @@ from ._agents import Agents
 from ._app import PROBES, Door, open_door, presented
 from ._cache import Cache
 from ._files import LOG, Files, open_job_files
+from ._past import Moment, Past
 from ._secrets import Keyring, Lock, SecretError, SecretFile, make_secret_file
 from ._serving import Listener, serve
 
@@ -42,6 +44,8 @@ __all__ = [
     "Keyring",
     "Listener",
     "Lock",
+    "Moment",
+    "Past",
     "SecretError",
     "SecretFile",
     "make_secret_file",

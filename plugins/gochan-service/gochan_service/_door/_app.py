@@ -23,6 +23,7 @@ from ._files import Files
 from ._listeners import Listeners, TooMany
 from ._metrics import Meter
 from ._neighbours import sharing_agents
+from ._past import Past, look_again_and_again
 from ._permits import permit_agent
 from ._secrets import Lock
 from ._steps import STEPS, status_of
@@ -68,6 +69,7 @@ class Door:
         exchanges: makes calls of clients.
         cache: what is told of jobs that have ended.
         meter: tells what is in the queues, and who works on them.
+        past: how the queues were in the last hour.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Door:
         self.exchanges = Exchanges(store, self.listeners, self.agents, self.stopping)
         self.cache = Cache()
         self.meter = Meter(store, self.agents, self.cache)
+        self.past = Past()
         self._store = store
         self._office = TicketOffice(
             store, self.listeners, canceller, self.agents, files, lease=lease,
@@ -132,7 +135,12 @@ async def open_door(
     door = Door(store, secrets, files, lease, on_upload)
     async with (
         sharing_agents(store, door.agents),
-        beside(door.listeners.run, partial(tend, store), partial(sweep, store, files)),
+        beside(
+            door.listeners.run,
+            partial(tend, store),
+            partial(sweep, store, files),
+            partial(look_again_and_again, store, door.past),
+        ),
     ):
         yield door
 

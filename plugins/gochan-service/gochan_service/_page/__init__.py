@@ -4,6 +4,7 @@
 #
 #   _plain_log  a log without what a terminal would obey
 #   _words      times, states and payloads, in short words
+#   _chart      the last hour of a queue, as lines
 #   _sessions   who has logged in, and whether a form is ours
 #   _shell      answers that are pages, and the headers of all of them
 #   _login      logging in and out

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .._api import Problem, Visitors
-from .._door import Agents
+from .._door import Agents, Moment, Past
 from .._people import Person, check_role
+from ._chart import Chart
 from ._shell import HEADERS, Shell, for_people
 
 
@@ -18,17 +19,25 @@ from ._shell import HEADERS, Shell, for_people
 class FleetPages:
     """Shows queues, agents and people, and steers the first two."""
 
-    def __init__(self, shell: Shell, visitors: Visitors, agents: Agents) -> None:
+    def __init__(self, shell: Shell, visitors: Visitors, agents: Agents, past: Past) -> None:
         self.shell = shell
         self._visitors = visitors
         self._agents = agents
+        self._past = past
 
     @for_people
     async def queues(self, request: Request, person: Person) -> Response:
         """Show all queues."""
         store = self._visitors.store_of(person, request)
         counts = {name: await store.statistics(name) for name in await store.queues()}
-        return self.shell.page(request, "queues", person, counts=counts, events="/api/v1/events")
+        now = trio.current_time()
+        charts = {
+            name: Chart([*self._past.of(name), Moment(now, count.waiting, count.running)])
+            for name, count in counts.items()
+        }
+        return self.shell.page(
+            request, "queues", person, counts=counts, charts=charts, events="/api/v1/events"
+        )
 
     @for_people
     async def pause(self, request: Request, person: Person) -> Response:

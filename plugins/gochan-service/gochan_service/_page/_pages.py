@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from gochan.durable import Store
 
 from .._api import Visitors
-from .._door import Agents, Files
+from .._door import Agents, Files, Past
 from ._fleet import FleetPages
 from ._jobs import JobPages
 from ._login import Login
@@ -26,11 +26,13 @@ _KINDS: Final = {
 }
 
 
-def page_routes(store: Store, visitors: Visitors, agents: Agents, files: Files) -> list[BaseRoute]:
+def page_routes(
+    store: Store, visitors: Visitors, agents: Agents, past: Past, files: Files
+) -> list[BaseRoute]:
     """Return the routes of all pages."""
     shell = Shell(store, Sessions(visitors))
     login, jobs = Login(shell), JobPages(shell, visitors, agents, files)
-    fleet = FleetPages(shell, visitors, agents)
+    fleet = FleetPages(shell, visitors, agents, past)
     return [
         Route("/", jobs.find),
         Route("/jobs/{id}", jobs.show),
