@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ast
 import atexit
+import gc
 import importlib.util
 import inspect
 import io
@@ -298,3 +299,9 @@ pytest_collect_file = Sybil(
     ],
     patterns=["*.md"],
 ).pytest()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let no later collection of garbage look at the tests themselves."""
+    gc.collect()
+    gc.freeze()
