@@ -67,10 +67,11 @@ class Guardian:
     def start(self) -> None:
         """Start the process; there must be no other thread."""
         read_end, self._pipe = os.pipe()
+        parent = os.getpid()
         self.process = os.fork()
         if not self.process:
             try:
-                self._guard(read_end)
+                self._guard(read_end, parent)
             finally:
                 os._exit(0)
         os.close(read_end)
@@ -107,8 +108,8 @@ class Guardian:
 
     # In the other process
 
-    def _guard(self, pipe: int) -> None:
-        """Wait for the end of gochan, and end what is left."""
+    def _guard(self, pipe: int, parent: int) -> None:
+        """Wait for the end of gochan, our parent, and end what is left."""
         os.setsid()
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
@@ -119,8 +120,7 @@ class Guardian:
         os.read(0, 1)
         leaders = {leader for leader in self._table[1:] if leader}
         if self._table[0]:
-            # What lost its parent with us has been given the same new one as we have.
-            leaders |= _find_new(self._table[0], leaders, parent=os.getppid())
+            leaders |= _find_new(self._table[0], leaders, parent=parent)
         if leaders:
             _end(leaders)
 
@@ -128,14 +128,15 @@ class Guardian:
 def _find_new(job: int, known: set[int], *, parent: int) -> set[int]:
     """Return the leader of a session that was started for this job just now, if there is one.
 
-    Another gochan may have a job of the same number, but is itself the parent of that.
+    Another gochan may have a job of the same number, but is itself the parent of that. What is
+    ours has had the same parent as we have, and is given the same new one in the same moment.
     """
     time.sleep(_LOOK)  # until it has its environment
     wanted = b"\0%b=%d\0" % (_JOB, job)
     found = set()
     for process in living():
-        leads = process.number == process.session
-        if leads and process.parent == parent and process.number not in known:
+        ours = process.parent in (parent, os.getppid())
+        if ours and process.number == process.session and process.number not in known:
             with suppress(OSError):
                 age = time.time() - os.stat(f"/proc/{process.number}").st_mtime
                 with open(f"/proc/{process.number}/environ", "rb") as file:
