@@ -49,7 +49,7 @@ class Pipe:
         self._number = number
         self._take = take
         self._watcher = watcher
-        watcher.add(descriptor, self._read)
+        watcher.add_later(descriptor, self._read)
 
     def _read(self) -> bool:
         """Take what is there, or notice the end; return whether there may be more."""

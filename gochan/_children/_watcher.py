@@ -7,6 +7,10 @@
 # calls functions, which must not wait. On Linux the kernel keeps the list of what is waited
 # for; elsewhere there is a task for each.
 #
+# Most pipes are read when their process has ended, which is soon. To have each watched as well
+# costs more than to read it, and it would wake us a second time. So a pipe is watched only if
+# it is still there after a moment.
+#
 # Who cancels a job still wants to see its command end, so cancellation from outside does not
 # reach these tasks. They end when the watcher is closed.
 
@@ -24,6 +28,9 @@ import trio
 # How many events are taken at a time.
 _EVENTS: Final = 64
 
+# After so many seconds, what can wait is watched.
+_MOMENT: Final = 0.01
+
 Call: TypeAlias = Callable[[], object]
 
 
@@ -32,6 +39,9 @@ class Watcher(Protocol):
 
     def add(self, descriptor: int, call: Call) -> None:
         """Call a function each time that this file can be read."""
+
+    def add_later(self, descriptor: int, call: Call) -> None:
+        """Do the same, but perhaps only from a moment later on."""
 
     def remove(self, descriptor: int) -> None:
         """Call it no more; the file is about to be closed."""
@@ -59,10 +69,14 @@ class KernelWatcher:
     def __init__(self, nursery: trio.Nursery) -> None:
         self._epoll = select.epoll()
         self._calls: dict[int, Call] = {}
+        self._later: dict[int, Call] = {}  # the kernel does not know them yet
+        self._any_later = trio.Event()
         self._processes: set[int] = set()
         self._scope = trio.CancelScope(shield=True)
+        self._later_scope = trio.CancelScope(shield=True)
         self._waits = _Waits(nursery)
         nursery.start_soon(self._run)
+        nursery.start_soon(self._add_later)
 
     async def _run(self) -> None:
         with self._scope, closing(self._epoll):
@@ -73,12 +87,27 @@ class KernelWatcher:
                     if call is not None:  # an earlier call may have removed it
                         call()
 
+    async def _add_later(self) -> None:
+        with self._later_scope:
+            while True:
+                await self._any_later.wait()
+                await trio.sleep(_MOMENT)
+                for descriptor, call in self._later.items():
+                    self.add(descriptor, call)
+                self._later.clear()
+                self._any_later = trio.Event()
+
     def add(self, descriptor: int, call: Call) -> None:
         self._epoll.register(descriptor, select.EPOLLIN)
         self._calls[descriptor] = call
 
+    def add_later(self, descriptor: int, call: Call) -> None:
+        self._later[descriptor] = call
+        self._any_later.set()
+
     def remove(self, descriptor: int) -> None:
-        del self._calls[descriptor]  # when the file is closed, the kernel forgets it
+        if self._later.pop(descriptor, None) is None:
+            del self._calls[descriptor]  # when the file is closed, the kernel forgets it
 
     def add_process(self, process: int, call: Callable[[int], None]) -> None:
         try:
@@ -100,6 +129,7 @@ class KernelWatcher:
             os.close(descriptor)
         self._waits.close()
         self._scope.cancel()
+        self._later_scope.cancel()
 
 
 @final
@@ -121,6 +151,8 @@ class TaskWatcher:
                 await trio.lowlevel.wait_readable(descriptor)
                 if self._scopes.get(descriptor) is scope:  # nobody has closed it meanwhile
                     call()
+
+    add_later = add
 
     def remove(self, descriptor: int) -> None:
         self._scopes.pop(descriptor).cancel()

@@ -378,8 +378,10 @@ class _Run:
 
     def _halt_if_due(self) -> None:
         """End the run if so many commands have ended that it shall."""
-        halt, total = self._options.failures.halt, self._source.total
-        if halt is not None and not self._halted and halt.reached(self._failed, self._done, total):
+        halt = self._options.failures.halt
+        if halt is None or self._halted:
+            return
+        if halt.reached(self._failed, self._done, self._source.total):
             self._halted = True
             drain = 0 if halt.when == "now" else self._options.stop.drain_after_halt
             self._stop(drain=drain, alone=len(self._attempts.running) == 1)

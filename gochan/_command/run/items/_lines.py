@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO, final
 
 from ._grouping import Grouping
@@ -58,7 +59,7 @@ class LineReader(Reader):
             yield item
 
     def _held(self) -> Iterator[bytes]:
-        for line in (*self._grouping.begun, *self._pending):
+        for line in chain(self._grouping.begun, self._pending):
             if line:
                 yield line + self._end
 
