@@ -373,7 +373,6 @@ ACROSS = {
     },
     "command": {
         "command_lines",  # of xargs and parallel
-        "signals",  # random moments: no line is lost or done twice
     },
     "strategies": {
         "strategies",  # the built-in ones

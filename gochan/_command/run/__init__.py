@@ -17,6 +17,7 @@
 #   _attempt      one run of the command for an item, and how it can fail
 #   _commands     the command for one item: its process, its output, its failure
 #   _attempts     how often the command for an item is tried, and when
+#   _signals      signals that end a run
 #   _control      what keys can see and change
 #   _run          a run, from the first line to the exit status
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Any, final
 
 from ... import JobQueue
 from ._attempt import Attempt
 from ._attempts import Attempts
+from ._signals import interrupt
 from .files import OpenFiles
 from .pace import Gate
 
@@ -73,8 +73,8 @@ class Control:
                 attempt.job.cancel("it was cancelled by hand")
 
     def stop(self) -> None:
-        """Do what Ctrl-C does."""
-        signal.raise_signal(signal.SIGINT)
+        """Do what Ctrl-C does, or would do."""
+        interrupt()
 
     def fit(self) -> None:
         """Have as many workers as commands may run, and those whose jobs wait to be tried again."""

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Final, final
 
 import trio
@@ -31,8 +32,6 @@ from ... import (
     SignalStop,
     every,
     open_job_queue,
-    open_signal_chan,
-    stop_on_signals,
 )
 from ..._children import Guardian, Orphans, adopt_orphans, guarding, open_children
 from .._descriptors import BROKEN_PIPE, STDOUT
@@ -45,6 +44,7 @@ from ._dry_run import show_commands
 from ._left_behind import shown
 from ._open_source import open_source
 from ._options import Options
+from ._signals import obey_signals, obey_terminal
 from .display import (
     KINDS,
     PAUSED,
@@ -191,7 +191,7 @@ class _Run:
                 grace=stop.grace,
                 on_end=self._note,
             ) as queue,
-            stop_on_signals(queue, drain=stop.drain, grace=stop.grace, say=self._say) as seen,
+            obey_signals(queue, stop, self._say) as seen,
             trio.open_nursery() as nursery,
         ):
             self._queue = queue
@@ -213,7 +213,7 @@ class _Run:
                 nursery.start_soon(self._feed)
                 nursery.start_soon(self._source.count_ahead)
                 nursery.start_soon(self._saving.save_early, queue)
-                nursery.start_soon(self._watch_terminal, seen)
+                nursery.start_soon(obey_terminal, seen, partial(self._stop, drain=0))
                 await self._closed.wait()
                 await queue.join()
                 await self._finish()
@@ -395,20 +395,6 @@ class _Run:
         if not self._unread:
             self._unread = True
             self._stop(drain=0)
-
-    async def _watch_terminal(self, seen: SignalStop) -> None:
-        """End the run on SIGHUP and SIGQUIT, which come from the terminal, unless ignored."""
-        numbers = [
-            number
-            for number in (signal.SIGHUP, signal.SIGQUIT)
-            if signal.getsignal(number) == signal.SIG_DFL
-        ]
-        if not numbers:
-            return
-        async with open_signal_chan(*numbers) as signals:
-            async for number in signals:
-                seen.signal = seen.signal or number
-                self._stop(drain=0)
 
     def _stop(self, *, drain: float, alone: bool = False) -> None:
         """Stop the queue; if this ends no other command, there is none to talk about."""

@@ -93,6 +93,10 @@ class Saving:
         token = trio.lowlevel.current_trio_token()
         earlier: Any = signal.getsignal(signal.SIGINT)
 
+        if earlier == signal.SIG_IGN:
+            yield
+            return
+
         def hear(number: int, frame: FrameType | None) -> None:
             self._interrupts += 1
             if self._interrupts > _PHASES or queue.phase == "report":
