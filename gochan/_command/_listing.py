@@ -7,7 +7,7 @@ import io
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -26,42 +26,61 @@ def plugin_rows(plugins: Plugins, commands: PluginCommands) -> list[dict[str, An
     objects = dict(plugins.active())
     rows = []
     for info in plugins:
-        stores, broken = _schemes(objects.get(info), "stores", StoreSpec)
-        directories, lost = _schemes(objects.get(info), "directories")
-        troubles = [*_shared(info, plugins), *commands.problem_of(info), *broken, *lost]
+        troubles = [*_shared(info, plugins), *commands.problem_of(info)]
+        offers = {kind.word: _names(objects.get(info), kind, troubles) for kind in _KINDS}
         rows.append(
             {
                 **asdict(info),
                 "strategies": list(info.strategies),
                 "commands": commands.of(info),
-                "stores": stores,
-                "directories": directories,
+                **offers,
                 "problem": info.problem or "; ".join(troubles),
             }
         )
     return rows
 
 
-def _schemes(plugin: object, what: str, kind: Any = None) -> tuple[list[str], list[str]]:
-    """Return the schemes of the stores or directories of a plugin, and what is wrong with them.
+class _Kind(NamedTuple):
+    """What a plugin offers by a hook, other than strategies and commands.
 
-    Directories are of a class that is not known here.
+    Some classes are those of plugins, and not known here.
     """
+
+    word: str
+    """The hook is ``gochan_`` and this."""
+    wanted: str
+    """The name of the class of what it yields."""
+    type: type
+    attribute: str
+    """Where the name is that users type."""
+    typed: str
+    """How they type it."""
+
+
+_KINDS: Final = (
+    _Kind("stores", "StoreSpec", StoreSpec, "scheme", "{}:"),
+    _Kind("directories", "DirectorySpec", object, "scheme", "{}:"),
+    _Kind("providers", "ProviderSpec", object, "name", "--provider {}"),
+)
+
+
+def _names(plugin: object, kind: _Kind, troubles: list[str]) -> list[str]:
+    """Return the names of what a plugin offers, and add what is wrong to ``troubles``."""
+    names: list[str] = []
     if plugin is None:
-        return [], []
-    schemes: list[str] = []
+        return names
     try:
-        wanted = "DirectorySpec" if kind is None else kind.__name__
-        for spec in ask(plugin, f"gochan_{what}", wanted):
-            scheme = getattr(spec, "scheme", None)
-            if not isinstance(spec, kind or object) or not isinstance(scheme, str):
-                raise PluginError(f"gochan_{what} must yield {wanted}, not {spec!r}")
-            schemes.append(scheme)
+        for spec in ask(plugin, f"gochan_{kind.word}", kind.wanted):
+            name = getattr(spec, kind.attribute, None)
+            if not isinstance(spec, kind.type) or not isinstance(name, str):
+                raise PluginError(f"gochan_{kind.word} must yield {kind.wanted}, not {spec!r}")
+            names.append(name)
     except KeyboardInterrupt:
         raise
     except BaseException as problem:  # whatever a plugin raises is its own fault
-        return [], [f"its {what} were skipped: {text_of(problem)}"]
-    return schemes, []
+        troubles.append(f"its {kind.word} were skipped: {text_of(problem)}")
+        return []
+    return names
 
 
 def _shared(info: PluginInfo, plugins: Plugins) -> Iterator[str]:
@@ -83,7 +102,7 @@ def plugin_table(rows: list[dict[str, Any]]) -> str:
         offers = [
             *row["strategies"],
             *(f"gochan {name}" for name in row["commands"]),
-            *(f"{scheme}:" for scheme in [*row["stores"], *row["directories"]]),
+            *(kind.typed.format(name) for kind in _KINDS for name in row[kind.word]),
         ]
         table.add_row(*cells, ", ".join(offers))
     text = io.StringIO()  # rich would end the process if nobody reads what it prints

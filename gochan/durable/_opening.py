@@ -105,6 +105,7 @@ def open_durable_queue(
     Raises:
         StoreError: the store has other settings for the queue, and ``update`` is False; or the
             queue has a handler already in this process.
+        StoreUnavailable: the store cannot be reached now. A queue that is open waits for it.
         TypeError, ValueError: an argument is of the wrong type, or out of range.
         RuntimeError: entered outside `trio.run`.
     """

@@ -264,6 +264,7 @@ BUILT_IN = {
     "commands": [],
     "stores": [],
     "directories": [],
+    "providers": [],
     "problem": "",
 }
 
@@ -350,6 +351,7 @@ def test_a_broken_plugin_is_listed_with_its_problem(install: Install, names: lis
             "commands": [],
             "stores": [],
             "directories": [],
+            "providers": [],
         }
     assert rows["built-in"] == BUILT_IN
 

@@ -226,3 +226,11 @@ def test_directories_are_listed_as_addresses_begin(monkeypatch: pytest.MonkeyPat
     assert found["problem"] == (
         "its directories were skipped: gochan_directories must yield DirectorySpec, not 'club'"
     )
+
+
+def test_providers_are_listed_as_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a user knows what to write."""
+    cloud = SimpleNamespace(name="cloud")
+    found = listed(lambda: [cloud], monkeypatch, "gochan_providers")
+    assert (found["providers"], found["problem"]) == (["cloud"], "")
+    assert "--provider cloud" in plugin_table([found])

@@ -231,6 +231,7 @@ def test_an_installed_plugin_is_listed(third_party: Path) -> None:
         "commands": [],
         "stores": [],
         "directories": [],
+        "providers": [],
         "problem": "",
     }
     text = run(third_party / "gochan", "plugins", "drop-newest").stdout
