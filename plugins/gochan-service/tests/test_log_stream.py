@@ -53,9 +53,7 @@ async def test_what_is_printed_arrives_in_order(autojump_clock: trio.testing.Moc
         for n in range(100):
             await one.write(b"%d\n" % n)
             await other.write(b".")
-        await one.flush()
-        await other.flush()
-        assert trio.current_time() < SOON + 0.1
+        await trio.sleep(SOON + 0.1)
         nursery.cancel_scope.cancel()
     assert server.logs == {
         (1, 1): b"".join(b"%d\n" % n for n in range(100)), (2, 5): b"." * 100
@@ -74,6 +72,39 @@ async def test_much_is_sent_at_once(autojump_clock: trio.testing.MockClock) -> N
         await log.flush()
         assert trio.current_time() == pytest.approx(0.01)
         nursery.cancel_scope.cancel()
+
+
+async def test_a_run_that_ends_waits_for_nothing_else(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Its worker is free for the next one as soon as the server has its log."""
+    server = Server()
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        for n in range(10):
+            log = courier.open(n, 1)
+            await log.write(b"done")
+            await log.flush()
+        assert trio.current_time() == pytest.approx(0.1)
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_end_does_not_send_what_is_on_its_way(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It waits for that."""
+    server = Server()
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        log = courier.open(1, 1)
+        await log.write(b"x" * MUCH)
+        await trio.sleep(0.005)
+        await log.flush()
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert server.requests == [[MUCH]]
 
 
 async def test_who_prints_faster_than_the_server_takes_waits(

@@ -3,10 +3,10 @@
 # Theory of operation
 # -------------------
 # A run writes into its stream, and waits only if the server is far behind. One task sends what all
-# streams have, in one request: as soon as there is much, or a little later. A stream keeps what
-# the server has not got, so a part whose answer was lost is sent again, from where the server says.
-# The run ends when all it has printed has arrived, or when that takes too long: once its end is
-# told, nobody may add to its log.
+# streams have, in one request: as soon as there is much, or a run is to end, or a little later. A
+# stream keeps what the server has not got, so a part whose answer was lost is sent again, from
+# where the server says. The run ends when all it has printed has arrived, or when that takes too
+# long: once its end is told, nobody may add to its log.
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class LogStream:
         self._rest = bytearray()  # what it has not
         self._over = False  # nobody takes it any more
         self._change = trio.Event()
+        self.ends = False
+        """Whether a run waits until the server has all."""
 
     async def write(self, data: bytes) -> None:
         """Add to the log; wait if the server is far behind."""
@@ -55,6 +57,7 @@ class LogStream:
 
     async def flush(self) -> None:
         """Wait until the server has all, but not for long."""
+        self.ends = True
         with trio.move_on_after(_FLUSH):
             while self._rest and not self._over:
                 self._note(self)
@@ -95,7 +98,7 @@ class LogCourier:
         self._send = send
         self._streams: dict[LogStream, None] = {}  # those that have something to send
         self._news = trio.Event()
-        self._much = trio.Event()
+        self._hurry = trio.Event()
 
     def open(self, id: int, version: int) -> LogStream:
         """Begin the log of a run."""
@@ -104,17 +107,20 @@ class LogCourier:
     def _note(self, stream: LogStream) -> None:
         self._streams[stream] = None
         self._news.set()
-        if stream.waiting >= MUCH:
-            self._much.set()
+        if stream.waiting >= MUCH or stream.ends:
+            self._hurry.set()
 
     async def run(self) -> None:
         """Send what there is, for ever."""
         while True:
             await self._news.wait()
             with trio.move_on_after(SOON):
-                await self._much.wait()
-            self._news, self._much = trio.Event(), trio.Event()
-            streams, self._streams = [*self._streams], {}
+                await self._hurry.wait()
+            self._news, self._hurry = trio.Event(), trio.Event()
+            streams = [stream for stream in self._streams if stream.waiting]
+            self._streams = {}
+            if not streams:  # all was on its way already
+                continue
             try:
                 sizes = await self._send([stream.part() for stream in streams])
             except StoreUnavailable:
