@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 import trio
@@ -38,6 +39,7 @@ async def open_server(
     files: Files,
     *,
     lease: float = 30.0,
+    drained: Path | None = None,
 ) -> AsyncIterator[Server]:
     """Open a server of a store inside the block; `serve` gives it sockets.
 
@@ -48,9 +50,11 @@ async def open_server(
         tokens: further tokens, and whose they are.
         files: of the jobs.
         lease: how many seconds a job is an agent's without a heartbeat.
+        drained: the file which says who was drained, if this is the only server of the store.
     """
     growth = Growth()
-    async with open_door(store, secrets, files, lease=lease, on_upload=growth.ring) as door:
+    opening = open_door(store, secrets, files, lease=lease, on_upload=growth.ring, drained=drained)
+    async with opening as door:
         visitors = Visitors(store, register, tokens)
         routes = [*door.routes, *api_routes(store, visitors, door, files, growth)]
         pages = page_routes(store, visitors, door.agents, door.past, files)

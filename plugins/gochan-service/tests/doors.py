@@ -93,7 +93,12 @@ async def on_the_spot(function: Any, *arguments: Any) -> Any:
 
 @asynccontextmanager
 async def open_near(
-    folder: Path, *, store: Store | None = None, lease: float = 30.0, longest: int = 1000
+    folder: Path,
+    *,
+    store: Store | None = None,
+    lease: float = 30.0,
+    longest: int = 1000,
+    drained: Path | None = None,
 ) -> AsyncIterator[Near]:
     """Open a door, by default of a store in memory."""
     files = Files(folder / "files", longest=longest, most=3)
@@ -101,7 +106,7 @@ async def open_near(
         patch = pytest.MonkeyPatch()
         patch.setattr("trio.to_thread.run_sync", on_the_spot)
         near = memory if store is None else store
-        async with open_door(near, Keyring(SECRET), files, lease=lease) as door:
+        async with open_door(near, Keyring(SECRET), files, lease=lease, drained=drained) as door:
             starlette = Starlette(routes=door.routes)
             starlette.router.redirect_slashes = False
             application = Limited(starlette, stopping=door.stopping, open=PROBES)

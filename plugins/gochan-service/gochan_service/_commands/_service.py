@@ -53,6 +53,7 @@ class Beside:
     tokens_at: Path
     people: Path
     files: Path
+    drained: Path
 
 
 def open_files(store: str, secret_file: Path | None) -> Beside:
@@ -74,6 +75,7 @@ def open_files(store: str, secret_file: Path | None) -> Beside:
             tokens,
             register_beside(store),
             base.with_name(base.name + ".files"),
+            base.with_name(base.name + ".drained"),
         )
     except SecretError as error:
         raise click.UsageError(str(error)) from None
@@ -133,7 +135,7 @@ class Service:
 
     async def _serve(self) -> None:
         files = self._files
-        opening = partial(open_server, lease=self._lease)
+        opening = partial(open_server, lease=self._lease, drained=files.drained)
         async with (
             open_store(self._store) as jobs,
             open_register(jobs, files.people) as people,

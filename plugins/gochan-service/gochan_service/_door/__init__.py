@@ -7,6 +7,7 @@
 #   _canceller   who waits for the cancel of a job
 #   _listeners   who hears the bells from afar
 #   _agents      the agents that have been heard of
+#   _drained     who was drained before the server started
 #   _neighbours  which agents other servers have heard of
 #   _offers      which agent is told of which job
 #   _shelves     where files are: in a folder, or beside the jobs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, final
@@ -94,6 +94,8 @@ class Agents:
         """Who was drained here, or not any more, which other servers have not been told yet."""
         self.news: set[str] = set()
         """Who was heard of here, which other servers have not been told yet."""
+        self.on_order: Callable[[], None] = lambda: None
+        """Called when somebody was drained here, or not any more."""
 
     def heard(self, said: AgentSaid) -> Agent:
         """Note that an agent has been heard of, and return it.
@@ -147,6 +149,7 @@ class Agents:
             return False
         self.orders[name] = draining
         agent.drain(draining)
+        self.on_order()
         return True
 
     def heard_elsewhere(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final, TypeAlias, final
 
 import trio
@@ -130,11 +131,12 @@ async def open_door(
     *,
     lease: float = 30.0,
     on_upload: Callable[[int], None] = lambda _: None,
+    drained: Path | None = None,
 ) -> AsyncIterator[Door]:
     """Open the door of a store: hear its bells, and do what time demands, inside the block."""
     door = Door(store, secrets, files, lease, on_upload)
     async with (
-        sharing_agents(store, door.agents),
+        sharing_agents(store, door.agents, drained),
         beside(
             door.listeners.run,
             partial(tend, store),

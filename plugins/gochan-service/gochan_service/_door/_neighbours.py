@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeAlias, final
 
 import trio
@@ -21,7 +22,8 @@ import trio
 from gochan.durable import Store, StoreClosed, StoreError, StoreUnavailable, beside
 
 from .._shared import SharedStore, SharedTables
-from ._agents import FORGOTTEN, Agent, Agents
+from ._agents import FORGOTTEN, Agents
+from ._drained import remembering, said_by
 
 LOGGER: Final = logging.getLogger("gochan.service")
 
@@ -51,13 +53,16 @@ _Row: TypeAlias = tuple[str, str, float]
 
 
 @asynccontextmanager
-async def sharing_agents(store: Store, agents: Agents) -> AsyncIterator[None]:
+async def sharing_agents(
+    store: Store, agents: Agents, drained: Path | None = None
+) -> AsyncIterator[None]:
     """Share what is known of agents with the other servers of a store, inside the block.
 
-    A store that has one server only shares nothing.
+    A store that has one server only shares nothing. That remembers who is drained in a file.
     """
     if not isinstance(store, SharedStore):
-        yield
+        with remembering(agents, drained, store.now) if drained else nullcontext():
+            yield
         return
     async with store.open_tables("agents", SCRIPTS) as tables:
         neighbours = Neighbours(agents, tables, store.now)
@@ -99,7 +104,7 @@ class Neighbours:
         behind = self._now() - trio.current_time()
         news, agents.news = agents.news, set()
         rows = [
-            (agent.name, _said(agent), agent.seen + behind)
+            (agent.name, json.dumps(said_by(agent)), agent.seen + behind)
             for agent in agents.all()
             if agent.name in news
         ]
@@ -127,9 +132,3 @@ class Neighbours:
                 work.run(_DRAIN, int(draining), name)
             work.run(_FORGET, oldest)
             return work.rows(_READ)
-
-
-def _said(agent: Agent) -> str:
-    """Return what an agent has said of itself, as JSON."""
-    said = {"capacity": agent.capacity, "machine": agent.machine, "labels": dict(agent.labels)}
-    return json.dumps({**said, "held": agent.held, "phase": agent.phase})

@@ -49,6 +49,7 @@ class LabServer:
         self._lease = lease
         self._register = Register(folder / "people")
         self._files = Files(folder / "files")
+        self._drained = folder / "drained"
         self._scope = trio.CancelScope()
         self._stop = trio.Event()
 
@@ -91,6 +92,7 @@ class LabServer:
             self._tokens,
             self._files,
             lease=self._lease,
+            drained=self._drained,
         ) as server:
             listener = self._network.listen()
             async with serve(server.application, [listener], stopping=server.stopping):
