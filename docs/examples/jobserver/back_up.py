@@ -17,6 +17,8 @@ for name in ("jobs.db", "jobs.db.people"):
         database.execute("VACUUM INTO ?", [str(draft / name)])
 for name in ("jobs.db.secret", "jobs.db.token"):
     shutil.copy2(source / name, draft)
+if (source / "jobs.db.drained").exists():
+    shutil.copy2(source / "jobs.db.drained", draft)
 if (source / "jobs.db.files").is_dir():
     shutil.copytree(source / "jobs.db.files", draft / "jobs.db.files")
 draft.rename(target)  # only now it is a backup

@@ -221,6 +221,51 @@ async def test_all_ways_of_the_server_may_be_bad(autojump_clock: MockClock) -> N
         assert lab.counts["done"] == 1
 
 
+async def test_a_drained_agent_gets_no_job(autojump_clock: MockClock) -> None:
+    """Not after a restart of the server, nor of its own, until it is undrained."""
+    async with Lab(seed=1) as lab:
+        agent = await lab.start_agent("q", double)
+        await lab.drain(agent)
+        job = await lab.submit("q", 1)
+        for member in (lab.server, agent):
+            await trio.sleep(60)
+            lab.restart(member)
+        await trio.sleep(70)
+        assert (await lab.record(job)).state == "waiting"
+        begun = trio.current_time()
+        await lab.undrain(agent)
+        await job.wait()
+        assert trio.current_time() - begun < 6  # of which it runs for 5
+
+
+async def test_settling_ends_a_drain(autojump_clock: MockClock) -> None:
+    """As it ends all other faults."""
+    async with Lab(seed=1) as lab:
+        agent = await lab.start_agent("q", double)
+        await lab.drain(agent)
+        await lab.submit("q", 1)
+        await lab.settle()
+        assert (lab.counts["done"], agent.is_drained) == (1, False)
+
+
+async def test_only_whom_the_server_knows_is_drained(autojump_clock: MockClock) -> None:
+    """And only if it is there."""
+    async with Lab(seed=1) as lab:
+        agent = await lab.start_agent("q", double)
+        lab.partition(agent)
+        lab.restart(lab.server)
+        await lab.server.begun.wait()
+        with pytest.raises(LookupError, match="not heard of agent1"):
+            await lab.drain(agent)
+        lab.kill(lab.server)
+        with pytest.raises(StoreUnavailable, match="does not run"):
+            await lab.undrain(agent)
+        lab.drain_soon(agent)
+        lab.undrain_soon(agent)
+        await trio.sleep(1)
+        assert not agent.is_drained
+
+
 async def test_what_cannot_be_is_said(autojump_clock: MockClock) -> None:
     """People are not killed, and a storm knows its faults."""
     async with Lab() as lab:
@@ -420,5 +465,13 @@ def test_every_fault_is_a_verb() -> None:
 def test_the_laws_are_named_at_the_top_of_the_ledger() -> None:
     """Each that a breach begins with."""
     text = Path(_ledger.__file__).read_text(encoding="utf-8")
-    for law in ("one lease", "late report", "one outcome", "one run", "nothing lost", "cancel"):
+    for law in (
+        "one lease",
+        "late report",
+        "one outcome",
+        "one run",
+        "nothing lost",
+        "cancel",
+        "drain",
+    ):
         assert f"\n#   {law}  " in text

@@ -43,7 +43,7 @@ class Scene:
         self.later = replace(record, version=record.version + 2)
         self.link = Link()
         self.job: Any = Job(record)
-        self.ledger.claimed("a", [None, record], 30.0)
+        self.ledger.claimed(Worker("a"), [None, record], 30.0)
         self.run = self.ledger.begin("a", self.link, self.job)
 
     def finish(self, record: JobRecord, result: bytes = b"7", kind: Any = "done") -> None:
@@ -53,7 +53,7 @@ class Scene:
     def begin_again(self, cause: str | None = None) -> Any:
         job: Any = Job(self.later)
         job.cause = cause
-        self.ledger.claimed("b", [self.later], 30.0)
+        self.ledger.claimed(Worker("b"), [self.later], 30.0)
         return self.ledger.begin("b", Link(), job)
 
     @property
@@ -86,15 +86,29 @@ async def test_a_lease_that_is_not_over_belongs_to_one(
     """It may be extended; a report ends it, and so does time."""
     scene.ledger.extended([scene.record.ticket, Ticket(5, 5)], ["held", "held"], 40.0)
     await trio.sleep(35)
-    scene.ledger.claimed("b", [scene.later], 30.0)
+    scene.ledger.claimed(Worker("b"), [scene.later], 30.0)
     assert scene.laws == ["one lease"]
+
+
+async def test_a_drained_agent_leases_nothing(autojump_clock: MockClock, scene: Scene) -> None:
+    """Until it is undrained."""
+    scene.finish(scene.record, b"7")
+    scene.ledger.drained("b")
+    scene.ledger.claimed(Worker("b"), [], 30.0)
+    scene.ledger.undrained("b")
+    scene.ledger.claimed(Worker("b"), [scene.later], 30.0)
+    assert "drain" not in scene.laws
+    scene.ledger.drained("b")
+    later = replace(scene.later, version=scene.later.version + 2)
+    scene.ledger.claimed(Worker("b"), [later], 30.0)
+    assert "drain" in scene.laws
 
 
 async def test_a_lease_ends_by_time(autojump_clock: MockClock, scene: Scene) -> None:
     """If the answer was that it is lost, it is not longer."""
     scene.ledger.extended([scene.record.ticket], ["lost"], 40.0)
     await trio.sleep(30)
-    scene.ledger.claimed("b", [scene.later], 30.0)
+    scene.ledger.claimed(Worker("b"), [scene.later], 30.0)
     assert scene.laws == []
 
 
@@ -116,7 +130,7 @@ async def test_a_job_ends_once(autojump_clock: MockClock, scene: Scene) -> None:
     scene.ledger.end(scene.begin_again(), b"8")
     scene.finish(scene.later, b"8")
     assert scene.laws == []
-    scene.ledger.claimed("a", [replace(scene.record, version=9)], 30.0)
+    scene.ledger.claimed(Worker("a"), [replace(scene.record, version=9)], 30.0)
     scene.finish(replace(scene.record, version=9), kind="failed")
     assert scene.laws == ["one outcome"]
 

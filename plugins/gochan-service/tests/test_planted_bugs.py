@@ -135,6 +135,11 @@ def count_wrongly(lab: Any, patch: Patch) -> None:
     patch.setattr(book, "_end_alone", careless)
 
 
+def forget_who_is_drained(lab: Any, patch: Patch) -> None:
+    """A server that starts again knows nothing of before."""
+    patch.setattr(lab.server, "_drained", None)
+
+
 async def search(seed: int, plant: Callable[[Any, Patch], None], faults: Sequence[str]) -> None:
     # A lease that is shorter than a run shows what is wrong with leases; a longer one hides nothing
     # that bells should have told.
@@ -176,6 +181,7 @@ def planted(plant: Callable[[Any, Patch], None], law: str, *faults: str) -> Any:
         planted(write_an_end_twice, "late report", *NETWORK),
         planted(lose_what_is_acknowledged, "nothing lost"),
         planted(count_wrongly, "audit"),
+        planted(forget_who_is_drained, "drain", "drain", "restart"),
     ],
 )
 def test_a_planted_bug_is_found(

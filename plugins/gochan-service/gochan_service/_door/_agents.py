@@ -96,6 +96,8 @@ class Agents:
         """Who was heard of here, which other servers have not been told yet."""
         self.on_order: Callable[[], None] = lambda: None
         """Called when somebody was drained here, or not any more."""
+        self.on_undrain: Callable[[], None] = lambda: None
+        """Called when somebody gets jobs again, wherever that was said."""
 
     def heard(self, said: AgentSaid) -> Agent:
         """Note that an agent has been heard of, and return it.
@@ -148,7 +150,7 @@ class Agents:
         if agent is None:
             return False
         self.orders[name] = draining
-        agent.drain(draining)
+        self._drain(agent, draining)
         self.on_order()
         return True
 
@@ -162,4 +164,10 @@ class Agents:
             for field_name, value in said.items():
                 setattr(agent, field_name, value)
         if draining is not agent.draining and name not in self.orders:
-            agent.drain(draining)
+            self._drain(agent, draining)
+
+    def _drain(self, agent: Agent, draining: bool) -> None:
+        was_draining = agent.draining
+        agent.drain(draining)
+        if was_draining and not draining:
+            self.on_undrain()

@@ -85,6 +85,7 @@ class Door:
         self.agents = Agents()
         canceller = Canceller()
         self.listeners = Listeners(store, canceller)
+        self.agents.on_undrain = self.listeners.wake
         self.exchanges = Exchanges(store, self.listeners, self.agents, self.stopping)
         self.cache = Cache()
         self.meter = Meter(store, self.agents, self.cache)

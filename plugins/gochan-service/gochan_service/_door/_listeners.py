@@ -191,6 +191,12 @@ class Listeners:
                     followed.rings += 1
                     self._hear(queue, hint)
 
+    def wake(self) -> None:
+        """Let everybody look for jobs, since there may be some for them now."""
+        for ear in self._ears.values():
+            for queue in ear.queues:
+                ear.ring(queue, Hint("resumed"))
+
     def _hear(self, queue: str, hint: Hint) -> None:
         if hint.what == "cancel":
             self._canceller.cancel(hint.ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, final
 
@@ -37,6 +38,7 @@ class LabAgent:
         queue: whose jobs it runs.
         capacity: how many jobs it runs at the same time.
         is_alive: whether it has been started, and neither killed nor stopped.
+        is_drained: whether the server gives it no more jobs.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class LabAgent:
         self.queue: Final = queue
         self.capacity: Final = capacity
         self.is_alive = False
+        self.is_drained = False
         self.link = Link()
         self.skew = 0.0
         self.begun = trio.Event()
@@ -71,6 +74,11 @@ class LabAgent:
     def worker(self) -> Worker:
         """Who it is for the store."""
         return Worker(self.name, self._machine, self._labels)
+
+    @property
+    def known_as(self) -> str:
+        """Its name for the server."""
+        return f"{self._machine}:{os.getpid()}"
 
     @property
     def running(self) -> tuple[int, ...]:

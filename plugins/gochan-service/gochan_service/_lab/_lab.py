@@ -55,6 +55,7 @@ from ._storm import FAULTS, Storm
 LOGGER: Final = logging.getLogger("gochan.service")
 
 _TOKENS: Final = {f"gochan_token_of_{role}": Person(role, role) for role in ROLES}
+_OPERATOR: Final = "gochan_token_of_operator"
 _LOOK: Final = 1.0
 _SETTLED: Final = 900.0
 _TIMEOUT: Final = 10.0
@@ -198,8 +199,7 @@ class Lab:
         self, person: LabPerson, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         transport = Transport(self._network, person.link, _CONNECTIONS)
-        token = "gochan_token_of_operator"
-        async with open_http_store(URL, token, _TIMEOUT, transport=transport) as store:
+        async with open_http_store(URL, _OPERATOR, _TIMEOUT, transport=transport) as store:
             person.store = store
             task_status.started()
             await trio.sleep_forever()
@@ -428,6 +428,54 @@ class Lab:
         self._note("skew", agent, seconds)
         agent.skew = seconds
 
+    async def drain(self, agent: LabAgent) -> None:
+        """Give an agent no more jobs, as an operator does, until `undrain`.
+
+        Neither a restart of the server nor one of the agent ends it.
+
+        Raises:
+            StoreUnavailable: the server does not run.
+            LookupError: it has not heard of the agent.
+        """
+        self._note("drain", agent, verb="await lab.drain")
+        await self._drain(agent, draining=True)
+
+    async def undrain(self, agent: LabAgent) -> None:
+        """Give an agent jobs again.
+
+        Raises:
+            StoreUnavailable: the server does not run.
+            LookupError: it has not heard of the agent.
+        """
+        self._note("undrain", agent, verb="await lab.undrain")
+        await self._drain(agent, draining=False)
+
+    def drain_soon(self, agent: LabAgent) -> None:
+        """Do what `drain` does, without waiting, and once only."""
+        self._note("drain_soon", agent)
+        self._nursery.start_soon(self._drain_once, agent, True)
+
+    def undrain_soon(self, agent: LabAgent) -> None:
+        """Do what `undrain` does, without waiting, and once only."""
+        self._note("undrain_soon", agent)
+        self._nursery.start_soon(self._drain_once, agent, False)
+
+    async def _drain_once(self, agent: LabAgent, draining: bool) -> None:
+        with suppress(StoreUnavailable, LookupError):
+            await self._drain(agent, draining=draining)
+
+    async def _drain(self, agent: LabAgent, *, draining: bool) -> None:
+        agent.link.note_trouble()
+        if not draining:
+            self._ledger.undrained(agent.known_as)
+        verb = "drain" if draining else "undrain"
+        status = await self.server.post(f"/api/v1/agents/{agent.known_as}/{verb}", _OPERATOR)
+        if status != 200:
+            raise LookupError(f"the server has not heard of {agent.name}")
+        agent.is_drained = draining
+        if draining:
+            self._ledger.drained(agent.known_as)
+
     def _links(self, what: Member) -> list[Link]:
         """Return the ways of an agent or a person; of the server, all."""
         if isinstance(what, LabServer):
@@ -450,7 +498,12 @@ class Lab:
         self._ledger.look()
         for agent in self.agents:
             is_idle = agent.is_alive and agent.begun.is_set()
-            is_idle = is_idle and len(agent.running) < agent.capacity and self.server.is_alive
+            is_idle = (
+                is_idle
+                and not agent.is_drained
+                and len(agent.running) < agent.capacity
+                and self.server.is_alive
+            )
             tickets = await self.store.offer(agent.queue, 1, agent.worker) if is_idle else ()
             self._ledger.note_waiting(
                 agent.name, agent.link, tickets[0] if tickets and is_idle else None
@@ -487,7 +540,11 @@ class Lab:
         if not self.server.is_alive:
             self._start(self.server)
         with trio.move_on_after(within):
-            while self._submitting or await self._left():  # noqa: ASYNC110  # as time passes
+            await self.server.begun.wait()
+            while self._submitting or await self._left():
+                for agent in self.agents:
+                    if agent.is_drained:
+                        await self._drain(agent, draining=False)
                 await trio.sleep(_LOOK)
         for record in await self._left():
             why = " ".join(str(await self.store.explain(record.id)).split()).rstrip(".")

@@ -16,6 +16,7 @@
 #   cancel         who runs a job that was cancelled hears of it, if nothing is in the way at once
 #   stray cancel   a cancel ends the run that it was meant for, and no other
 #   wake-up        a job that waits is had by an idle agent, if nothing is in the way at once
+#   drain          an agent that is drained leases nothing
 #   audit          the numbers of the store add up
 #   alive          a server or an agent ends only if it is told to
 #
@@ -40,6 +41,7 @@ from gochan.durable import (
     Retrying,
     RunningJob,
     Ticket,
+    Worker,
 )
 
 from ._link import Link
@@ -114,6 +116,7 @@ class Ledger:
         self.running: dict[Run, None] = {}
         self.counts: Counter[str] = Counter()
         self._lives: defaultdict[int, _Life] = defaultdict(_Life)
+        self._drained: set[str] = set()
         self._idle: dict[str, tuple[Ticket, float]] = {}
 
     def blame(self, law: str, text: str) -> None:
@@ -122,6 +125,14 @@ class Ledger:
 
     # What people were told
 
+    def drained(self, agent: str) -> None:
+        """Note that an agent gets no more jobs."""
+        self._drained.add(agent)
+
+    def undrained(self, agent: str) -> None:
+        """Note that an agent may get jobs again."""
+        self._drained.discard(agent)
+
     def acknowledge(self, id: int) -> None:
         """Note that a job was accepted."""
         self._lives[id].acknowledged = True
@@ -129,12 +140,15 @@ class Ledger:
 
     # What the store was asked, and has answered
 
-    def claimed(self, agent: str, records: Sequence[JobRecord | None], seconds: float) -> None:
+    def claimed(self, worker: Worker, records: Sequence[JobRecord | None], seconds: float) -> None:
         """Note who has leased what."""
         now = trio.current_time()
+        agent = worker.machine or worker.name
         for record in records:
             if record is None:
                 continue
+            if worker.name in self._drained:
+                self.blame("drain", f"job {record.id} was leased to {agent}, which is drained")
             life = self._lives[record.id]
             last = life.leases[-1] if life.leases else None
             if last is not None and not last.is_over and last.until > now + _ROUNDING:

@@ -34,7 +34,7 @@ class Observed:
     async def claim(self, queue: str, n: int, worker: Worker, lease: float) -> Sequence[JobRecord]:
         """Lease jobs."""
         records = await self._store.claim(queue, n, worker, lease)
-        self._ledger.claimed(worker.machine or worker.name, records, lease)
+        self._ledger.claimed(worker, records, lease)
         return records
 
     async def accept(
@@ -42,7 +42,7 @@ class Observed:
     ) -> Sequence[JobRecord | None]:
         """Lease the jobs of tickets."""
         records = await self._store.accept(tickets, worker, lease)
-        self._ledger.claimed(worker.machine or worker.name, records, lease)
+        self._ledger.claimed(worker, records, lease)
         return records
 
     async def extend(self, tickets: Sequence[Ticket], lease: float) -> Sequence[Held]:

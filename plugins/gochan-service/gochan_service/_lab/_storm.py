@@ -18,6 +18,7 @@ FAULTS: Final = (
     "drop_reply",
     "duplicate",
     "skew",
+    "drain",
 )
 """What can go wrong, by the names of the verbs."""
 
@@ -35,6 +36,7 @@ _OFTEN: Final = {
     "drop_reply": 3,
     "duplicate": 3,
     "skew": 1,
+    "drain": 2,
 }
 
 _AGENTS: Final = 3
@@ -149,6 +151,13 @@ class Storm:
         self._lab.skew(
             self._random.choice(self._lab.agents), float(self._random.randint(-4000, 4000))
         )
+
+    def _drain(self) -> None:
+        agent = self._random.choice(self._lab.agents)
+        if agent.is_drained:
+            self._lab.undrain_soon(agent)
+        else:
+            self._lab.drain_soon(agent)
 
     def _process(self) -> Any:
         return self._random.choice([self._lab.server, *self._lab.agents])
