@@ -1,0 +1,106 @@
+"""The ledger finds what is lost, doubled or left behind; so a count of nothing means something."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gochan.durable import Ending, NewJob, Store, Worker, open_store
+
+from .ledger import QUEUE, Ledger, Verdict
+
+
+@asynccontextmanager
+async def kept(folder: Path, *payloads: str, done: int = 1) -> AsyncIterator[tuple[Ledger, Store]]:
+    """Open a store with jobs, some of which are done; a ledger knows all of them."""
+    ledger = Ledger(folder / "ledger")
+    async with open_store("memory:") as store:
+        for payload in payloads:
+            (stored,) = await store.enqueue([NewJob(queue=QUEUE, payload=f'"{payload}"'.encode())])
+            ledger.stored[stored.id] = payload  # type: ignore[union-attr]
+        for record in await store.claim(QUEUE, done, Worker("a"), 30):
+            await store.start([record.ticket])
+            await store.finish([Ending(record.id, record.version, "done", b"null")])
+        yield ledger, store
+
+
+def say(ledger: Ledger, *lines: str) -> None:
+    """Write what commands write."""
+    ledger.path.write_text("".join(f"{line}\n" for line in lines))
+
+
+async def verdict_of(folder: Path, *lines: str, killed: float | None = None) -> Verdict:
+    """Return what comes of one job that is done, with these lines about it."""
+    async with kept(folder, "x") as (ledger, store):
+        say(ledger, *lines)
+        if killed is not None:
+            ledger.killed["agent-1"] = killed
+        return await ledger.compare(store, 1)
+
+
+FIRST = ("begun 1 agent-1 70 10.00 x", "run 1 agent-1 70 10.10 x")
+AGAIN = ("begun 1 agent-2 80 40.00 x", "run 1 agent-2 80 40.10 x")
+CUT = "cut 1 agent-1 70 10.10 x"
+
+
+async def test_a_job_that_was_run_once_is_in_order(tmp_path: Path) -> None:
+    """Nothing is said of it."""
+    verdict = await verdict_of(tmp_path, *FIRST)
+    assert (verdict.jobs, verdict.problems) == (1, [])
+
+
+async def test_a_job_may_run_again_if_its_agent_was_killed(tmp_path: Path) -> None:
+    """While it ran, or before the server can have heard of its end; or if it was cut short."""
+    assert (await verdict_of(tmp_path, FIRST[0], *AGAIN, killed=10.05)).problems == []
+    assert (await verdict_of(tmp_path, *FIRST, *AGAIN, killed=12)).problems == []
+    assert (await verdict_of(tmp_path, FIRST[0], CUT, *AGAIN)).problems == []
+
+
+async def test_a_job_that_runs_again_for_no_reason_is_doubled(tmp_path: Path) -> None:
+    """Nobody was killed; or before it began, or long after its end."""
+    for killed in (None, 9.0, 25.0):
+        verdict = await verdict_of(tmp_path, *FIRST, *AGAIN, killed=killed)
+        assert "run again for no reason" in verdict.doubled[0]
+
+
+async def test_runs_at_the_same_time_are_doubled(tmp_path: Path) -> None:
+    """Though the agent of one was killed: its guardian had to end the command."""
+    lines = FIRST[0], "begun 1 agent-2 80 10.05 x", CUT, "run 1 agent-2 80 10.15 x"
+    verdict = await verdict_of(tmp_path, *lines, killed=10.01)
+    assert "twice at a time" in verdict.doubled[0]
+
+
+async def test_what_is_done_was_run_to_its_end(tmp_path: Path) -> None:
+    """Not cut short, and not never."""
+    assert "never run" in (await verdict_of(tmp_path)).lost[0]
+    lost = (await verdict_of(tmp_path, FIRST[0], CUT)).lost
+    assert "cut short" in lost[0]
+
+
+async def test_what_was_acknowledged_is_there_once_and_ended(tmp_path: Path) -> None:
+    """As it was submitted, and cancelled only if somebody has cancelled it."""
+    async with kept(tmp_path, "x", "y", "y") as (ledger, store):
+        say(ledger, *FIRST)
+        ledger.stored[9] = "z"
+        ledger.stored[3] = "other"
+        await store.cancel([2], "somebody")
+        verdict = await ledger.compare(store, 1)
+        ledger.cancelled.add(2)
+        later = await ledger.compare(store, 1)
+    assert [line.split(",")[0] for line in verdict.lost] == [
+        "job 2 is cancelled", "job 3 is another one: b'\"y\"'", "job 9 was acknowledged",
+    ]  # fmt: skip
+    assert verdict.doubled == ["""b'"y"' is stored 2 times"""]
+    assert "not everything has ended" in verdict.left[0]
+    assert len(later.lost) == 2
+
+
+async def test_an_end_is_for_ever(tmp_path: Path) -> None:
+    """As it was seen first."""
+    async with kept(tmp_path, "x") as (ledger, store):
+        say(ledger, *FIRST)
+        ledger.note_ended(1, "failed", 1)
+        ledger.note_ended(1, "done", 1)
+        verdict = await ledger.compare(store, 1)
+    assert len(verdict.doubled) == 2
