@@ -1,0 +1,68 @@
+"""What a store over HTTP makes of a server that answers oddly: an error that says so."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from gochan_service._remote._http_store import open_http_store
+from trio.testing import MockClock
+
+from gochan.durable import StoreError, StoreUnavailable
+
+SECRET = "gochan_agent_0123456789abcdef"
+
+
+def answers(*given: Any) -> str:
+    return json.dumps({"now": 1e9, "answers": list(given)})
+
+
+async def asked(status: int, text: str) -> Any:
+    """Ask a server that answers so once it was greeted."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not json.loads(request.content)["calls"]:
+            return httpx.Response(200, text=answers())
+        return httpx.Response(status, text=text)
+
+    transport = httpx.MockTransport(answer)
+    async with open_http_store("http://odd", SECRET, 1.0, transport=transport) as store:
+        return await store.queues()
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "words"),
+    [
+        (200, "no JSON", StoreError, "the answer of http://odd cannot be read"),
+        (200, answers(), StoreError, "http://odd has not answered all calls"),
+        (200, answers({"value": 7}), StoreError, "the answer to Queues cannot be read"),
+        (200, answers({"trouble": "store", "why": "so"}), StoreError, "http://odd: so"),
+        (200, answers({"trouble": "audit", "why": "3 != 4"}), AssertionError, "3 != 4"),
+        (401, "", StoreError, "does not accept the secret"),
+        (418, "a teapot", StoreError, "http://odd answers 418: a teapot"),
+    ],
+)
+async def test_it_is_said_what_is_odd(
+    status: int, text: str, kind: type[Exception], words: str, autojump_clock: MockClock
+) -> None:
+    """And of which server."""
+    with pytest.raises(kind, match=words):
+        await asked(status, text)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "words"),
+    [
+        (200, answers({"trouble": "unavailable", "why": "it is away"}), "it is away"),
+        (503, "", "http://odd answers 503: Service Unavailable"),
+        (429, "slowly", "http://odd answers 429: slowly"),
+    ],
+)
+async def test_what_may_pass_is_told_apart(
+    status: int, text: str, words: str, autojump_clock: MockClock
+) -> None:
+    """So that a queue waits for it."""
+    with pytest.raises(StoreUnavailable, match=words):
+        await asked(status, text)
