@@ -22,8 +22,9 @@ def answers(*given: Any) -> str:
 async def asked(status: int, text: str) -> Any:
     """Ask a server that answers so once it was greeted."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        if not json.loads(request.content)["calls"]:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        if not json.loads(b"".join([part async for part in request.stream])).get("calls"):
             return httpx.Response(200, text=answers())
         return httpx.Response(status, text=text)
 
@@ -38,7 +39,7 @@ async def asked(status: int, text: str) -> Any:
         (200, "no JSON", StoreError, "the answer of http://odd cannot be read"),
         (200, answers(), StoreError, "http://odd has not answered all calls"),
         (200, answers({"value": 7}), StoreError, "the answer to Queues cannot be read"),
-        (200, answers({"trouble": "store", "why": "so"}), StoreError, "http://odd: so"),
+        (200, answers({"trouble": "refused", "why": "so"}), StoreError, "http://odd: so"),
         (200, answers({"trouble": "audit", "why": "3 != 4"}), AssertionError, "3 != 4"),
         (401, "", StoreError, "does not accept the secret"),
         (418, "a teapot", StoreError, "http://odd answers 418: a teapot"),
