@@ -20,6 +20,7 @@ from late_worker import late_worker
 from overload import overload
 from scenarios import TRACED
 from states import job_states, operation_states
+from travelling_cancel import travelling_cancel
 from trio.testing import MockClock
 
 from gochan._core._choice import chance
@@ -78,6 +79,7 @@ def pictures() -> dict[str, str]:
     with settled(0):
         drawn["late-worker"] = late_worker()
         drawn["durable-queue"] = durable_queue()
+        drawn["travelling-cancel"] = travelling_cancel()
     return drawn
 
 
