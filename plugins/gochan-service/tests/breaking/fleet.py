@@ -119,6 +119,7 @@ class Fleet:
         self._programs: list[Program] = []
         self._submitting = trio.CancelScope()
         self._submitted = 0
+        self._unended = 0
         self._left: list[str] = []
         self._client = httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=5)
 
@@ -221,7 +222,7 @@ class Fleet:
 
     async def _submit(self, task: int) -> None:
         while True:
-            if len(self.ledger.stored) - len(self.ledger.ended) < _AHEAD:
+            if self._unended < _AHEAD:
                 self._submitted += 1
                 seconds = self.dice.choice([0.02, 0.1, 0.1, 0.3, 1.0])
                 name = f"{task}-{self._submitted}:{seconds}"
@@ -235,10 +236,11 @@ class Fleet:
     async def _watch(self) -> None:
         while True:
             await self.look()
-            await trio.sleep(0.5)
+            await trio.sleep(0.3)
 
     async def look(self) -> None:
-        """See which jobs have ended, and how."""
+        """See which jobs have ended, and how; and how many have not."""
+        self._unended = await self._unfinished()
         page = await self.ask("GET", f"jobs?queue={QUEUE}&state=ended&limit=200")
         for job in page["jobs"]:
             self.ledger.note_ended(job["id"], job["kind"], job["version"])
