@@ -9,10 +9,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from .._plugins import PluginError, PluginInfo, Plugins, ask, signature_of, text_of
 from ..durable import StoreSpec
 from ..strategies import Filter, Promise, StrategySpec
@@ -93,6 +89,10 @@ def _shared(info: PluginInfo, plugins: Plugins) -> Iterator[str]:
 
 def plugin_table(rows: list[dict[str, Any]]) -> str:
     """Return a table of the plugins in ``rows``; what they offer is written as users type it."""
+    from rich import box  # only a table needs it
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("NAME", "DISTRIBUTION", "VERSION", "STATUS"):
         table.add_column(name, no_wrap=True)

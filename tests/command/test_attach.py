@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,11 +79,14 @@ def test_it_shows_how_much_there_is_to_do(tmp_path: Path, terminal: Terminal) ->
 
 @pytest.mark.parametrize(("key", "status"), [(b"q", 0), (b"\x03", 128 + INT)])
 def test_who_watches_may_leave(tmp_path: Path, terminal: Terminal, key: bytes, status: int) -> None:
-    """The run goes on, and no other key does anything to it."""
+    """The run goes on, and no other key does anything to it, but says so."""
     with run(tmp_path) as running:
         with start("run", "--attach", "journal", cwd=tmp_path, **terminal.files) as attached:
             terminal.expect("1 running")
-            terminal.type(b"+-pc?")
+            for pressed in "+-pc":
+                terminal.type(pressed.encode())
+                terminal.expect(re.escape(f"{pressed} works where the run was started"))
+            terminal.type(b"?")
             terminal.expect("keys: q leave, and the run goes on")
             terminal.type(key)
             assert attached.ended().status == status

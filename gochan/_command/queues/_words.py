@@ -8,11 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from ...durable import JobRecord, moment
 from ..terminal import printable
 
@@ -27,6 +22,11 @@ def table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, wide: int = 
         rows: the cells.
         wide: how many of the last columns share the width that the others leave.
     """
+    from rich import box  # only a table needs it
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     titles = [*columns]
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for number, title in enumerate(titles):

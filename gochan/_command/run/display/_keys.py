@@ -81,8 +81,10 @@ class Keys:
         chosen = self.panel().chosen
         if chosen is not None:
             self._choose(key, chosen)
-        elif key in _ACTIONS and key in self._control.keys:
+        elif key in self._control.keys:
             _ACTIONS[key](self)
+        elif key in _ACTIONS:
+            self._tell(f"{key} works where the run was started")
 
     def _choose(self, key: str, chosen: int) -> None:
         """Choose another command to cancel, or cancel it, or cancel none."""
