@@ -465,6 +465,7 @@ TOGETHER = {
     "command": {
         "options": "run",
         **dict.fromkeys(("attempt", "control"), "attempts"),
+        "ignored_signals": "signals",
         **dict.fromkeys(
             (
                 "backlog",

@@ -5,6 +5,7 @@
 #   _descriptors         the numbers of the standard files
 #   _alone               whether the process does nothing else
 #   _first_error         the one in a group that users are told
+#   _ignored_signals     signals that are to have no effect
 #   terminal             what views on a terminal need; a folder with a map of its own
 #   run                  `gochan run`; a folder with a map of its own
 #   _standard_files      files that may be closed, full, or read by nobody

@@ -102,5 +102,5 @@ def test_the_first_process_of_a_container_reaps_all(tmp_path: Path) -> None:
 
 def test_a_process_that_has_gone_is_a_number() -> None:
     """Nothing else is known of it, and it need not be reaped."""
-    assert _left_behind.shown(2**22 + 1) == str(2**22 + 1)
+    assert _left_behind._shown(2**22 + 1) == str(2**22 + 1)
     assert _orphans._reap(2**22 + 1)

@@ -219,6 +219,18 @@ def test_it_can_be_stopped_and_goes_on(db: str, terminal: Terminal, folder: Path
         running.ended()
 
 
+def test_signals_that_were_ignored_at_the_start_stay_so(db: str, terminal: Terminal) -> None:
+    """As the shell that started it wants: it cannot be stopped, nor interrupted."""
+    with top(terminal, shell='trap "" TSTP INT; exec "$@"') as running:
+        terminal.expect("1 job running")
+        running.signal(signal.SIGTSTP)
+        running.signal(signal.SIGINT)
+        terminal.type(b"?")
+        terminal.expect("c cancel")
+        terminal.type(b"q")
+        assert running.ended().status == 0
+
+
 @pytest.mark.slow
 def test_a_terminal_that_goes_away_ends_it(db: str, terminal: Terminal) -> None:
     """Without a traceback, and without a process that stays."""

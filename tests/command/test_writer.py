@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 import pytest
 import trio
 
-from gochan._command.run.files._writer import Writer
+from gochan._command.terminal._writer import Writer
 
 BIG = bytes(range(256)) * 5000
 

@@ -33,7 +33,6 @@ from ._options import (
     StopOptions,
 )
 from ._run import run
-from .files import Writer
 from .items import SEPARATOR, Separator, as_separator
 from .journal import JournalError, attach_to_journal
 from .pace import (
@@ -66,7 +65,6 @@ __all__ = [
     "Separator",
     "StopOptions",
     "TimeLimit",
-    "Writer",
     "as_separator",
     "attach_to_journal",
     "available_memory",

@@ -33,7 +33,7 @@ from ... import (
     every,
     open_job_queue,
 )
-from ..._children import Guardian, Orphans, adopt_orphans, guarding, open_children
+from ..._children import Guardian, adopt_orphans, guarding, open_children
 from .._descriptors import BROKEN_PIPE, STDOUT
 from .._first_error import first_error
 from ._attempt import Attempt, CommandFailed
@@ -41,7 +41,7 @@ from ._attempts import Attempts
 from ._commands import Commands
 from ._control import Control
 from ._dry_run import show_commands
-from ._left_behind import shown
+from ._left_behind import tell_or_end
 from ._open_source import open_source
 from ._options import Options
 from ._signals import obey_signals, obey_terminal
@@ -67,9 +67,6 @@ from .words import Template
 
 # How many seconds a command may outlive the end of a stop before it is named as stuck.
 _PATIENCE: Final = 1.0
-
-# How many processes that were left behind are named.
-_NAMED: Final = 8
 
 # How often the display is updated, in seconds.
 _UPDATE: Final = 0.1
@@ -219,7 +216,8 @@ class _Run:
                 await self._finish()
                 await self._saving.save()  # here, where signals do no harm
                 if self._guardian is not None:
-                    await self._mind(children.orphans)
+                    grace = stop.grace if self._options.process.reap else None
+                    await tell_or_end(children.orphans, self._display.say, grace=grace)
                 await self._display.drained()
                 nursery.cancel_scope.cancel()
         self._conclude(trio.current_time() - started)
@@ -401,18 +399,6 @@ class _Run:
         self._alone = alone
         self._queue.stop_soon(drain=drain, grace=self._options.stop.grace)
         self._alone = False
-
-    async def _mind(self, orphans: Orphans) -> None:
-        """Tell which processes the commands have left behind; end them if that is asked for."""
-        alive = orphans.alive()
-        if alive:
-            ending = self._options.process.reap
-            names = ", ".join(map(shown, alive[:_NAMED]))
-            more = f" and {len(alive) - _NAMED} more" if len(alive) > _NAMED else ""
-            what = "ending what" if ending else "still running, because"
-            self._display.say(f"gochan: {what} commands have left behind: {names}{more}")
-            if ending:
-                await orphans.end(self._options.stop.grace)
 
     def _say(self, line: str) -> None:
         """Announce a phase of a stop."""

@@ -2,9 +2,8 @@
 
 # Theory of operation
 # -------------------
-# A shell starts what runs in the background of a script with SIGINT ignored, and `nohup` starts
-# a program with SIGHUP ignored: they are for others then. So these have no effect here, either.
-# A key that does what Ctrl-C does has to send something else in that case.
+# What was ignored at the start stays so. A key that does what Ctrl-C does has to send something
+# else in that case.
 
 from __future__ import annotations
 
@@ -14,12 +13,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ... import JobQueue, SignalStop, open_signal_chan, stop_on_signals
+from .._ignored_signals import is_ignored, not_ignored
 from ._options import StopOptions
-
-
-def is_ignored(number: int) -> bool:
-    """Return whether a signal has no effect."""
-    return signal.getsignal(number) == signal.SIG_IGN
 
 
 @asynccontextmanager
@@ -36,11 +31,7 @@ async def obey_signals(
 
 async def obey_terminal(seen: SignalStop, stop: Callable[[], object]) -> None:
     """Call ``stop`` on SIGHUP and SIGQUIT, which come from the terminal, unless ignored."""
-    numbers = [
-        number
-        for number in (signal.SIGHUP, signal.SIGQUIT)
-        if signal.getsignal(number) == signal.SIG_DFL
-    ]
+    numbers = not_ignored(signal.SIGHUP, signal.SIGQUIT)
     if not numbers:
         return
     async with open_signal_chan(*numbers) as signals:

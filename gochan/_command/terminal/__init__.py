@@ -8,6 +8,7 @@
 #   _ages        how long something has run, or has left
 #   _keyboard    keys, one by one
 #   _stopped     being stopped, as by Ctrl-Z
+#   _writer      writing, though a reader may be slow
 #   _last_words  what is written at the end, which must not wait
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ._last_words import write_within
 from ._rows import Row, Span, painted, printable
 from ._sequences import CLEAR_BELOW, CLEAR_ROW, HIDE_CURSOR, NO_WRAP, SHOW_CURSOR, WRAP
 from ._stopped import be_stopped
+from ._writer import Writer
 
 __all__ = [
     "CLEAR_BELOW",
@@ -30,6 +32,7 @@ __all__ = [
     "Keyboard",
     "Row",
     "Span",
+    "Writer",
     "be_stopped",
     "fit",
     "painted",

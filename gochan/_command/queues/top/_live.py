@@ -20,6 +20,7 @@ import trio
 from .... import Chan, open_signal_chan
 from ....durable import Store, StoreError
 from ..._first_error import first_error
+from ..._ignored_signals import not_ignored
 from ...terminal import Keyboard, be_stopped, painted
 from .._place import Place
 from ._deeds import do
@@ -147,7 +148,7 @@ class _Live:
 
     async def _hear_signals(self, everything: trio.CancelScope) -> None:
         """Stop and go on with the shell, follow the size, and end in order."""
-        numbers = (*_ENDS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+        numbers = (*not_ignored(*_ENDS, signal.SIGTSTP), signal.SIGWINCH, signal.SIGCONT)
         async with open_signal_chan(*numbers) as signals:
             async for number in signals:
                 if number in _ENDS:

@@ -16,8 +16,7 @@ from typing import Final, TypeAlias, final
 
 import trio
 
-from ...run import Writer
-from ...terminal import CLEAR_BELOW, CLEAR_ROW, NO_WRAP, WRAP, write_within
+from ...terminal import CLEAR_BELOW, CLEAR_ROW, NO_WRAP, WRAP, Writer, write_within
 
 _ENTER: Final = b"\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 _LEAVE: Final = b"\x1b[?7h\x1b[0m\x1b[H\x1b[2J\x1b[?25h\x1b[?1049l"

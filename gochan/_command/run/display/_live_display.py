@@ -22,6 +22,7 @@ from typing import Final, final
 import trio
 
 from .... import open_signal_chan
+from ..._ignored_signals import not_ignored
 from ...terminal import Keyboard, be_stopped, painted
 from ._display import Display, describe, encoded
 from ._estimate import Estimate
@@ -143,9 +144,8 @@ class LiveDisplay(Display):
 
     async def _watch_signals(self) -> None:
         """Give the terminal back while we are stopped, and paint again when it has changed."""
-        ignored = signal.getsignal(signal.SIGTSTP) == signal.SIG_IGN
-        stop = [] if ignored else [signal.SIGTSTP]
-        async with open_signal_chan(signal.SIGWINCH, signal.SIGCONT, *stop) as signals:
+        stops = not_ignored(signal.SIGTSTP)
+        async with open_signal_chan(signal.SIGWINCH, signal.SIGCONT, *stops) as signals:
             async for number in signals:
                 if number == signal.SIGTSTP:
                     await self._stop()

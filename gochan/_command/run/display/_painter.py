@@ -31,9 +31,9 @@ from ...terminal import (
     NO_WRAP,
     SHOW_CURSOR,
     WRAP,
+    Writer,
     write_within,
 )
-from ..files import Writer
 
 # How many seconds lie between two frames.
 _PACE: Final = 0.1

@@ -2,7 +2,6 @@
 
 # The files, from the bottom up: each uses only those above it.
 #
-#   _writer      writing to a file that others share, without waiting for slow readers
 #   _open_files  how many files may be open
 #   _counting    how many lines there are
 #   _replacing   writing a file anew
@@ -12,7 +11,6 @@ from __future__ import annotations
 from ._counting import LineCount, count_lines
 from ._open_files import OpenFiles
 from ._replacing import GaveUpError, GoOn, Pen, Replacement
-from ._writer import Writer
 
 __all__ = [
     "GaveUpError",
@@ -21,6 +19,5 @@ __all__ = [
     "OpenFiles",
     "Pen",
     "Replacement",
-    "Writer",
     "count_lines",
 ]

@@ -12,6 +12,7 @@ from typing import Any, Final, final
 import trio
 
 from .... import JobQueue
+from ..._ignored_signals import is_ignored
 from ..files import GoOn
 from ._left_over import LeftOver, Saved
 from ._source import Source
@@ -93,7 +94,7 @@ class Saving:
         token = trio.lowlevel.current_trio_token()
         earlier: Any = signal.getsignal(signal.SIGINT)
 
-        if earlier == signal.SIG_IGN:
+        if is_ignored(signal.SIGINT):
             yield
             return
 

@@ -22,6 +22,7 @@ import trio
 from .... import open_signal_chan
 from ....durable import JobRecord, QueueCounts, Store, StoreError, open_store
 from ..._first_error import first_error
+from ..._ignored_signals import not_ignored
 from .._options import InputOptions
 from ..display import Display, Running, RunState, open_display, shortened
 from ..words import Template, UnfitError
@@ -123,7 +124,8 @@ class _Attached:
         return False
 
     async def _hear_signals(self) -> None:
-        async with open_signal_chan(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        numbers = not_ignored(signal.SIGINT, signal.SIGHUP)
+        async with open_signal_chan(signal.SIGTERM, *numbers) as signals:
             async for number in signals:
                 self._status = 128 + number
                 self.stop()

@@ -16,8 +16,8 @@ from typing import final
 import trio
 
 from ..._descriptors import STDERR, STDOUT
+from ...terminal import Writer
 from ..display import Display
-from ..files import Writer
 
 
 @final
