@@ -11,6 +11,11 @@
 # costs more than to read it, and it would wake us a second time. So a pipe is watched only if
 # it is still there after a moment.
 #
+# The kernel forgets a file that is closed, but only when nobody else has it. Until it becomes
+# its program, which we do not wait for, a child has all our files. Meanwhile another file of
+# ours may have got the same number, and would be taken for the one that can be read. So what
+# we close is removed first; and a process is watched only until it has ended, once.
+#
 # Who cancels a job still wants to see its command end, so cancellation from outside does not
 # reach these tasks. They end when the watcher is closed.
 
@@ -98,7 +103,10 @@ class KernelWatcher:
                 self._any_later = trio.Event()
 
     def add(self, descriptor: int, call: Call) -> None:
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._add(descriptor, call, select.EPOLLIN)
+
+    def _add(self, descriptor: int, call: Call, events: int) -> None:
+        self._epoll.register(descriptor, events)
         self._calls[descriptor] = call
 
     def add_later(self, descriptor: int, call: Call) -> None:
@@ -107,7 +115,8 @@ class KernelWatcher:
 
     def remove(self, descriptor: int) -> None:
         if self._later.pop(descriptor, None) is None:
-            del self._calls[descriptor]  # when the file is closed, the kernel forgets it
+            del self._calls[descriptor]
+            self._epoll.unregister(descriptor)
 
     def add_process(self, process: int, call: Callable[[int], None]) -> None:
         try:
@@ -116,10 +125,11 @@ class KernelWatcher:
             self._waits.add(process, call)
             return
         self._processes.add(descriptor)
-        self.add(descriptor, partial(self._ended, descriptor, process, call))
+        ended = partial(self._ended, descriptor, process, call)
+        self._add(descriptor, ended, select.EPOLLIN | select.EPOLLONESHOT)
 
     def _ended(self, descriptor: int, process: int, call: Callable[[int], None]) -> None:
-        self.remove(descriptor)
+        del self._calls[descriptor]
         self._processes.remove(descriptor)
         os.close(descriptor)
         call(os.waitpid(process, 0)[1])

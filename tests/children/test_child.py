@@ -640,6 +640,45 @@ async def test_other_systems_do_the_same(monkeypatch: pytest.MonkeyPatch, system
             assert b"".join(output.chunks(STDERR)) == b"err\n"
 
 
+@pytest.mark.parametrize("shift", [0, 1], ids=["of a process", "of a pipe"])
+async def test_a_closed_file_that_a_child_still_has_is_not_taken_for_a_new_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shift: int
+) -> None:
+    """A child has all our files until it becomes its program, which is after its start."""
+    copies: list[int] = []
+    close = os.close
+
+    def close_later(descriptor: int) -> None:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_WRONLY:
+            copies.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 100))
+        close(descriptor)
+
+    until = b'n=0; until [ -e "$0" ]; do n=$((n + 1)); [ $n -lt 300 ] || exit 7; sleep 0.01; done'
+    first, second = tmp_path / "first", tmp_path / "second"
+    statuses: list[int] = []
+    async with open_children() as children, trio.open_nursery() as nursery:
+
+        async def run(end: Path) -> None:
+            program = Program([b"sh", b"-c", until, os.fsencode(end)])
+            statuses.append(await children.run(program, Collected()))
+
+        monkeypatch.setattr(os, "close", close_later)
+        nursery.start_soon(run, first)
+        await trio.sleep(0.05)  # so that its pipes are watched
+        first.touch()
+        while not statuses:  # noqa: ASYNC110  # it ends in another process
+            await trio.sleep(0.01)
+        # The file by which the end of the second is heard gets the number of one of the first.
+        fillers = [os.open(os.devnull, os.O_RDONLY) for _ in range(shift)]
+        nursery.start_soon(run, second)
+        await trio.sleep(0.05)
+        second.touch()
+    monkeypatch.undo()
+    for each in copies + fillers:
+        os.close(each)
+    assert statuses == [0, 0]
+
+
 async def test_a_command_that_never_ends_is_let_go_at_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
