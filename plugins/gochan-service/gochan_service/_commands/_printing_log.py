@@ -8,7 +8,8 @@ import sys
 import click
 import httpx
 
-from .._remote._address import check, reason_of, trust_of
+from .._remote._address import reason_of, trust_of
+from ._asking import checked, why
 
 
 def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
@@ -17,7 +18,7 @@ def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
     Raises:
         click.UsageError: the server cannot be reached, or has none.
     """
-    address, token, _ = _checked(url)
+    address, token = checked(url)
     question: dict[str, str | int] = {"follow": int(follow)}
     if version is not None:
         question["version"] = version
@@ -30,25 +31,11 @@ def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
         ) as response:  # fmt: skip
             if response.status_code != 200:
                 response.read()
-                raise click.UsageError(_why(response))
+                raise click.UsageError(why(response))
             for chunk in response.iter_bytes():
                 _print(chunk)
     except httpx.HTTPError as error:
         raise click.UsageError(f"{address}: {reason_of(error)}") from None
-
-
-def _checked(url: str) -> tuple[str, str, float]:
-    try:
-        return check(url, None, None, 10.0)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _why(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        return f"the server answers {response.status_code}"
 
 
 def _print(chunk: bytes) -> None:

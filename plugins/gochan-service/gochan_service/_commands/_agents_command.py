@@ -1,0 +1,73 @@
+"""``gochan agents``: who works for a server, and who gets no more jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+_SERVER: Final = "http://127.0.0.1:8000"
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+@click.group(name="agents", short_help="List the agents of a server, and drain them.")
+def agents_command() -> None:
+    """List the agents of a server, and drain them.
+
+    An agent that is drained gets no more jobs; what it has, it ends. It goes on like that, also if
+    it or the server is started again, until it is undrained.
+    """
+
+
+def _at(command: _Command) -> _Command:
+    option = click.option(
+        "--at", "url", metavar="URL", envvar="GOCHAN_URL", show_envvar=True, default=_SERVER,
+        show_default=True, help="The server.",
+    )  # fmt: skip
+    return option(command)
+
+
+@agents_command.command(name="list", short_help="List all.")
+@_at
+@click.option("--json", "as_json", is_flag=True, help="An object for each, as the API has them.")
+def _list(url: str, as_json: bool) -> None:
+    """List those that were heard of: name, capacity, labels, when it was heard last, and state."""
+    for agent in _ask("GET", url, "agents")["agents"]:
+        if as_json:
+            click.echo(json.dumps(agent))
+            continue
+        labels = ",".join(f"{name}={value}" for name, value in sorted(agent["labels"].items()))
+        state = agent["phase"] or ("drain" if agent["draining"] else "")
+        words = [agent["name"], str(agent["capacity"]), labels, f"{agent['heard']:.0f} s", state]
+        click.echo("\t".join(map(_harmless, words)).rstrip())
+
+
+@agents_command.command(name="drain", short_help="Give agents no more jobs.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@_at
+def _drain(names: tuple[str, ...], url: str) -> None:
+    """Give the agents NAME no more jobs; what they have, they end."""
+    for name in names:
+        _ask("POST", url, "agents", name, "drain")
+
+
+@agents_command.command(name="undrain", short_help="Give agents jobs again.")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@_at
+def _undrain(names: tuple[str, ...], url: str) -> None:
+    """Give the agents NAME jobs again."""
+    for name in names:
+        _ask("POST", url, "agents", name, "undrain")
+
+
+def _ask(method: str, url: str, *path: str) -> Any:
+    from ._asking import ask  # which needs httpx
+
+    return ask(method, url, *path)
+
+
+def _harmless(word: str) -> str:
+    """Show what agents say of themselves: nothing in it ends the line, or steers a terminal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in word)
