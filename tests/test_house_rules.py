@@ -450,6 +450,7 @@ TOGETHER = {
         **dict.fromkeys(
             (
                 "collected",
+                "enlarging",
                 "orphans",
                 "pipes",
                 "program",

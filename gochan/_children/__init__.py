@@ -10,6 +10,7 @@
 #   _session    the processes that a command starts, and signals to them
 #   _program    what a child process runs, and what it is given
 #   _spawning   starting a process
+#   _enlarging  pipes that hold more
 #   _watcher    waiting for many files and processes at a time
 #   _pipes      the pipes from a child
 #   _collected  what a command has written, kept
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from ._child import Children, open_children
 from ._collected import Collected
+from ._enlarging import enlarge_pipe
 from ._filling import fill_in
 from ._guardian import Guardian, guarding
 from ._limits import ARGUMENT, EACH, room_for_command, size_of
@@ -47,6 +49,7 @@ __all__ = [
     "Program",
     "UnfitError",
     "adopt_orphans",
+    "enlarge_pipe",
     "fill_in",
     "find_places",
     "guarding",

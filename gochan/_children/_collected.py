@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import BinaryIO, Final, final
 
+from ._enlarging import LARGE
 from ._scratch import open_scratch
 from ._writing import write_all
 
@@ -14,7 +15,7 @@ from ._writing import write_all
 _MEMORY: Final = 1 << 18
 
 # How many bytes are read from a file at a time.
-_CHUNK: Final = 1 << 16
+_CHUNK: Final = LARGE
 
 
 @final

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias, final
+from typing import TypeAlias, final
 
 import trio
 
+from ._enlarging import SMALL, enlarge_pipe
 from ._watcher import Watcher
-
-# How many bytes are read at a time: as many as a pipe holds.
-_CHUNK: Final = 1 << 16
 
 # What takes the output as it comes: the number of a descriptor, and some bytes. It returns
 # whether it takes more. If not, the pipe is closed, as a reader would that has seen enough.
@@ -34,7 +32,7 @@ class Pipe:
         on_end: called then.
     """
 
-    __slots__ = ("_descriptor", "_number", "_take", "_watcher", "ended", "on_end")
+    __slots__ = ("_descriptor", "_number", "_room", "_take", "_watcher", "ended", "on_end")
 
     def __init__(
         self,
@@ -46,6 +44,7 @@ class Pipe:
         self.ended = False
         self.on_end: Callable[[], None] = _ignore
         self._descriptor = descriptor
+        self._room = SMALL
         self._number = number
         self._take = take
         self._watcher = watcher
@@ -54,12 +53,14 @@ class Pipe:
     def _read(self) -> bool:
         """Take what is there, or notice the end; return whether there may be more."""
         try:
-            chunk = os.read(self._descriptor, _CHUNK)
+            chunk = os.read(self._descriptor, self._room)
         except BlockingIOError:
             return False
         if not chunk:
             self._end()
             return False
+        if len(chunk) == SMALL:
+            self._room = enlarge_pipe(self._descriptor)
         self._take(self._number, chunk)
         return True
 
@@ -99,6 +100,7 @@ class Stream:
         self.ended = False
         self.on_end: Callable[[], None] = _ignore
         self._descriptor = descriptor
+        self._room = SMALL
         self._number = number
         self._pass_on = pass_on
         self._all = trio.CancelScope(shield=True)
@@ -120,7 +122,10 @@ class Stream:
     async def _read(self) -> bytes:
         while True:
             try:
-                return os.read(self._descriptor, _CHUNK)
+                chunk = os.read(self._descriptor, self._room)
+                if len(chunk) == SMALL:
+                    self._room = enlarge_pipe(self._descriptor)
+                return chunk
             except BlockingIOError:
                 if self._late:
                     return b""

@@ -1,6 +1,6 @@
 """``gochan run`` beside ``xargs -P`` and GNU parallel, where they are installed.
 
-    uv run python tests/benchmarks/run.py [--lines N] [--rounds N] [--only speed,start,memory]
+    uv run python tests/benchmarks/run.py [--lines N] [--rounds N] [--only speed,start,memory,flood]
 
 Each round runs all programs once, one after the other, so that load on the machine meets all alike.
 Ratios are medians over the rounds, of the ratios within a round. Processor time is that of the
@@ -9,6 +9,7 @@ program and of all that it has started.
     speed    N lines, a command for each: wall time and processor time
     start    the time from the start of the program to the first byte of output
     memory   the largest resident set, for two numbers of lines, and what that means for a million
+    flood    a command that writes a gigabyte of lines into a pipe, beside the same with cat
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ compiled = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, compiled)
 os.environ["PYTHONPYCACHEPREFIX"] = compiled
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Runs a command with somebody who reads its output.
+READ = ("sh", "-c", '"$@" | cat', "sh")
 
 GOCHAN = (str(Path(sys.executable).with_name("gochan")), "run")
 
@@ -148,11 +152,30 @@ def memory(lines: int) -> None:
         )
 
 
+def flood(rounds: int) -> None:
+    size, script = "1000000000", "yes 0123456789 | head -c"
+    commands = {"cat": ["sh", "-c", f"{script} {size} | cat"]}
+    for mode in ("", "--keep-order", "--line-buffer", "--ungroup"):
+        options = ["--quiet", *mode.split(), "--shell"]
+        commands[f"gochan {mode}"] = [*GOCHAN, *options, script, ":::", size]
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            costs[name].append(cost([*READ, *command], b""))
+    for name, theirs in costs.items():
+        ratio = min(each.wall for each in theirs) / min(each.wall for each in costs["cat"])
+        wall, most = min(each.wall for each in theirs), max(each.memory for each in theirs)
+        print(
+            f"flood            {name:20} {wall:6.2f} s at best, {most:5.1f} MB;  {ratio:.2f} x cat",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="speed,start,memory")
+    parser.add_argument("--only", default="speed,start,memory,flood")
     arguments = parser.parse_args()
     first_output([*GOCHAN, "--", "true"])  # and compile
     if "start" in arguments.only:
@@ -161,6 +184,8 @@ def main() -> None:
         speed(arguments.lines, arguments.rounds)
     if "memory" in arguments.only:
         memory(arguments.lines)
+    if "flood" in arguments.only:
+        flood(arguments.rounds)
 
 
 if __name__ == "__main__":

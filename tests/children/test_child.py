@@ -728,6 +728,26 @@ async def test_a_slow_reader_holds_up_the_command_and_gets_everything() -> None:
     assert got == 1_000_000
 
 
+@pytest.mark.parametrize("can_be_enlarged", [True, False])
+async def test_much_output_comes_in_large_pieces(
+    monkeypatch: pytest.MonkeyPatch, can_be_enlarged: bool
+) -> None:
+    """Where the system lets a pipe hold more than at first."""
+    if not can_be_enlarged:
+        monkeypatch.delattr(fcntl, "F_SETPIPE_SZ")
+    sizes: list[int] = []
+
+    async def take(descriptor: int, chunk: bytes) -> bool:
+        await trio.sleep(0.01)  # meanwhile the pipe fills
+        sizes.append(len(chunk))
+        return True
+
+    async with open_some() as run:
+        assert await run(take, "head", "-c", "2000000", "/dev/zero") == 0
+    assert sum(sizes) == 2_000_000
+    assert (max(sizes) > 1 << 16) == can_be_enlarged
+
+
 async def test_output_that_a_daemon_may_still_write_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, marker: str
 ) -> None:

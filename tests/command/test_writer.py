@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import socket
@@ -53,6 +54,17 @@ async def test_a_slow_reader_gets_everything_and_holds_up_nobody(kind: str) -> N
             await trio.to_thread.run_sync(read)
         assert got == BIG
         assert os.get_blocking(write_end) == state
+
+
+async def test_a_pipe_that_was_full_holds_more() -> None:
+    """So a flood does not go in small pieces."""
+    with open_ends("pipe") as (read_end, write_end), closing(Writer(write_end)) as writer:
+        size = fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ)
+        await writer.write(bytes(size))
+        assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) == size
+        with trio.move_on_after(0.01):
+            await writer.write(b"x")
+        assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) > size
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])

@@ -7,7 +7,8 @@
 #
 # For that the descriptor must not block, but other programs may share its state. So Linux
 # is asked for another descriptor of the same pipe or terminal, with a state of its own.
-# Where there is none, we write no more at a time than what is sure to fit.
+# Where there is none, we write no more at a time than what is sure to fit. A pipe that was full
+# holds more from then on.
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ import stat
 from typing import Final, final
 
 import trio
+
+from ..._children import enlarge_pipe
 
 # What fits into a pipe or a terminal that says that it is ready.
 _PIECE: Final = select.PIPE_BUF
@@ -28,6 +31,7 @@ class Writer:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._enlarged = False
         self._limit: int | None = None  # how much may be written at a time
         if _may_block(descriptor):
             try:
@@ -50,6 +54,9 @@ class Writer:
             try:
                 view = view[self._write(view) :]
             except BlockingIOError:
+                if not self._enlarged:
+                    self._enlarged = True
+                    enlarge_pipe(self._descriptor)
                 await trio.lowlevel.wait_writable(self._descriptor)
 
     def _write(self, view: memoryview) -> int:
