@@ -467,6 +467,7 @@ TOGETHER = {
         "options": "run",
         **dict.fromkeys(("attempt", "control"), "attempts"),
         "ignored_signals": "signals",
+        "tally": "summary",
         **dict.fromkeys(
             (
                 "backlog",

@@ -11,8 +11,8 @@ LARGE: Final = 1 << 18
 
 
 def enlarge_pipe(descriptor: int) -> int:
-    """Let a pipe hold more, if the system allows that; return how many bytes it holds."""
+    """Let a pipe that is full hold more, if the system allows that; return how much it holds."""
     try:
         return fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, LARGE)
-    except (OSError, AttributeError):  # it is no pipe, there are many such, or not on Linux
+    except (OSError, AttributeError):  # it holds more, is no pipe, or there are too many
         return SMALL

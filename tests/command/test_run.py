@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shlex
@@ -411,7 +412,8 @@ main()
 def start_blocked(tmp_path: Path, stream: str) -> Iterator[Running]:
     """Start a run that writes to a full pipe, which nobody empties or closes."""
     read_end, write_end = os.pipe()
-    os.write(write_end, b"x" * (1 << 16))
+    size = fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 1 << 20)  # it is not made larger
+    os.write(write_end, b"x" * size)
     arguments = ["run", *ONE, "--", "sh", "-c", f"touch {tmp_path}/started; echo out", "sh"]
     with start(*arguments, lines=numbers(20), **{stream: write_end}) as running:
         wait_until((tmp_path / "started").exists, "the first command")

@@ -60,10 +60,10 @@ async def test_a_pipe_that_was_full_holds_more() -> None:
     """So a flood does not go in small pieces."""
     with open_ends("pipe") as (read_end, write_end), closing(Writer(write_end)) as writer:
         size = fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ)
-        await writer.write(bytes(size))
+        await writer.write(bytes(size - 1))
         assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) == size
         with trio.move_on_after(0.01):
-            await writer.write(b"x")
+            await writer.write(bytes(1 << 16))
         assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) > size
 
 

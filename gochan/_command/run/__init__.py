@@ -19,6 +19,7 @@
 #   _attempts     how often the command for an item is tried, and when
 #   _signals      signals that end a run
 #   _control      what keys can see and change
+#   _tally        what has become of a run, in numbers
 #   _run          a run, from the first line to the exit status
 
 from __future__ import annotations

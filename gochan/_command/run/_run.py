@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -45,8 +44,8 @@ from ._left_behind import tell_or_end
 from ._open_source import open_source
 from ._options import Options
 from ._signals import obey_signals, obey_terminal
+from ._tally import Tally
 from .display import (
-    KINDS,
     PAUSED,
     Display,
     Failures,
@@ -155,13 +154,9 @@ class _Run:
         self._gate = Gate(options.pace.workers, options.pace.conditions)
         self._failures = Failures()
         self._closed = trio.Event()  # no further line is submitted
-        self._ended: Counter[str] = Counter()  # jobs, by kind
         file = options.input.file
         self._typed = file is not None and os.isatty(file.fileno())  # at a terminal
-        self._submitted = 0  # how many items
-        self._not_accepted = 0  # how many lines, of an item that came too late
-        self._done = 0  # how many commands
-        self._failed = 0  # for good
+        self._tally = Tally()
         self._halted = False  # because of how commands have ended
         self._problem = ""  # with the input or the left-over file
         self._unread = False  # whether the output has lost its reader
@@ -267,7 +262,7 @@ class _Run:
 
     async def _submit(self, item: Item) -> bool:
         """Submit an item; return False if that comes too late, or it cannot be passed on."""
-        self._submitted += 1
+        self._tally.submitted += 1
         self._left_over.add(item)
         self._outputs.order.expect(item.number)
         problem = problem_of(item)
@@ -278,9 +273,9 @@ class _Run:
         except Refused:
             pass  # it is among the results
         except ChanClosedError:
-            self._submitted -= 1
+            self._tally.submitted -= 1
             self._outputs.order.give_up(item.number)
-            self._not_accepted = count_of(item, self._options.input.end)
+            self._tally.not_accepted = count_of(item, self._options.input.end)
             return False
         return True
 
@@ -320,18 +315,15 @@ class _Run:
     def _note(self, job: Job[Item, None]) -> None:
         """Count a job that has ended."""
         self._outputs.order.give_up(job.payload.number)
-        outcome = job.outcome
-        assert outcome is not None
-        kind = getattr(outcome.error, "kind", outcome.kind)
-        self._ended[kind] += 1
+        kind, why = self._tally.note_end(job)
         if kind != "done":  # which is heard of when the output has been passed on, perhaps later
-            self._backlog.note_end(job.payload, kind, outcome.reason)
+            self._backlog.note_end(job.payload, kind, why)
 
     def _show_end(self, attempt: Attempt, kind: str, why: str) -> None:
         """Show how an attempt has ended."""
         attempts = self._options.failures.attempts
         if kind == "done":
-            self._done += 1
+            self._tally.done += 1
             self._halt_if_due()
         elif attempts > 1:
             why = f"{why}, attempt {attempt.number} of {attempts}"
@@ -371,7 +363,7 @@ class _Run:
 
     def _end_failed(self) -> None:
         """Count a failure, and end the run if there are enough."""
-        self._failed += 1
+        self._tally.failed += 1
         self._halt_if_due()
 
     def _halt_if_due(self) -> None:
@@ -379,7 +371,7 @@ class _Run:
         halt = self._options.failures.halt
         if halt is None or self._halted:
             return
-        if halt.reached(self._failed, self._done, self._source.total):
+        if halt.reached(self._tally.failed, self._tally.done, self._source.total):
             self._halted = True
             drain = 0 if halt.when == "now" else self._options.stop.drain_after_halt
             self._stop(drain=drain, alone=len(self._attempts.running) == 1)
@@ -428,10 +420,11 @@ class _Run:
 
     def _state(self) -> RunState:
         """Return what is shown while the run goes on."""
+        ended = self._tally.ended
         return RunState(
             submitted=self._queue.statistics().submitted,
-            ended=self._ended.total(),
-            failed=self._ended["failed"] + self._ended["timed_out"],
+            ended=ended.total(),
+            failed=ended["failed"] + ended["timed_out"],
             running=[
                 Running(attempt.item.number, attempt.name, attempt.age)
                 for attempt in self._control.running()
@@ -456,26 +449,21 @@ class _Run:
     def _notes(self) -> Iterator[str]:
         """Yield what there is to say beside the figures."""
         yield from self._failures.lines()
-        if not self._submitted and self._source.exhausted and not self._backlog.done_before:
+        if not self._tally.submitted and self._source.exhausted and not self._backlog.done_before:
             yield "there was nothing to do: the input has no lines"
         if self._undone:
-            untried = self._ended["interrupted"] + self._ended["handed_back"]
-            yield from hints(self._options, untried=bool(untried) or not self._source.exhausted)
+            untried = self._tally.untried or not self._source.exhausted
+            yield from hints(self._options, untried=untried)
 
     def _rows(self) -> list[tuple[str, str]]:
         """Return the rows of the summary but for the last."""
         self._queue.audit()
-        counts = {kind.replace("_", " "): self._ended[kind] for kind in KINDS}
-        counts = {"done before": self._backlog.done_before, **counts}
-        counts["retried"] = self._attempts.retried
-        untouched = self._source.untouched
-        counts["never started"] = (untouched or 0) + self._not_accepted
-        rows = [(name, str(count)) for name, count in counts.items() if count]
-        if untouched is None:
-            rows.append(("rest of the input", "not counted"))
-        if self._source.unread:
-            rows.append(("rest of the input", "not read"))
-        return rows
+        return self._tally.rows(
+            done_before=self._backlog.done_before,
+            retried=self._attempts.retried,
+            untouched=self._source.untouched,
+            unread=self._source.unread,
+        )
 
     def _status(self, seen: SignalStop) -> int:
         if seen.signal is not None:
@@ -486,7 +474,7 @@ class _Run:
             return BROKEN_PIPE
         halt = self._options.failures.halt
         if self._halted and halt is not None and halt.what != "fail":
-            return 1 if self._failed and halt.what == "done" else 0
+            return 1 if self._tally.failed and halt.what == "done" else 0
         return 1 if self._undone else 0
 
     @property
