@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import shlex
 import signal
 import sqlite3
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -16,7 +18,18 @@ import pytest
 from gochan._command.run.journal import _journal
 
 from .. import processes
-from ..processes import ONE, TERM, Gochan, RunLines, finish, numbers, start, wait_until
+from ..processes import (
+    ONE,
+    TERM,
+    Gochan,
+    RunLines,
+    Running,
+    changed,
+    finish,
+    numbers,
+    start,
+    wait_until,
+)
 
 gochan = processes.gochan
 run_lines = processes.run_lines
@@ -389,6 +402,55 @@ def test_an_input_that_cannot_be_read(run_lines: RunLines, journal: Path, tmp_pa
     """What was stored is there, and the same command goes on once it can be read."""
     ended = run_lines(b"", "--journal", journal, "--", "echo", "::::", tmp_path)
     assert ended.status == 2
+
+
+def test_an_input_that_breaks_off(gochan: Gochan, journal: Path) -> None:
+    """As above, if the input can be opened, but not be read."""
+    ended = gochan("run", "--journal", journal, "--input", "/proc/self/mem", "--", "true")
+    assert ended.status == 2
+    assert "gochan: cannot read the input: Input/output error" in ended.complaints
+
+
+def hears(running: Running, number: int) -> bool:
+    """Return whether a process has a handler for this signal."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    (caught,) = re.findall(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def test_a_run_may_be_stopped_while_its_input_is_compared(
+    run_lines: RunLines, journal: Path
+) -> None:
+    """Then nothing is said about lines that have not come, and the next one goes on."""
+    command = ["--journal", str(journal), "--", "true"]
+    run_lines(numbers(3), *ONE, *command)
+    with start("run", *ONE, *command, stdin=subprocess.PIPE, bufsize=0) as running:
+        running.write(b"1\n")
+        wait_until(lambda: hears(running, TERM), "the handler")
+        time.sleep(0.1)  # until it compares; it may also be a little earlier
+        running.signal(TERM)
+        ended = running.ended()
+    assert ended.status == 128 + TERM
+    assert ended.complaints == []
+    assert run_lines(numbers(4), *ONE, *command).summary == {"done before": "3", "done": "1"}
+
+
+def test_how_much_there_is_to_do_may_be_unknown(journal: Path, tmp_path: Path) -> None:
+    """As long as more lines may come."""
+
+    def progress() -> list[object]:
+        listed = finish("jobs", f"sqlite:{journal}", "--queue", "runs", "--json").out
+        return [row["progress"] for row in json.loads(listed or b'{"jobs": []}')["jobs"]]
+
+    with start(
+        "run", "--journal", journal, "--", "true",
+        command=changed("_command.run.journal._run_row", "_OFTEN = 0.01"),
+        stdin=subprocess.PIPE, bufsize=0,
+    ) as running:  # fmt: skip
+        running.write(b"a\n")
+        wait_until(lambda: progress() == [[1.0, None]], "the progress")
+        running.signal(TERM)
+        running.ended()
 
 
 @pytest.mark.slow

@@ -73,6 +73,18 @@ def test_a_line_that_is_run_again_replaces_its_folder_and_no_other(
     assert outputs == {"a": "first 1\n", "b": "second\n", "b~2": "first 3\n"}
 
 
+def test_a_command_that_is_tried_again_keeps_its_folder(
+    run_lines: RunLines, tmp_path: Path
+) -> None:
+    """Which has what the last attempt has left."""
+    script = f"echo >>{tmp_path}/count; wc -l <{tmp_path}/count; [ $(wc -l <{tmp_path}/count) = 2 ]"
+    path = tmp_path / "results"
+    ended = run_lines(b"x\n", "--retries", "2", "--results", path, "--", "sh", "-c", script, "sh")
+    assert ended.status == 0
+    assert [each.name for each in path.iterdir()] == ["x"]
+    assert contents(path / "x") == {"stdout": b"2\n", "stderr": b"", "status": b"0\n"}
+
+
 def test_with_a_journal_a_folder_stays_with_its_line(
     run_lines: RunLines, tmp_path: Path, gochan: Gochan
 ) -> None:
