@@ -15,8 +15,9 @@ from gochan_service._agent import LogCourier, open_agent_at, run_command_for
 from gochan_service._agent._artefacts import UploadFailed, name_of, upload
 from gochan_service._agent._handler import command_in, text_of
 from gochan_service._remote._address import reason_of
+from gochan_service._wire import AgentSaid
 
-from gochan.durable import JobRecord, NewJob, StoreError, StoreUnavailable, beside
+from gochan.durable import JobRecord, NewJob, StoreError, StoreUnavailable, Tended, beside
 from gochan.processes import open_children
 
 from .services import SECRET, Service, open_service
@@ -126,9 +127,32 @@ async def test_a_drained_agent_gets_no_jobs(tmp_path: Path) -> None:
         (record,) = await service.store.look([id])
         assert record is not None
         assert record.state == "waiting"
-        await service.ask("POST", f"{path}/undrain")
-        await submit(service, 3)  # a bell
+        await service.ask("POST", f"{path}/undrain")  # which it hears in its poll
         await ended(service, id)
+
+
+async def test_an_agent_says_how_many_jobs_it_has(tmp_path: Path) -> None:
+    """And while it has none, its poll for bells says that it is there."""
+
+    async def handle(_: object) -> None:
+        await trio.sleep_forever()
+
+    async with open_service(tmp_path) as service, agent(service, handle, capacity=4) as opened:
+        await measured(service, "agents_polls", 1)
+        await measured(service, "agents_held_jobs", 0)
+        await submit(service, 1)
+        await measured(service, "agents_held_jobs", 1)
+        opened.job_queue.stop_soon(drain=0, grace=0)
+
+
+async def measured(service: Service, name: str, value: int) -> None:
+    """Wait until Prometheus would be told this."""
+    with trio.fail_after(10):
+        while True:
+            answer = await service.ask("GET", "/api/v1/metrics")
+            if f"\ngochan_{name} {value}.0\n" in answer.text:
+                return
+            await trio.sleep(0.01)
 
 
 async def test_an_agent_needs_the_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,3 +396,14 @@ async def test_an_answer_that_cannot_be_read_is_said() -> None:
         assert isinstance(store, HttpStore)
         with pytest.raises(StoreError, match="the answer of http://odd cannot be read"):
             await store.upload([])
+
+
+async def test_an_agent_leaves_to_its_server_what_time_demands() -> None:
+    """A thousand agents would ask for the same at the same moment."""
+
+    async def post(route: str, body: bytes, wait: float) -> bytes:
+        raise AssertionError
+
+    store = HttpStore("http://nowhere", post)
+    store.introduce(lambda: AgentSaid("a"))
+    assert await store.tend() == Tended()

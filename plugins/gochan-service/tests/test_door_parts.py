@@ -17,7 +17,7 @@ from gochan_service._wire import AgentSaid, Exchange, Exchanged
 from starlette.requests import Request
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan.durable import Hint, open_store
+from gochan.durable import Bells, Hint, NewJob, StoreUnavailable, open_store
 
 
 async def test_the_canceller_forgets(autojump_clock: MockClock) -> None:
@@ -110,6 +110,50 @@ async def test_other_settings_wake_who_watches_and_nobody_else(
             assert a.rung.is_set()
             assert not b.rung.is_set()
             assert listeners.rings("a") == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_bell_that_was_lost_is_found_out(autojump_clock: MockClock) -> None:
+    """In a time of silence, when the counts are not as they were; otherwise nobody is woken."""
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        store._patience = 30.0  # type: ignore[attr-defined]
+        listeners = Listeners(store, Canceller())
+        nursery.start_soon(listeners.run)
+        async with listeners.hearing("q") as ear:
+            ear.take()
+            await trio.sleep(600)
+            assert not ear.rung.is_set()
+            bells, store._bells = store._bells, Bells()  # type: ignore[attr-defined]
+            store._desk._bells = store._bells  # type: ignore[attr-defined]
+            await store.enqueue([NewJob(queue="q", payload=b"1")])
+            await trio.sleep(31)
+            assert ear.take() == {"q": [Hint("changed")]}
+            store._bells = store._desk._bells = bells  # type: ignore[attr-defined]
+            await store.enqueue([NewJob(queue="q", payload=b"2")])
+            await wait_all_tasks_blocked()
+            assert "waiting" in {hint.what for hint in ear.take()["q"]}
+            await trio.sleep(65)  # in which nobody knows what other bells there were
+            assert ear.take() == {"q": [Hint("changed")]}
+            await trio.sleep(600)
+            assert not ear.rung.is_set()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_store_that_is_away_is_no_change(autojump_clock: MockClock) -> None:
+    """Its agents are not woken for that."""
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        store._patience = 30.0  # type: ignore[attr-defined]
+        listeners = Listeners(store, Canceller())
+        nursery.start_soon(listeners.run)
+        async with listeners.hearing("q") as ear:
+            ear.take()
+
+            async def away(queue: str) -> Any:
+                raise StoreUnavailable("away")
+
+            store.statistics = away  # type: ignore[method-assign]
+            await trio.sleep(600)
+            assert not ear.rung.is_set()
         nursery.cancel_scope.cancel()
 
 

@@ -325,6 +325,7 @@ async def test_an_agent_that_ends_by_itself_is_a_breach(autojump_clock: MockCloc
 
             lab.store.list = fail  # type: ignore[method-assign]
             lab.agents[0]._jobs.store.claim = fail  # type: ignore[union-attr, method-assign]
+            await lab.submit("q", 1)  # so that it claims
             await trio.sleep(40)
     assert "seed" in str(caught.value)
     lab = Lab()

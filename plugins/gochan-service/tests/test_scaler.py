@@ -517,7 +517,8 @@ async def test_what_a_server_says(tmp_path: Path) -> None:
             assert await fleet.look() == Seen(0, 0, None, {}, [])
             await service.store.enqueue([NewJob(queue="q", payload=b"1")] * 3)
             async with open_server_store(service.url, secret=SECRET) as agent:
-                agent.introduce(AgentSaid("host:1", 4, "host", {"instance": "p-1"}))
+                said = AgentSaid("host:1", 4, "host", {"instance": "p-1"})
+                agent.introduce(lambda: said)
                 done, _ = await agent.claim("q", 2, Worker("host:1", "host", {}), 60)
                 await agent.start([done.ticket])
                 await agent.finish([Ending(done.id, done.version, "done")])

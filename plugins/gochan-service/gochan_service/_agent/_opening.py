@@ -39,8 +39,8 @@ async def open_agent_at(
     """Run the jobs of a server inside the block; see `gochan_service.open_agent`."""
     machine = socket.gethostname() if machine is None else machine
     name = f"{machine}:{os.getpid()}"  # as the durable queue calls itself
-    said = AgentSaid(name, capacity, machine, dict(labels or {}), phase="")
-    store.introduce(said)
+    said = AgentSaid(name, capacity, machine, dict(labels or {}), phase="", held=0)
+    store.introduce(lambda: said)
     place: Store = store if job is None else OneJob(store, job)
     jobs: DurableQueue[P, R]
 
@@ -61,13 +61,15 @@ async def open_agent_at(
         grace=grace,
     ) as opened:
         jobs = opened
-        with jobs.job_queue.watch_phases(lambda: store.introduce(_at(said, jobs))):
-            yield jobs
+        store.introduce(lambda: _now(said, jobs))
+        yield jobs
 
 
-def _at(said: AgentSaid, jobs: DurableQueue[Any, Any]) -> AgentSaid:
-    """Return what an agent says of itself, with the phase that its stop is in."""
-    return msgspec.structs.replace(said, phase=jobs.job_queue.phase)
+def _now(said: AgentSaid, jobs: DurableQueue[Any, Any]) -> AgentSaid:
+    """Return what an agent says of itself now."""
+    counts, phase = jobs.job_queue.statistics(), jobs.job_queue.phase
+    held = counts.waiting + counts.running
+    return msgspec.structs.replace(said, phase="" if phase == "run" else phase, held=held)
 
 
 @asynccontextmanager

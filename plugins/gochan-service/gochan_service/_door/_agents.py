@@ -34,7 +34,7 @@ class Agent:
     seen: float = 0.0
     """When it was last heard of, by trio's clock."""
     held: int = 0
-    """How many tickets it said it has."""
+    """How many jobs it said it has."""
     polls: int = 0
     """How many of its requests wait now."""
     draining: bool = False
@@ -120,6 +120,8 @@ class Agents:
             agent.labels = said.labels
         if said.phase is not None:
             agent.phase = said.phase
+        if said.held is not None:
+            agent.held = said.held
         return agent
 
     def _forget(self) -> None:

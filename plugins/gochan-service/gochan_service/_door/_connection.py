@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 from contextlib import suppress
 from typing import Any, Final, final
@@ -20,7 +21,7 @@ from typing import Any, Final, final
 import h11
 import trio
 from hypercorn.config import Config
-from hypercorn.events import Closed, RawData
+from hypercorn.events import Closed, RawData, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -54,8 +55,8 @@ class Connection(TCPServer):
         self, app: AppWrapper, config: Config, context: WorkerContext, stream: Any
     ) -> None:
         super().__init__(app, config, context, ConnectionState({}), stream)
-        self._idle_for = SLOWEST
-        self._idling = trio.CancelScope()
+        self._reading = trio.CancelScope()
+        self._latest = trio.current_time() + SLOWEST  # when a head has to be there
 
     async def run(self) -> None:
         """Answer what the client asks, until one of the two leaves."""
@@ -90,33 +91,40 @@ class Connection(TCPServer):
                 self.protocol_send,
             )
             self.protocol = protocol  # type: ignore[assignment]
-            await self.idle_task.restart(requests, self._idle_timeout)
             await self._read_data()
-            await self.idle_task.stop()
 
     async def _read_data(self) -> None:
         with suppress(trio.ClosedResourceError, trio.BrokenResourceError):
             while True:
-                data = await self.stream.receive_some(_CHUNK)
-                # If this begins a head, there is not much time for the rest of it.
-                latest = trio.current_time() + SLOWEST
-                self._idling.deadline = min(self._idling.deadline, latest)
-                await self.protocol.handle(RawData(bytes(data)))
+                with trio.CancelScope(deadline=self._latest) as self._reading:
+                    data = bytes(await self.stream.receive_some(_CHUNK))
+                if self._reading.cancelled_caught:
+                    await trio.aclose_forcefully(self.stream)
+                    break
+                if self._is_idle:  # this begins a head, and there is not much time for the rest
+                    self._expect_head(min(self._latest, trio.current_time() + SLOWEST))
+                await self.protocol.handle(RawData(data))
                 if not data:
                     break
         await self.protocol.handle(Closed())
 
-    async def _idle_timeout(self) -> None:
-        """Close the connection if no request is whole in time, or the server stops."""
-        seconds, self._idle_for = self._idle_for, IDLE
-        with trio.move_on_after(seconds) as self._idling:
-            await self.context.terminated.wait()
-        with trio.CancelScope(shield=True):
-            await self.protocol.handle(Closed())
-            await trio.aclose_forcefully(self.stream)
+    def _expect_head(self, latest: float) -> None:
+        self._latest = self._reading.deadline = latest
+
+    def leave(self) -> None:
+        """Close the connection, unless there is a request; then after that."""
+        if self._is_idle:
+            self._expect_head(-math.inf)
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._latest < math.inf
 
     async def protocol_send(self, event: Any) -> None:
         """Send what the protocol wants sent."""
+        if isinstance(event, Updated):
+            self._expect_head(trio.current_time() + IDLE if event.idle else math.inf)
+            return
         if not isinstance(event, RawData):
             await super().protocol_send(event)
             return

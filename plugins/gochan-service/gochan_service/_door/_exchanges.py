@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Final, TypeAlias, final
 
 import trio
@@ -13,7 +14,7 @@ from gochan.durable import Hint, Store, StoreClosed, StoreUnavailable
 
 from .._people import NotAllowed
 from .._wire import Answer, Call, Claim, Exchange, Exchanged, Trouble, Workers, encode
-from ._agents import Agents
+from ._agents import Agent, Agents
 from ._listeners import Ear, Listeners
 from ._waiting import Wait, first_of
 
@@ -57,9 +58,7 @@ class Exchanges:
             TooMany: there are too many clients or queues.
         """
         calls: list[Call] = [*exchange.calls]
-        said = exchange.agent
-        if said is not None:
-            self._agents.heard(said)
+        agent = None if exchange.agent is None else self._agents.heard(exchange.agent)
         answers = [Answer()] * len(calls)
 
         async def make(index: int) -> None:
@@ -68,10 +67,12 @@ class Exchanges:
         async with trio.open_nursery() as nursery:
             for index in range(len(calls)):
                 nursery.start_soon(make, index)
-        hints, number = await self._hear(exchange, gone)
+        hints, number = await self._hear(exchange, agent, gone)
         return Exchanged(self._store.now(), answers, hints, self._listeners.word, number)
 
-    async def _hear(self, exchange: Exchange, gone: Wait) -> tuple[dict[str, list[Hint]], int]:
+    async def _hear(
+        self, exchange: Exchange, agent: Agent | None, gone: Wait
+    ) -> tuple[dict[str, list[Hint]], int]:
         """Return what bells have rung, if the client listens, and the number of the answer."""
         if exchange.listener is None:
             return {}, 0
@@ -79,7 +80,9 @@ class Exchanges:
         self._note_heard(exchange, ear)
         if exchange.wait and not ear.rung.is_set():
             waits = gone, self._stopping.wait, ear.rung.wait
-            if await first_of(exchange.wait, *waits) is gone:
+            with nullcontext() if agent is None else agent.polling():
+                first = await first_of(exchange.wait, *waits)
+            if first is gone:
                 return {}, ear.number  # they are kept for the next question, if there is one
             self._note_heard(exchange, ear)  # the same question may have been asked meanwhile
         hints = ear.take()

@@ -9,6 +9,10 @@
 # An answer may be lost, and a proxy may repeat a question, so that its answer goes nowhere. What
 # an answer has told is kept until the client says that it has that answer, or a later one.
 #
+# Clients wait long before they look without having heard a bell, and there may be thousands. So the
+# server looks for all of them: in a time of silence, a queue whose counts are not as they were has
+# had a bell that was lost. In the first such time after bells nobody knows how they were.
+#
 # The bells of a queue are heard as long as somebody wants to hear them, and for a while after:
 # clients can name any queue, and what nobody wants must not stay.
 
@@ -17,14 +21,14 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Final, final
 
 import trio
 
 from gochan import Chan
-from gochan.durable import Hint, Store
+from gochan.durable import Hint, QueueCounts, Store, StoreClosed, StoreError, StoreUnavailable
 
 from ._canceller import Canceller
 
@@ -185,11 +189,12 @@ class Listeners:
     async def _follow(self, queue: str) -> None:
         followed = self._followed[queue]
         with followed.scope:
-            async with self._store.listen(queue) as hints:
+            async with self._store.listen(queue) as hints, trio.open_nursery() as nursery:
                 followed.heard.set()
+                nursery.start_soon(self._doubt, queue, followed)
                 async for hint in hints:
-                    followed.rings += 1
-                    self._hear(queue, hint)
+                    self._hear(queue, followed, hint)
+                nursery.cancel_scope.cancel()
 
     def wake(self) -> None:
         """Let everybody look for jobs, since there may be some for them now."""
@@ -197,7 +202,25 @@ class Listeners:
             for queue in ear.queues:
                 ear.ring(queue, Hint("resumed"))
 
-    def _hear(self, queue: str, hint: Hint) -> None:
+    async def _doubt(self, queue: str, followed: _Followed) -> None:
+        """Look for what happens without a bell, for ever."""
+        rings, counts = followed.rings, await self._counts(queue)
+        while True:
+            await trio.sleep(self._store.patience)
+            seen, counts = counts, None
+            if rings == followed.rings:
+                counts = await self._counts(queue)
+                if counts != seen:
+                    self._hear(queue, followed, Hint("changed"))
+            rings = followed.rings
+
+    async def _counts(self, queue: str) -> QueueCounts | None:
+        with suppress(StoreError, StoreUnavailable, StoreClosed):
+            return await self._store.statistics(queue)
+        return None
+
+    def _hear(self, queue: str, followed: _Followed, hint: Hint) -> None:
+        followed.rings += 1
         if hint.what == "cancel":
             self._canceller.cancel(hint.ids)
         elif hint.what == "changed":

@@ -58,6 +58,7 @@ async def serve(
     flights = _Flights(application)
     wrapper = ASGIWrapper(flights)  # type: ignore[arg-type]
     is_crowded = False
+    open_now: set[Connection] = set()
 
     async def handle(stream: Any) -> None:
         nonlocal is_crowded
@@ -68,7 +69,12 @@ async def serve(
             await trio.aclose_forcefully(stream)
             return
         is_crowded = False
-        await Connection(wrapper, config, context, stream).run()
+        connection = Connection(wrapper, config, context, stream)
+        open_now.add(connection)
+        try:
+            await connection.run()
+        finally:
+            open_now.remove(connection)
 
     async with trio.open_nursery() as connections:
         async with trio.open_nursery() as accepting:
@@ -82,6 +88,8 @@ async def serve(
                     await flights.none()
                 accepting.cancel_scope.cancel()
         await context.terminated.set()
+        for connection in open_now:
+            connection.leave()
         connections.cancel_scope.deadline = trio.current_time() + _LAST_BYTES
 
 

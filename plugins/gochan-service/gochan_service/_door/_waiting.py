@@ -22,6 +22,7 @@ async def first_of(seconds: float, *waits: Wait) -> Wait | None:
                 done = done or one
                 nursery.cancel_scope.cancel()
 
-            for one in waits:
+            for one in waits[1:]:
                 nursery.start_soon(wait_for, one)
+            await wait_for(waits[0])  # without a task of its own: thousands may wait here
     return done

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, final
 
@@ -22,7 +22,7 @@ import trio
 from gochan import ReceiveChan
 from gochan.durable import Bells, Hint, StoreError, StoreUnavailable
 
-from .._wire import Exchange, Exchanged, decode, encode
+from .._wire import AgentSaid, Exchange, Exchanged, decode, encode
 from ._far_clock import FarClock
 from ._post import Post
 
@@ -33,9 +33,18 @@ _PAUSE: Final = 1.0  # before the next poll, when one has failed
 
 @final
 class FarBells:
-    """Hears the bells of a server, for those who listen in this process."""
+    """Hears the bells of a server, for those who listen in this process.
 
-    def __init__(self, post: Post, clock: FarClock) -> None:
+    Args:
+        post: the way there.
+        clock: told the server's time.
+        said: returns who the server is told listens.
+    """
+
+    def __init__(
+        self, post: Post, clock: FarClock, said: Callable[[], AgentSaid | None] = lambda: None
+    ) -> None:
+        self._said = said
         self._bells = Bells()
         self._post = post
         self._clock = clock
@@ -81,7 +90,9 @@ class FarBells:
         scope.cancel()
 
     async def _poll(self, queues: list[str], wait: float) -> None:
-        exchange = Exchange(listener=self._word, queues=queues, wait=wait, heard=self._answers)
+        exchange = Exchange(
+            self._said(), listener=self._word, queues=queues, wait=wait, heard=self._answers
+        )
         try:
             exchanged = decode(await self._post("exchange", encode(exchange), wait), Exchanged)
         except (StoreUnavailable, StoreError, ValueError):

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, final
 
@@ -57,12 +58,17 @@ class _Errand:
 class FarDesk:
     """Makes calls of a store behind a server.
 
-    Attributes:
-        agent: who the server is told makes them.
+    Args:
+        address: of the server, for people.
+        post: the way there.
+        clock: told the server's time.
+        said: returns who the server is told makes them.
     """
 
-    def __init__(self, address: str, post: Post, clock: FarClock) -> None:
-        self.agent: AgentSaid | None = None
+    def __init__(
+        self, address: str, post: Post, clock: FarClock, said: Callable[[], AgentSaid | None]
+    ) -> None:
+        self._said = said
         self._address = address
         self._post = post
         self._clock = clock
@@ -137,7 +143,7 @@ class FarDesk:
                     self._idle.set()
 
     async def _carry(self, batch: list[_Errand]) -> None:
-        exchange = Exchange(self.agent, [errand.call for errand in batch])
+        exchange = Exchange(self._said(), [errand.call for errand in batch])
         raw = await self._post("exchange", encode(exchange), 0.0)
         try:
             exchanged = decode(raw, Exchanged)

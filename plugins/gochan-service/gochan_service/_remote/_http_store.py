@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, final
 
@@ -12,7 +12,7 @@ import httpx
 import trio
 
 from gochan import ReceiveChan
-from gochan.durable import Bells, BookStore, Hint, KnownWorker, StoreError, beside
+from gochan.durable import Bells, BookStore, Hint, KnownWorker, StoreError, Tended, beside
 
 from .._wire import AgentSaid, Part, Parts, Sizes, decode, encode
 from ._address import trust_of
@@ -21,25 +21,36 @@ from ._far_clock import FarClock
 from ._far_desk import COURIERS, FarDesk
 from ._post import Post, open_post
 
-# Seconds after which a queue looks itself. A bell is lost only if a server is killed.
-_PATIENCE: Final = 30.0
+# Seconds after which a queue looks itself. It hears when bells were lost on the way, and the server
+# looks for those that it has lost.
+_PATIENCE: Final = 300.0
 
 
 @final
 class HttpStore(BookStore):
     """The store of a server, for those who have a secret or a token of it."""
 
-    def __init__(
-        self, address: str, desk: FarDesk, bells: FarBells, clock: FarClock, post: Post
-    ) -> None:
-        super().__init__(address, desk, Bells(), clock, _PATIENCE)
-        self._far_desk = desk
-        self._far_bells = bells
+    def __init__(self, address: str, post: Post) -> None:
+        clock = FarClock()
+        self._far_desk = FarDesk(address, post, clock, self._said)
+        self._far_bells = FarBells(post, clock, self._said)
+        super().__init__(address, self._far_desk, Bells(), clock, _PATIENCE)
         self._post = post
+        self._agent: Callable[[], AgentSaid] | None = None
 
-    def introduce(self, agent: AgentSaid) -> None:
+    def introduce(self, agent: Callable[[], AgentSaid]) -> None:
         """Tell the server from now on who this is."""
-        self._far_desk.agent = agent
+        self._agent = agent
+
+    def _said(self) -> AgentSaid | None:
+        return None if self._agent is None else self._agent()
+
+    async def tend(self, n: int = 500) -> Tended:
+        """Do what `Store.tend` says; for an agent, nothing, since its server does that."""
+        if self._agent is None:
+            return await super().tend(n)
+        await trio.lowlevel.checkpoint()
+        return Tended()
 
     @property
     def loses_answers(self) -> bool:
@@ -60,6 +71,17 @@ class HttpStore(BookStore):
         found: Sequence[KnownWorker] = await self._far_desk("workers")
         return found
 
+    # For whom opens it
+
+    @property
+    def tasks(self) -> list[Callable[[], Awaitable[object]]]:
+        """What has to run as long as it is open."""
+        return [*[self._far_desk.carry] * COURIERS, self._far_bells.run]
+
+    async def greet(self) -> None:
+        """Learn the server's time, and whether it lets us in."""
+        await self._far_desk.greet()
+
     async def upload(self, parts: Sequence[Part]) -> Sequence[int | None]:
         """Add to logs and files of runs; return their sizes, ``None`` where the run is over.
 
@@ -77,12 +99,10 @@ class HttpStore(BookStore):
 @asynccontextmanager
 async def open_far_store(address: str, post: Post) -> AsyncIterator[HttpStore]:
     """Open the store that is reached by ``post``, and close it on the way out."""
-    clock = FarClock()
-    desk, bells = FarDesk(address, post, clock), FarBells(post, clock)
-    store = HttpStore(address, desk, bells, clock, post)
-    async with beside(*[desk.carry] * COURIERS, bells.run):
+    store = HttpStore(address, post)
+    async with beside(*store.tasks):
         try:
-            await desk.greet()
+            await store.greet()
             yield store
         finally:
             # Who is cancelled has waited already: for what the block still had to say.

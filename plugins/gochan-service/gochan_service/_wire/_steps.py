@@ -26,6 +26,7 @@ class AgentSaid(Struct, frozen=True, forbid_unknown_fields=True):
         machine: jobs that are pinned to it are for this agent.
         labels: jobs that need some of these are for this agent.
         phase: of its stop, such as ``drain``; empty if it does not stop.
+        held: how many jobs it has; `healthz` counts the tickets instead.
     """
 
     name: Name
@@ -33,6 +34,7 @@ class AgentSaid(Struct, frozen=True, forbid_unknown_fields=True):
     machine: str | None = None
     labels: dict[str, str] | None = None
     phase: Annotated[str, Meta(max_length=20)] | None = None
+    held: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
 
 
 class Run(Struct, frozen=True, forbid_unknown_fields=True):
