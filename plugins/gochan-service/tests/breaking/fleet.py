@@ -281,7 +281,6 @@ class Fleet:
     async def settle(self, times: int) -> Verdict:
         """Let no more jobs come, and all end; stop all in order, and compare."""
         self._submitting.cancel()
-        t0 = trio.current_time()
         if not self.server.is_alive:
             self.start_server()
         await self.server_ready()
@@ -292,7 +291,6 @@ class Fleet:
         for agent in [*self.agents]:
             await agent.ready()
             await self.end_agent(agent)
-        print("settled", trio.current_time() - t0)
         lines = await self._logs_that_are_not_whole()
         await self.end_server()
         await self._client.aclose()
