@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ from gochan_service._agent._handler import command_in, text_of
 from gochan_service._remote._address import reason_of
 from gochan_service._wire import AgentSaid
 
-from gochan.durable import JobRecord, NewJob, StoreError, StoreUnavailable, Tended, beside
+from gochan.durable import (
+    DurableQueue,
+    JobRecord,
+    NewJob,
+    StoreError,
+    StoreUnavailable,
+    Tended,
+    beside,
+    open_durable_queue,
+    open_store,
+)
 from gochan.processes import open_children
 
 from .services import SECRET, Service, open_service
@@ -407,3 +417,33 @@ async def test_an_agent_leaves_to_its_server_what_time_demands() -> None:
     store = HttpStore("http://nowhere", post)
     store.introduce(lambda: AgentSaid("a"))
     assert await store.tend() == Tended()
+
+
+async def test_what_has_ended_as_its_agent_stops_is_done(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It is not run again: nobody waits between the end of a command and the end of its job."""
+    queue: DurableQueue[Any, Any]
+
+    class Children:
+        environment: Mapping[bytes, bytes] = {}
+
+        async def run(self, program: Any, write: Any) -> int:
+            await trio.sleep(1)
+            queue.job_queue.stop_soon(drain=0, grace=5)
+            with trio.CancelScope(shield=True):  # as if its end were known, and this not its turn
+                await trio.sleep(0.01)
+            return 0
+
+    async def send(parts: Any) -> Any:
+        raise AssertionError("nothing was printed")
+
+    children: Any = Children()
+    handler = run_command_for(["true"], children, LogCourier(send), send)
+    async with open_store("memory:") as store:
+        async with open_durable_queue(store, "q", handler) as queue:
+            job = await queue.submit("x")
+            await queue.wait_stopped()
+        (record,) = await store.look([job.id])
+    assert record is not None
+    assert (record.kind, record.attempt) == ("done", 1)

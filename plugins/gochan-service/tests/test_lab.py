@@ -459,7 +459,7 @@ def test_a_script_gives_the_same_run_again() -> None:
 def test_every_fault_is_a_verb() -> None:
     """And happens in storms."""
     assert all(hasattr(Lab, name) for name in FAULTS)
-    scripts = "".join(in_virtual_time(storm, seed, 25)[0] for seed in (1, 2, 3))
+    scripts = "".join(in_virtual_time(storm, seed, 25)[0] for seed in (5, 6))
     assert [name for name in FAULTS if f"lab.{name}" not in scripts] == []
 
 

@@ -51,7 +51,8 @@ def run_command_for(
 
         try:
             status = await children.run(program, write)
-            if not status:
+            # Without files there is no wait here: what is done is not cut short by a stop.
+            if not status and patterns:
                 wanted = [os.fsdecode(fill_in([pattern, "{}"], text)[0]) for pattern in patterns]
                 await upload(record.id, record.version, wanted, send)
         except ChildError as error:

@@ -29,6 +29,7 @@ _PAUSE = 0.08  # seconds between two jobs of a submitter
 _AHEAD = 40  # so many jobs may wait
 _SETTLED = 180.0  # seconds within which all jobs have ended
 _STOPPED = 27.0  # seconds that a stop in order may take
+_LONGEST_PAUSE = 5.0  # seconds between two attempts of an agent to reach the server
 _GUARDED = 6.0  # seconds that commands of an agent that was killed may live on
 
 
@@ -168,6 +169,7 @@ class Fleet:
     async def end_agent(self, agent: Program) -> None:
         """Tell it to end, and wait until it has, in order."""
         self.agents.remove(agent)
+        self.ledger.told[agent.name] = self.ledger.now()
         agent.send(signal.SIGTERM)
         await self._ended(agent)
 
@@ -179,7 +181,8 @@ class Fleet:
     async def _ended(self, program: Program) -> None:
         began = trio.current_time()
         status = await program.gone()
-        if status:
+        has_begun = program is self.server or "Ctrl-C stops it" in program.said
+        if status and has_begun:
             self._left.append(f"{program.name} has ended with {status}: {program.said[-500:]}")
         if trio.current_time() - began > _STOPPED:
             self._left.append(f"{program.name} took {trio.current_time() - began:.0f} s to stop")
@@ -275,6 +278,7 @@ class Fleet:
         """Wait until what is submitted from now on is run, so that all is well again."""
         newest = max(self.ledger.stored, default=0)
         await until(lambda: max(self.ledger.ended, default=0) > newest, "a job to be run")
+        await trio.sleep(_LONGEST_PAUSE)  # so that all agents have asked again, not the lucky ones
 
     # The end
 

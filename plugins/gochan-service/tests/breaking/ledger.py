@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ from pathlib import Path
 from gochan.durable import JobRecord, QueueCounts, Store
 
 QUEUE = "q"
+
+# Seconds that agents have which are replaced, and within which what they end ends by itself.
+DRAIN = 0.2
+_CROSSING = 0.15
 
 # Seconds within which the end of a command is known to the server, if nobody is away.
 _REPORTED = 5.0
@@ -69,6 +74,7 @@ class Ledger:
         cancelled: the numbers of those whose cancel was acknowledged.
         ended: how jobs had ended when somebody looked, with their versions.
         killed: when agents were killed, by their names.
+        told: when agents were told to end, by their names.
         away: how many seconds a server or a store may have been away when an agent was killed.
     """
 
@@ -77,6 +83,7 @@ class Ledger:
     cancelled: set[int] = field(default_factory=set)
     ended: dict[int, tuple[str, int]] = field(default_factory=dict)
     killed: dict[str, float] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
     away: float = 0.0
     problems: list[str] = field(default_factory=list)
 
@@ -159,13 +166,23 @@ class Ledger:
         verdict.notes["run again"] += len(runs) > 1
         verdict.notes["cut short"] += sum(not run.whole for run in runs)
         for run, later in pairwise(runs):
-            if not self._was_cut(run):
+            if self._has_crossed(run):
+                verdict.notes["ended as it was cut"] += 1
+            elif not self._was_cut(run):
                 verdict.doubled.append(f"job {run.job} was run again for no reason: {run}, {later}")
             if run.ended is not None and run.ended > later.begun + 0.02:
                 verdict.doubled.append(f"job {run.job} was run twice at a time: {run}, {later}")
         last = runs[-1]
         if record.kind == "done" and not last.whole:
             verdict.lost.append(f"job {record.id} is done by a run that was cut short: {last}")
+
+    def _has_crossed(self, run: Run) -> bool:
+        """Whether a command ended in the moment when its agent, which has no more time, ends it.
+
+        Its status says nothing then: many programs end with 0 when they are told to end.
+        """
+        told = self.told.get(run.agent, math.inf)
+        return run.whole and run.ended is not None and abs(run.ended - told - DRAIN) < _CROSSING
 
     def _was_cut(self, run: Run) -> bool:
         """Whether a job may run again after this."""

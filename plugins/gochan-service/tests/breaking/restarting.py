@@ -8,7 +8,7 @@ import trio
 
 from .databases import Database
 from .fleet import open_fleet
-from .ledger import Verdict, all_of, said
+from .ledger import DRAIN, Verdict, all_of, said
 
 
 async def storm(
@@ -36,7 +36,7 @@ async def deploy(
     async with open_fleet(folder, database, seed=seed) as fleet:
         for number in range(times):
             old = fleet.agents[0]
-            await fleet.start_agent(drain=0.2).ready()
+            await fleet.start_agent(drain=DRAIN).ready()
             if number % 2:
                 await fleet.drain(old)
             await fleet.end_agent(old)

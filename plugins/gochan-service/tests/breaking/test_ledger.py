@@ -64,6 +64,15 @@ async def test_a_job_that_runs_again_for_no_reason_is_doubled(tmp_path: Path) ->
         assert "run again for no reason" in verdict.doubled[0]
 
 
+async def test_a_job_may_end_as_it_is_cut(tmp_path: Path) -> None:
+    """When its agent has no more time; not before, and not of another agent."""
+    for told, agent, problems in ((9.9, "agent-1", 0), (9.0, "agent-1", 1), (9.9, "agent-2", 1)):
+        async with kept(tmp_path, "x") as (ledger, store):
+            say(ledger, *FIRST, *AGAIN)
+            ledger.told[agent] = told
+            assert len((await ledger.compare(store, 1)).problems) == problems
+
+
 async def test_runs_at_the_same_time_are_doubled(tmp_path: Path) -> None:
     """Though the agent of one was killed: its guardian had to end the command."""
     lines = FIRST[0], "begun 1 agent-2 80 10.05 x", CUT, "run 1 agent-2 80 10.15 x"
