@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import final
 
 import trio
-from starlette.applications import Starlette
+from starlette.routing import Router
 
 from gochan.durable import Store
 
@@ -58,7 +58,8 @@ async def open_server(
         visitors = Visitors(store, register, tokens)
         routes = [*door.routes, *api_routes(store, visitors, door, files, growth)]
         pages = page_routes(store, visitors, door.agents, door.past, files)
-        starlette = Starlette(routes=[*routes, description_route(routes), *pages])
-        starlette.router.redirect_slashes = False  # what has another address is not there
-        limited = Limited(starlette, stopping=door.stopping, open=PROBES)
+        # Without the application of starlette, whose layers each take time and memory of a request.
+        # What has another address, such as one with a slash more, is not there.
+        router = Router([*routes, description_route(routes), *pages], redirect_slashes=False)
+        limited = Limited(router, stopping=door.stopping, open=PROBES)
         yield Server(limited, door.stopping)
