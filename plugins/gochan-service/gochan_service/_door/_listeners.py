@@ -210,7 +210,7 @@ class Listeners:
             seen, counts = counts, None
             if rings == followed.rings:
                 counts = await self._counts(queue)
-                if counts != seen:
+                if counts is not None and counts != seen:
                     self._hear(queue, followed, Hint("changed"))
             rings = followed.rings
 
