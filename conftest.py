@@ -28,7 +28,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import chdir, redirect_stdout, suppress
+from contextlib import ExitStack, chdir, redirect_stdout, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -55,6 +55,15 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     _compiled = os.environ["PYTHONPYCACHEPREFIX"] = mkdtemp(prefix="gochan-tests-")
     atexit.register(rmtree, _compiled, ignore_errors=True)
+
+
+# What pages have opened. This process may be killed before its end, if it is a worker of xdist.
+_at_end = ExitStack()
+
+
+def pytest_sessionfinish() -> None:
+    """Close what pages have opened."""
+    _at_end.close()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -178,7 +187,7 @@ def _stay_open(command: str, example: Example, pattern: re.Pattern[str]) -> str:
             env=_shell_of(example),
             start_new_session=True,
         )
-    atexit.register(_close, process)
+    _at_end.callback(_close, process)
     deadline = time.monotonic() + 60
     while True:
         printed = _lines(_port_of(example.path).out_of(out.read_text(encoding="utf-8")))
@@ -231,7 +240,7 @@ def _port_of(path: str) -> _Port:
 @cache
 def _folder_of(path: str) -> str:
     folder = mkdtemp(prefix="gochan-examples-")
-    atexit.register(rmtree, folder)
+    _at_end.callback(rmtree, folder)
     return folder
 
 
@@ -286,7 +295,7 @@ def _server() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     server = module.Server("--fsync=off", "--synchronous_commit=off")
-    atexit.register(server.remove)
+    _at_end.callback(server.remove)
     server.start()
     return server
 
