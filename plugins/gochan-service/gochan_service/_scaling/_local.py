@@ -91,7 +91,6 @@ class LocalProvider:
 
     async def list(self) -> Collection[str]:
         """Return the agents whose processes are alive, and forget the others."""
-        self._children = [child for child in self._children if child.poll() is None]
         names = [path.stem for path in self._folder.glob(f"{self._plan.prefix}-*.process")]
         alive = []
         for name in names:
@@ -99,6 +98,8 @@ class LocalProvider:
                 self._file(name).unlink(missing_ok=True)
             else:
                 alive.append(name)
+        # Only now: one that has died meanwhile is forgotten above, and has to be reaped.
+        self._children = [child for child in self._children if child.poll() is None]
         new, self._new = self._new, set()
         return new.union(alive)
 
