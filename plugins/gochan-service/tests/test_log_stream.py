@@ -69,6 +69,8 @@ async def test_much_is_sent_at_once(autojump_clock: trio.testing.MockClock) -> N
         nursery.start_soon(courier.run)
         log = courier.open(1, 1)
         await log.write(b"x" * MUCH)
+        await trio.sleep(0.005)
+        assert server.requests == [[MUCH]]  # before a flush, which would hurry it as well
         await log.flush()
         assert trio.current_time() == pytest.approx(0.01)
         nursery.cancel_scope.cancel()

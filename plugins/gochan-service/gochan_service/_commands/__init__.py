@@ -5,6 +5,8 @@
 #
 # The files, from the bottom up: each uses only those above it.
 #
+#   _usual               where commands look for a server
+#   _harmless            text of others, as it may be printed
 #   _problems            what goes wrong, in one line
 #   _systemd             what systemd is told
 #   _place               where a server listens

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-_SERVER: Final = "http://127.0.0.1:8000"
+from ._harmless import harmless
+from ._usual import SERVER
+
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
@@ -23,7 +25,7 @@ def agents_command() -> None:
 
 def _at(command: _Command) -> _Command:
     option = click.option(
-        "--at", "url", metavar="URL", envvar="GOCHAN_URL", show_envvar=True, default=_SERVER,
+        "--at", "url", metavar="URL", envvar="GOCHAN_URL", show_envvar=True, default=SERVER,
         show_default=True, help="The server.",
     )  # fmt: skip
     return option(command)
@@ -41,7 +43,7 @@ def _list(url: str, as_json: bool) -> None:
         labels = ",".join(f"{name}={value}" for name, value in sorted(agent["labels"].items()))
         state = agent["phase"] or ("drain" if agent["draining"] else "")
         words = [agent["name"], str(agent["capacity"]), labels, f"{agent['heard']:.0f} s", state]
-        click.echo("\t".join(map(_harmless, words)).rstrip())
+        click.echo("\t".join(map(harmless, words)).rstrip())
 
 
 @agents_command.command(name="drain", short_help="Give agents no more jobs.")
@@ -66,8 +68,3 @@ def _ask(method: str, url: str, *path: str) -> Any:
     from ._asking import ask  # which needs httpx
 
     return ask(method, url, *path)
-
-
-def _harmless(word: str) -> str:
-    """Show what agents say of themselves: nothing in it ends the line, or steers a terminal."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in word)

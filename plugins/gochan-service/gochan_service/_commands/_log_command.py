@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import click
 
-_SERVER: Final = "http://127.0.0.1:8000"
+from ._usual import SERVER
 
 
 @click.command(name="log", short_help="Print the log of a job of a server.")
@@ -16,7 +14,7 @@ _SERVER: Final = "http://127.0.0.1:8000"
     metavar="URL",
     envvar="GOCHAN_URL",
     show_envvar=True,
-    help=f"The server; without it, {_SERVER}.",
+    help=f"The server; without it, {SERVER}.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on while the job runs.")
 @click.option("--run", "version", type=click.IntRange(min=0), help="Of which run; the last one.")
@@ -28,7 +26,7 @@ def log_command(words: tuple[str, ...], at: str | None, follow: bool, version: i
     if len(words) > 2:
         raise click.UsageError(f"Got unexpected extra argument ({words[2]})")
     id = click.IntRange(min=1)(words[-1])
-    url = words[0] if len(words) == 2 else at or _SERVER
+    url = words[0] if len(words) == 2 else at or SERVER
     from ._printing_log import print_log  # which needs httpx
 
     print_log(url, id, follow=follow, version=version)

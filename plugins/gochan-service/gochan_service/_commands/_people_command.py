@@ -11,6 +11,7 @@ import click
 
 from .._people import ROLES, Person, Register, Role
 from ._directory_commands import import_command, sync_command
+from ._harmless import harmless
 from ._using_register import here, use_register
 
 _DAY: Final = 86_400.0
@@ -133,7 +134,4 @@ def _audit(register: Register, here: dict[str, Any], number: int) -> None:
 
 def _print(words: list[str]) -> None:
     """Print words that people have written: nothing in them ends the line, or steers a terminal."""
-    shown = (
-        "".join(one if one.isprintable() else repr(one)[1:-1] for one in word) for word in words
-    )
-    click.echo("\t".join(shown).rstrip())
+    click.echo("\t".join(map(harmless, words)).rstrip())

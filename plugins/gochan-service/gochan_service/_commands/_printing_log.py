@@ -10,6 +10,7 @@ import httpx
 
 from .._remote._address import reason_of, trust_of
 from ._asking import checked, why
+from ._harmless import harmless
 
 
 def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
@@ -43,10 +44,5 @@ def _print(chunk: bytes) -> None:
     if not os.isatty(sys.stdout.fileno()):
         sys.stdout.buffer.write(chunk)
     else:
-        text = chunk.decode(errors="replace")
-        safe = "".join(
-            letter if letter.isprintable() or letter in "\n\t" else repr(letter)[1:-1]
-            for letter in text
-        )
-        sys.stdout.write(safe)
+        sys.stdout.write(harmless(chunk.decode(errors="replace"), keep="\n\t"))
     sys.stdout.flush()

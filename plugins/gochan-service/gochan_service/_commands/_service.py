@@ -36,8 +36,8 @@ from ._own_agents import OwnAgents, running
 from ._place import Place
 from ._systemd import tell_systemd
 from ._using_register import register_beside
+from ._usual import SERVER
 
-_USUAL: Final = "http://127.0.0.1:8000"  # where commands look for a server
 _LOOK: Final = 5.0  # seconds after which it is looked whether the secrets have changed
 _SPARE: Final = 200  # files that are open beside connections
 
@@ -177,7 +177,7 @@ class Service:
 
     def _greet(self, store: str, url: str) -> None:
         _say(f"serving {store} at {url}")
-        at = "" if url == _USUAL else f" --at {url}"
+        at = "" if url == SERVER else f" --at {url}"
         secrets, tokens = self._files.secrets_at, self._files.tokens_at
         _say(f"jobs: gochan submit{at} --queue NAME, which reads a line for each job")
         _say(f"agents: gochan agent {url} --queue NAME -- COMMAND {{}}")

@@ -31,11 +31,12 @@ from ._agents import Agents
 from ._app import PROBES, Door, open_door, presented
 from ._cache import Cache
 from ._files import LOG, Files, open_job_files
-from ._past import Moment, Past
+from ._past import HOUR, Moment, Past
 from ._secrets import Keyring, Lock, SecretError, SecretFile, make_secret_file
 from ._serving import Listener, serve
 
 __all__ = [
+    "HOUR",
     "LOG",
     "PROBES",
     "Agents",

@@ -28,7 +28,7 @@ from typing import Final, final
 import trio
 
 from gochan import Chan
-from gochan.durable import Hint, QueueCounts, Store, StoreClosed, StoreError, StoreUnavailable
+from gochan.durable import Hint, QueueCounts, Store, StoreError
 
 from ._canceller import Canceller
 
@@ -215,7 +215,7 @@ class Listeners:
             rings = followed.rings
 
     async def _counts(self, queue: str) -> QueueCounts | None:
-        with suppress(StoreError, StoreUnavailable, StoreClosed):
+        with suppress(StoreError):
             return await self._store.statistics(queue)
         return None
 

@@ -13,7 +13,7 @@ import trio
 
 from gochan.durable import QueueCounts, Store, StoreError
 
-_KEPT: Final = 3600.0  # seconds
+HOUR: Final = 3600.0  # seconds
 _LOOK: Final = 30.0
 
 
@@ -38,7 +38,7 @@ class Past:
             moments = self._seen.setdefault(name, deque())
             moments.append(Moment(now, count.waiting, count.running))
         for name, moments in [*self._seen.items()]:
-            while moments and moments[0].time < now - _KEPT:
+            while moments and moments[0].time < now - HOUR:
                 moments.popleft()
             if not moments:
                 del self._seen[name]

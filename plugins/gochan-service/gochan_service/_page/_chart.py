@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, final
 
-from .._door import Moment
-
-_HOUR: Final = 3600.0
+from .._door import HOUR, Moment
 
 
 @final
@@ -51,7 +49,7 @@ class Chart:
     def _line(self, numbers: Sequence[int]) -> str:
         last = self._moments[-1].time
         places = (
-            (self.width * (1 - (last - one.time) / _HOUR), self._height_of(number))
+            (self.width * (1 - (last - one.time) / HOUR), self._height_of(number))
             for one, number in zip(self._moments, numbers, strict=True)
         )
         return " ".join(f"{x:.0f},{y:.1f}" for x, y in places)
