@@ -17,7 +17,8 @@
 #   _listing             what is said about plugins and strategies
 #   _plugins_command     `gochan plugins`
 #   run_options          the options of `gochan run`; a folder with a map of its own
-#   _run_command         `gochan run`: its help, and the first word of its command
+#   _program             the first word of a command that `gochan run` is given
+#   _run_command         `gochan run`: its help
 #   _completion          what may come next in a command line
 #   _completion_scripts  the scripts for shells
 #   _completion_command  `gochan completion`

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import ExitStack
 from typing import Any
 
 import click
 
 from ._alone import is_alone
+from ._program import check_program
 from ._standard_files import complain
 from ._suggestions import suggest_programs
 from .run import run
-from .run_options import GROUPS, GroupedCommand, make_options, split_command
+from .run_options import GROUPS, FamiliarCommand, make_options, split_command
 
 
 @click.command(
     name="run",
-    cls=GroupedCommand,
+    cls=FamiliarCommand,
     groups=GROUPS,
     # What follows the first word of the command belongs to the command.
     context_settings={"allow_interspersed_args": False, "show_default": True},
@@ -41,7 +41,7 @@ def run_command(**values: Any) -> int:
     Lines come from standard input or --input. After :::, they come from the command line
     instead, and standard input is not read: each argument is a line. With several ::: there
     is a line for each combination, and its values are columns; :::+ links a list to the one
-    before it, value by value. :::: is followed by files of lines.
+    before it, value by value. After ::::, each file is such a list.
 
     What stands for the line in the command:
 
@@ -65,10 +65,13 @@ def run_command(**values: Any) -> int:
     command, 126 if it cannot be executed, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody
     reads the output any more, 128 + N after another signal N that ends the run.
     """  # noqa: D301  # click wants the character
-    command, marked = split_command(values["command"])
+    words = values["command"]
+    if values["header"] and words[0] == ":" and len(words) > 1:
+        words = words[1:]  # GNU parallel has it so
+    command, marked = split_command(words)
     elsewhere = values["cwd"] is not None and os.sep in command[0]  # a path that counts from there
     if not values["shell"] and not elsewhere:
-        status = _check_program(command[0], values["place"])
+        status = check_program(command[0], values["place"])
         if status:
             return status
     values |= {"command": command, "marked": marked}
@@ -84,19 +87,3 @@ def run_command(**values: Any) -> int:
                 error = error.exceptions[0]  # nurseries have put it into groups
             complain(f"strategy {values['strategy']!r} is broken: {error!r}")
             return 2
-
-
-def _check_program(name: str, place: str) -> int:
-    """Complain if there is no such program, or it cannot be executed; return the status."""
-    if "{" in name or place in name or shutil.which(name) is not None:
-        return 0
-    folders = [""] if os.sep in name else os.get_exec_path()
-    paths = [os.path.join(folder, name) for folder in folders]
-    found = [path for path in paths if name and os.path.exists(path)]
-    if not found:
-        hint = "; --header takes no value" if name == ":" else ""  # as GNU parallel has it
-        complain(f"{name}: command not found{hint}")
-        return 127
-    why = "it is a folder" if os.path.isdir(found[0]) else "permission denied"
-    complain(f"{found[0]}: cannot be executed: {why}")
-    return 126

@@ -64,7 +64,7 @@ def test_many_combinations_are_left_over_from_where_they_were_not_made(
         (["--header", "echo", ":::"], ["no name"]),
         (["--header", "echo", "{x}", ":::", "a", "1"], ["no column for {x}; there are: a"]),
         (["echo", ":::+", "a"], ["nothing before :::+"]),
-        (["--input", "/dev/null", "echo", ":::", "a"], ["--input and ::: exclude"]),
+        (["--pipe", "-a", "/dev/null", "-a", "/dev/null", "cat"], ["--pipe and :::: exclude"]),
         (["--pipe", "cat", ":::", "a"], ["--pipe and ::: exclude"]),
         (["echo", "::::", "/nonexistent", ":::", "a"], ["/nonexistent: No such file"]),
         (["echo", "::::", "/nonexistent"], ["/nonexistent: No such file"]),
@@ -92,14 +92,34 @@ def test_a_value_with_a_tab_is_fine_alone(gochan: Gochan) -> None:
 
 
 def test_lines_may_come_from_several_files(gochan: Gochan, tmp_path: Path) -> None:
-    """And be linked to arguments; standard input is such a file, too."""
+    """Each is a list; they may be linked to arguments; standard input is such a file, too."""
     (tmp_path / "a").write_text("1\n\n2\n")
     (tmp_path / "b").write_text("3")
     files = [tmp_path / "a", tmp_path / "b"]
-    ended = gochan("run", *ONE, "echo", "::::", *files, ":::+", "x", "y", "z")
-    assert ended.out == b"1 x\n2 y\n3 z\n"
+    assert gochan("run", *ONE, "echo", "::::", *files).out == b"1 3\n2 3\n"
+    ended = gochan("run", *ONE, "echo", ":::", "x", "y", "z", "::::+", files[0], files[0])
+    assert ended.out == b"x 1 1\ny 2 2\n"
     ended = finish("run", *ONE, "echo", "::::", "-", "::::+", files[0], lines=b"p\nq\n")
     assert ended.out == b"p 1\nq 2\n"
+    assert gochan("run", *ONE, "echo", "::::").out == b""
+
+
+def test_files_of_the_option_come_first(gochan: Gochan, tmp_path: Path) -> None:
+    """Before other lists; several of them are lists, too."""
+    (tmp_path / "a").write_text("1\n2\n")
+    file = tmp_path / "a"
+    ended = gochan("run", *ONE, "-a", file, "echo", "{2}{1}", ":::", "x")
+    assert ended.out == b"x1\nx2\n"
+    ended = gochan("run", *ONE, "-a", file, "-a", file, "echo")
+    assert ended.out == b"1 1\n1 2\n2 1\n2 2\n"
+
+
+def test_the_lines_of_a_single_file_have_numbers(gochan: Gochan, tmp_path: Path) -> None:
+    """As arguments have; those of --input are text that may have braces itself."""
+    (tmp_path / "a").write_text("x\n")
+    assert gochan("run", *ONE, "echo", "{1}", "::::", tmp_path / "a").out == b"x\n"
+    assert gochan("run", *ONE, "-a", tmp_path / "a", "echo", "{1}").out == b"{1} x\n"
+    assert gochan("run", *ONE, "--pipe", "cat", "::::", tmp_path / "a").out == b"x\n"
 
 
 def test_batches_of_arguments(gochan: Gochan) -> None:

@@ -53,11 +53,15 @@ def test_attempts_that_are_repeated_are_no_failures(run_lines: RunLines, tmp_pat
     assert last_lines(ended.err) == []
 
 
+HALTED = "a failure ends the run; --keep-going goes on with the other lines"
+
+
 def test_where_the_rest_is_is_said(run_lines: RunLines, tmp_path: Path) -> None:
     """The lines that were not done, and what the commands printed."""
     rest, results = tmp_path / "rest", tmp_path / "results"
     options = ["--left-over", rest, "--results", results]
     assert last_lines(run_lines(numbers(3), *ONE, *options, "--", "false").err) == [
+        HALTED,
         f"what each command printed is in {results}",
         f"the lines that were not done are in {rest}; --input takes them",
     ]
@@ -67,8 +71,25 @@ def test_where_the_rest_is_is_said(run_lines: RunLines, tmp_path: Path) -> None:
 def test_how_to_keep_the_rest_is_said(run_lines: RunLines) -> None:
     """If there are lines that nobody has tried; a failure alone is no reason."""
     hint = "--left-over FILE would keep the lines that were not done, for the next run"
-    assert last_lines(run_lines(numbers(3), *ONE, "--", "false").err) == [hint]
+    assert last_lines(run_lines(numbers(3), *ONE, "--", "false").err) == [HALTED, hint]
     assert last_lines(run_lines(numbers(1), *ONE, "--", "false").err) == []
+
+
+def test_who_wants_the_run_to_end_is_not_told_how_to_go_on(run_lines: RunLines) -> None:
+    """A rule was named, or a failure has ended nothing."""
+    for rule in ("now,fail=1", "never"):
+        lines = last_lines(run_lines(numbers(3), *ONE, "--halt", rule, "--", "false").err)
+        assert HALTED not in lines
+
+
+def test_after_a_failure_words_that_look_like_those_of_a_shell_are_named(
+    run_lines: RunLines,
+) -> None:
+    """They were arguments, as any others."""
+    hint = "no shell has seen &&; --shell takes the command as a text for sh"
+    assert last_lines(run_lines(b"a\n", "false", "{}", "&&", "b").err) == [hint]
+    assert last_lines(run_lines(b"a\n", "true", "{}", "&&", "b").err) == []
+    assert last_lines(run_lines(b"a\n", "--shell", "false", "{}", "&&", "true").err) == []
 
 
 def test_after_a_signal_how_to_keep_the_rest_is_said(tmp_path: Path) -> None:

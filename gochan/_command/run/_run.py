@@ -453,7 +453,7 @@ class _Run:
             yield "there was nothing to do: the input has no lines"
         if self._undone:
             untried = self._tally.untried or not self._source.exhausted
-            yield from hints(self._options, untried=untried)
+            yield from hints(self._options, untried=untried, halted=self._halted)
 
     def _rows(self) -> list[tuple[str, str]]:
         """Return the rows of the summary but for the last."""

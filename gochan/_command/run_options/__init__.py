@@ -3,6 +3,7 @@
 # The files, from the bottom up: each uses only those above it.
 #
 #   _group      a group of options, and a command whose help is in groups
+#   _elsewhere  what the options of xargs and GNU parallel are called here
 #   _arguments  the arguments that follow the command, after ::: and its like
 #   _amounts    amounts as people write them
 #   _paths      files and folders that options name
@@ -22,7 +23,7 @@ from typing import Any, Final
 from ..run import Options
 from . import _failures, _input, _output, _pace, _process, _stop
 from ._arguments import MARKS, split_command
-from ._group import GroupedCommand
+from ._elsewhere import FamiliarCommand
 
 GROUPS: Final = (
     _input.GROUP,
@@ -53,4 +54,4 @@ def make_options(values: Mapping[str, Any], files: ExitStack) -> Options:
     )
 
 
-__all__ = ["GROUPS", "MARKS", "GroupedCommand", "make_options", "split_command"]
+__all__ = ["GROUPS", "MARKS", "FamiliarCommand", "make_options", "split_command"]

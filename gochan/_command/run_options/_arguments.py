@@ -3,8 +3,9 @@
 # Theory of operation
 # -------------------
 # Each mark begins a list of values: ``:::`` of those that follow it, ``::::`` of the lines of
-# the files that follow it. The commands are for all combinations of the lists. A mark that
-# ends in a plus links its list to the one before: the first value to the first, and so on.
+# the file that follows it; further files are further lists, as for GNU parallel. The commands
+# are for all combinations of the lists. A mark that ends in a plus links its lists to the one
+# before: the first value to the first, and so on.
 
 from __future__ import annotations
 
@@ -47,18 +48,22 @@ def read_sources(marked: Sequence[tuple[str, list[str]]], end: bytes) -> list[Va
     """
     sources: list[Values] = []
     for mark, words in marked:
-        values: Values
-        if mark.startswith("::::"):
-            values = [(line,) for word in words for line in _read(word, end)]
-        else:
-            values = [(os.fsencode(word),) for word in words]
-        if not mark.endswith("+"):
-            sources.append(values)
-        elif not sources:
-            raise click.UsageError(f"there is nothing before {mark} to link to")
-        else:
-            sources[-1] = [one + other for one, other in zip(sources[-1], values, strict=False)]
+        for values in _lists(mark, words, end):
+            if not mark.endswith("+"):
+                sources.append(values)
+            elif not sources:
+                raise click.UsageError(f"there is nothing before {mark} to link to")
+            else:
+                pairs = zip(sources[-1], values, strict=False)
+                sources[-1] = [one + other for one, other in pairs]
     return sources
+
+
+def _lists(mark: str, words: Sequence[str], end: bytes) -> list[Values]:
+    """Return the lists that follow a mark."""
+    if mark.startswith("::::") and words:
+        return [[(line,) for line in _read(word, end)] for word in words]
+    return [[(os.fsencode(word),) for word in words]]
 
 
 def _read(path: str, end: bytes) -> list[bytes]:

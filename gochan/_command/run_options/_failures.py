@@ -19,6 +19,9 @@ def _make(values: Values, _files: ExitStack) -> FailureOptions:
         if halt not in (FIRST_FAILURE, None):
             raise click.UsageError("--keep-going means --halt never; give one of the two")
         halt = None
+    if values["delay"] and values["retries"] == 1:
+        why = "--delay is the wait before another attempt, so it needs --retries"
+        raise click.UsageError(f"{why}; --rate 1/{values['delay']:g}s spaces starts")
     return FailureOptions(
         attempts=values["retries"],
         delay=values["delay"],

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, BinaryIO, Final
 
@@ -18,22 +20,22 @@ from ._arguments import read_sources
 from ._group import Group, Values
 from ._paths import naming
 
+# A place of GNU parallel that has a program in it. Taken as text, it might be a wrong file.
+_PERL: Final = re.compile(r"\{=.*=\}", re.DOTALL)
+
 
 def _make(values: Values, files: ExitStack) -> InputOptions:
-    _check(values)
+    path, marked = _sources(values)
+    _check(values, marked)
     end = _end(values)
-    marked = values["marked"]
-    path = values["input_path"]
-    if [mark for mark, _ in marked] == ["::::"] and len(marked[0][1]) == 1:
-        path, marked = marked[0][1][0], []  # a single file may be long
     sources = read_sources(marked, end)
     separator = _separator(values, sources, end)
     return InputOptions(
-        file=None if marked else files.enter_context(_open_input(path or "-")),
+        file=None if marked else files.enter_context(_open_input(path)),
         arguments=sources,
         end=end,
         separator=separator,
-        numbered=bool(marked),
+        numbered=bool(values["marked"]),
         header=values["header"],
         batch=values["batch"],
         pipe=values["pipe"],
@@ -44,12 +46,26 @@ def _make(values: Values, files: ExitStack) -> InputOptions:
     )
 
 
-def _check(values: Values) -> None:
-    """Refuse options that contradict each other."""
+def _sources(values: Values) -> tuple[str, Sequence[tuple[str, list[str]]]]:
+    """Return the file that lines come from, and what follows each mark if they do not.
+
+    Files of --input are as those after ``::::``, and come first.
+    """
     marked = values["marked"]
-    for name, given in (("--input", values["input_path"] is not None), ("--pipe", values["pipe"])):
-        if given and marked:
-            raise click.UsageError(f"{name} and {marked[0][0]} exclude each other")
+    if values["input_paths"]:
+        marked = [("::::", [*values["input_paths"]]), *marked]
+    if [mark for mark, _ in marked] == ["::::"] and len(marked[0][1]) == 1:
+        return marked[0][1][0], []  # a single file may be long
+    return "-", marked
+
+
+def _check(values: Values, marked: Sequence[tuple[str, list[str]]]) -> None:
+    """Refuse options that contradict each other."""
+    if values["pipe"] and marked:
+        raise click.UsageError(f"--pipe and {marked[0][0]} exclude each other")
+    if _PERL.search(" ".join(values["command"])):
+        why = "with --shell, sh can change a line: 'f={}; mv {} \"${f%.jpg}.png\"'"
+        raise click.UsageError(f"there is no {{= … =}}: {why}")
     if values["pipe"] and values["batch"] != 1:
         raise click.UsageError("--pipe takes blocks of lines; --batch is for arguments")
     if values["null"] and values["delimiter"] is not None:
@@ -117,12 +133,15 @@ GROUP: Final = Group(
     "Input",
     [
         click.Option(
-            ["-a", "--input", "input_path"],
+            ["-a", "--input", "input_paths"],
             metavar="FILE",
+            multiple=True,
             shell_complete=suggest_files,
             help="Where to read the lines; - is standard input, the default.",
         ),
         click.Option(["-0", "--null"], is_flag=True, help="A NUL byte ends each line."),
+        # As for xargs, but always so. Users write it in one word with -0, so it is an option.
+        click.Option(["-r", "no_lines"], is_flag=True, hidden=True, expose_value=False),
         click.Option(
             ["-d", "--delimiter"],
             metavar="BYTE",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, final
 
 from .._options import Options
+from ..pace import FIRST_FAILURE
 
 # How a job can end, in the order of the summary.
 KINDS: Final = (
     "done", "failed", "timed_out", "cancelled", "interrupted", "refused", "dropped", "handed_back"
 )  # fmt: skip
+
+# Words that mean something to a shell, and hardly anything to a program.
+_OPERATORS: Final = frozenset(
+    {"|", "|&", "||", "&&", ">", ">>", "<", "2>", "2>>", "2>&1", "&>", ">/dev/null", "2>/dev/null"}
+)
 
 # How many failures are named at the end.
 _NAMED: Final = 20
@@ -46,14 +52,24 @@ class Failures:
         yield from self._lines
 
 
-def hints(options: Options, *, untried: bool) -> Iterator[str]:
+def _for_shell(command: Iterable[str]) -> str | None:
+    """Return a word of a command that was meant for a shell, to judge by its looks."""
+    return next((word for word in command if word in _OPERATORS), None)
+
+
+def hints(options: Options, *, untried: bool, halted: bool) -> Iterator[str]:
     """Say where to look for what was not done, and how to go on.
 
     Args:
         options: of the run.
         untried: whether it ended before everything had been tried.
+        halted: whether that was because of how commands have ended.
     """
     stop, output = options.stop, options.output
+    if not options.input.shell and (word := _for_shell(options.command)):
+        yield f"no shell has seen {word}; --shell takes the command as a text for sh"
+    if untried and halted and options.failures.halt is FIRST_FAILURE:
+        yield "a failure ends the run; --keep-going goes on with the other lines"
     if output.results is not None:
         yield f"what each command printed is in {output.results}"
     if stop.left_over is not None:
