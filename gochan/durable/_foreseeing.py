@@ -122,7 +122,12 @@ def foresee(
 
 def _able(record: JobRecord, workers: Sequence[KnownWorker]) -> list[KnownWorker]:
     """Return who may run a job, and takes jobs."""
-    return [one for one in workers if one.suits(record.machine, record.labels) and _takes(one)]
+    suited = [one for one in workers if one.suits(record.machine, record.labels)]
+    return [one for one in suited if _asks(one, record.queue) and _takes(one)]
+
+
+def _asks(worker: KnownWorker, queue: str) -> bool:
+    return not worker.queues or queue in worker.queues
 
 
 def _takes(worker: KnownWorker) -> bool:
@@ -135,6 +140,11 @@ def _missing(
     """Say why nobody runs a job; nothing if somebody does."""
     if able:
         return ()
+    there = [one for one in workers if _takes(one)]
+    workers = [one for one in workers if _asks(one, record.queue)]
+    if there and not workers:
+        asked = ", ".join(map(repr, sorted({name for one in there for name in one.queues})[:5]))
+        return (f"No worker asks for jobs of queue {record.queue!r}; those there ask for {asked}.",)
     suited = [one for one in workers if one.suits(record.machine, record.labels)]
     if suited:
         names = ", ".join(f"{one.name} ({_why_not(one)})" for one in suited[:5])

@@ -27,6 +27,8 @@ class KnownWorker:
     """For how many seconds it has not been heard of."""
     phase: str = ""
     """Of its stop, such as ``"drain"``; empty as long as it takes jobs."""
+    queues: tuple[str, ...] = ()
+    """Whose jobs it has asked for, sorted; empty if that is not known."""
 
     def suits(self, machine: str | None, labels: Mapping[str, str]) -> bool:
         """Whether a job that is pinned like this may run there."""

@@ -84,6 +84,19 @@ def worker(name: str, **options: Any) -> KnownWorker:
         ),
         ({"labels": {"gpu": "yes"}}, [worker("a", phase="drain")], ["No worker is there."]),
         ({"labels": {"gpu": "yes"}}, [worker("a", labels={"gpu": "yes"}), worker("b")], []),
+        (
+            {},
+            [worker("a", queues=("p", "r")), worker("b", queues=("o",))],
+            ["No worker asks for jobs of queue 'q'; those there ask for 'o', 'p', 'r'."],
+        ),
+        (
+            {},
+            [worker("a", queues=("p",)), worker("b", queues=("q",), phase="drain")],
+            ["No worker takes it: b (it stops: drain)."],
+        ),
+        ({}, [worker("a", queues=("p",), silent=91.0)], ["No worker is there."]),
+        ({}, [worker("a", queues=("p", "q"))], []),
+        ({}, [worker("a", queues=("p",)), worker("b")], []),
     ],
 )
 async def test_nobody_may_run_it(

@@ -282,6 +282,12 @@ async def test_agents_are_shown_and_drained(tmp_path: Path) -> None:
             assert (shown["name"], shown["capacity"]) == ("a/1", 3)
             assert shown["labels"] == {"gpu": "yes"}
             assert 0 <= shown["heard"] < 60
+            assert (shown["queues"], shown["jobs"]) == ([], 0)
+            for queue in ("q", "p", "q"):
+                ask = {"agent": {"name": "a/1", "held": 2}, "queue": queue, "wait": 0}
+                await agent.post("/rpc/v1/request", json=ask)
+            (shown,) = (await service.ask("GET", "/api/v1/agents", who="viewer")).json()["agents"]
+            assert (shown["queues"], shown["jobs"]) == (["p", "q"], 2)
             path = "/api/v1/agents/a/1/drain"
             assert (await service.ask("POST", path, who="submitter")).status_code == 403
             assert (await service.ask("POST", path)).json() == {"draining": True}

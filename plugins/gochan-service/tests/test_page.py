@@ -324,6 +324,24 @@ async def test_agents_are_drained_by_forms(tmp_path: Path) -> None:
         assert missing.status_code == 404
 
 
+async def test_agents_that_are_there_come_first(tmp_path: Path) -> None:
+    """With the queues that they ask, and how many jobs they have; then those that are silent."""
+    async with open_service(tmp_path) as service, browser(service) as client:
+        async with service.client(SECRET) as agent:
+            await agent.post("/rpc/v1/healthz", json={"agent": {"name": "a-gone"}})
+            said = {"name": "b-there", "capacity": 7, "held": 5}
+            ask = {"agent": said, "queue": "count", "wait": 0}
+            await agent.post("/rpc/v1/request", json=ask)
+        routes = service.server.application._application.routes  # type: ignore[attr-defined]
+        pages = next(route.endpoint.__self__ for route in routes if route.path == "/agents")
+        gone, _ = pages._agents.all()
+        gone.seen -= 91.0
+        text = (await client.get("/agents")).text
+    assert text.index("b-there") < text.index("a-gone") < text.index(">silent<")
+    assert 'data-name="Queues">count</td>' in text
+    assert 'data-name="Jobs">5</td><td class="n" data-name="Capacity">7</td>' in text
+
+
 async def test_operators_see_people_and_what_was_done(tmp_path: Path) -> None:
     """The session that they have just begun included."""
     here = {"by": "root", "at": 0.0, "source": "test"}

@@ -24,11 +24,11 @@ async def opened(service: Service, role: str = "operator") -> AsyncIterator[Http
 
 
 async def until_known(store: HttpStore, phase: str) -> KnownWorker:
-    """Wait until the only agent is in that phase."""
+    """Wait until the only agent has asked for jobs, and is in that phase."""
     with trio.fail_after(30):
         while True:
             workers = await store.workers()
-            if [worker.phase for worker in workers] == [phase]:
+            if [(worker.phase, worker.queues) for worker in workers] == [(phase, ("q",))]:
                 return workers[0]
             await trio.sleep(0.02)
 
@@ -49,10 +49,10 @@ async def test_people_see_who_works(tmp_path: Path) -> None:
         async with open_agent(service.url, "q", handler, capacity=3, **options) as agent:  # type: ignore[arg-type]
             worker = await until_known(store, "")
             assert (worker.capacity, worker.machine) == (3, "oslo")
+            await began.wait()
             assert worker.labels == {"os": "linux"}
             assert worker.silent is not None
             assert worker.silent < 20
-            await began.wait()
             agent.job_queue.stop_soon(drain=60.0)
             await until_known(store, "drain")
             over.set()
@@ -86,12 +86,15 @@ async def test_a_job_that_no_agent_may_run_says_so(tmp_path: Path) -> None:
         pass
 
     async with open_service(tmp_path) as service, opened(service) as store:
-        picky = NewJob(queue="other", payload=b"1", labels={"gpu": "yes"})
+        picky = NewJob(queue="q", payload=b"1", labels={"gpu": "yes"})
         await service.store.enqueue([picky, NewJob(queue="other", payload=b"2")])
         nobody = (await service.ask("GET", "/api/v1/jobs/2/explain")).json()
         assert nobody["reasons"][0] == "No worker is there."
         async with open_agent(service.url, "q", handler, secret=SECRET):
             await until_known(store, "")
+            misspelt = await explain_job(store, 2)
+            assert misspelt is not None
+            assert misspelt.reasons[0].startswith("No worker asks for jobs of queue 'other'")
             found = await explain_job(store, 1)
             assert found is not None
             assert found.reasons[0] == "No worker has gpu=yes."

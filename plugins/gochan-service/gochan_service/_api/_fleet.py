@@ -126,4 +126,6 @@ def shown_agent(agent: Agent) -> dict[str, Any]:
         "heard": max(0.0, trio.current_time() - agent.seen),
         "draining": agent.draining,
         "phase": agent.known.phase,
+        "queues": sorted(agent.queues),
+        "jobs": agent.held,
     }

@@ -20,6 +20,8 @@ MOST_POLLS: Final = 100
 
 FORGOTTEN: Final = 86_400.0
 MOST: Final = 10_000
+MOST_QUEUES: Final = 100
+"""How many queues of an agent are remembered."""
 
 
 @final
@@ -41,6 +43,8 @@ class Agent:
     """Whether it gets no more jobs."""
     phase: str = ""
     """Of its stop, as it says; empty if it does not stop."""
+    queues: list[str] = field(default_factory=list)
+    """Whose jobs it has asked for, the latest last."""
     woken: trio.Event = field(default_factory=trio.Event)
     """Set when it is drained, so that its polls end."""
 
@@ -59,7 +63,14 @@ class Agent:
             capacity=self.capacity,
             silent=max(0.0, trio.current_time() - self.seen),
             phase=self.phase or ("drain" if self.draining else ""),
+            queues=tuple(sorted(self.queues)),
         )
+
+    def asks_for(self, queue: str) -> None:
+        """Note whose jobs it wants."""
+        if self.queues[-1:] != [queue]:
+            others = [one for one in self.queues if one != queue]
+            self.queues = [*others, queue][-MOST_QUEUES:]
 
     def drain(self, draining: bool) -> None:
         """Let it get no more jobs, or again; its polls end."""
@@ -109,6 +120,8 @@ class Agents:
         if agent is None:
             if len(self._agents) >= MOST:
                 self._forget()
+            if len(self._agents) >= MOST:
+                raise TooMany("too many agents have been here today")
             agent = self._agents[said.name] = Agent(said.name)
         agent.seen = trio.current_time()
         self.news.add(said.name)
@@ -130,16 +143,15 @@ class Agents:
             if agent.seen < latest and not agent.draining:
                 del self._agents[name]
                 self.news.discard(name)
-        if len(self._agents) >= MOST:
-            raise TooMany("too many agents have been here today")
 
     def all(self) -> list[Agent]:
-        """Return them."""
+        """Return them, but for those that were silent for a day."""
+        self._forget()
         return [*self._agents.values()]
 
     def known(self) -> list[KnownWorker]:
         """Return what is told of them, sorted by name."""
-        return [self._agents[name].known for name in sorted(self._agents)]
+        return sorted((agent.known for agent in self.all()), key=lambda one: one.name)
 
     def drains(self, name: str) -> bool:
         """Whether an agent gets no more jobs."""

@@ -55,6 +55,7 @@ def said_by(agent: Agent) -> dict[str, Any]:
         "labels": dict(agent.labels),
         "held": agent.held,
         "phase": agent.phase,
+        "queues": agent.queues,
     }
 
 

@@ -59,6 +59,10 @@ class Exchanges:
         """
         calls: list[Call] = [*exchange.calls]
         agent = None if exchange.agent is None else self._agents.heard(exchange.agent)
+        if agent is not None:
+            for call in calls:
+                if isinstance(call, Claim):
+                    agent.asks_for(call.queue)
         answers = [Answer()] * len(calls)
 
         async def make(index: int) -> None:

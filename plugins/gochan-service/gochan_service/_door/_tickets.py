@@ -90,6 +90,7 @@ class TicketOffice:
     async def request(self, asked: Request, gone: Wait) -> Offered:
         """Offer jobs to an agent, waiting for some."""
         agent = self._agents.heard(asked.agent)
+        agent.asks_for(asked.queue)
         with agent.polling():
             if agent.draining:
                 # It need not ask; if it does so again and again, then not too often.

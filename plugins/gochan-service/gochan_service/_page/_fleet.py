@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 import trio
 from starlette.requests import Request
@@ -13,6 +13,9 @@ from .._door import Agents, Moment, Past
 from .._people import Person, check_role
 from ._chart import Chart
 from ._shell import HEADERS, Shell, for_people
+
+PATIENCE: Final = 90.0
+"""After how many seconds without a word an agent is called silent."""
 
 
 @final
@@ -52,7 +55,15 @@ class FleetPages:
         """Show the agents that have been heard of."""
         now = trio.current_time()
         agents = [(agent, now - agent.seen) for agent in self._agents.all()]
-        return self.shell.page(request, "agents", person, agents=agents, events="/api/v1/events")
+        agents.sort(key=lambda one: (one[1] > PATIENCE, one[0].name))
+        return self.shell.page(
+            request,
+            "agents",
+            person,
+            agents=agents,
+            patience=PATIENCE,
+            events="/api/v1/events",
+        )
 
     @for_people
     async def drain(self, request: Request, person: Person) -> Response:
