@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gochan._command.queues import _place, _submit_command
 from gochan.durable import (
     Ending,
     EndKind,
@@ -20,6 +24,7 @@ from gochan.durable import (
     NewJob,
     Store,
     StoreError,
+    StoreUnavailable,
     Worker,
     open_durable_queue,
 )
@@ -55,6 +60,54 @@ def records() -> list[JobRecord]:
 
 def payloads() -> list[object]:
     return [json.loads(record.payload) for record in records()]
+
+
+class Forgetful:
+    """A store that stores what it is given, and then does not say so, the first times."""
+
+    loses_answers = True
+
+    def __init__(self, store: Store, lost: float) -> None:
+        self._store = store
+        self._lost = lost
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def enqueue(self, jobs: Sequence[NewJob], *, whole: bool = False) -> Any:
+        answers = await self._store.enqueue(jobs, whole=whole)
+        self._lost -= 1
+        if self._lost >= 0:
+            raise StoreUnavailable("peer closed connection")
+        return answers
+
+
+@pytest.mark.parametrize(("lost", "status"), [(0, 0), (1, 0), (math.inf, 2)])
+def test_jobs_are_sent_again_if_an_answer_was_lost(
+    lost: float,
+    status: int,
+    folder: Path,
+    gochan: Gochan,
+    give: Give,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are stored once. After a while it is said that nobody knows."""
+    give(b"a\nb\n")
+    opened = _place.open_store
+
+    @asynccontextmanager
+    async def forgetful(*arguments: Any, **options: Any) -> AsyncIterator[Any]:
+        async with opened(*arguments, **options) as store:
+            yield Forgetful(store, lost)
+
+    monkeypatch.setattr(_place, "open_store", forgetful)
+    if status:
+        monkeypatch.setattr(_submit_command, "_INSISTS", 0.05)
+    ended = gochan("submit", DB, "mails")
+    assert ended.status == status
+    assert ended.out == (b"" if status else b"1\n2\n")
+    assert ("nobody knows" in ended.err) == (status == 2)
+    assert payloads() == ["a", "b"]
 
 
 # Payloads

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 import click
+import trio
 
-from ...durable import DurableJob, DurableQueue, JobGone, Store, open_durable_queue
+from ...durable import (
+    DurableJob,
+    DurableQueue,
+    JobGone,
+    Store,
+    StoreUnavailable,
+    open_durable_queue,
+)
 from .._parameters import ID, Moment, Pair, Seconds, Whole
 from .._standard_files import complain
 from ..terminal import printable
@@ -20,6 +28,9 @@ from ._words import data_of, state_of
 
 # How many lines of text are stored at a time.
 _PART: Final = 1000
+
+# For how many seconds jobs are sent again to a store that may have them although it did not say so.
+_INSISTS: Final = 30.0
 
 # The exit status of --wait, by how a job ended.
 _STATUS: Final = {"done": 0, "failed": 1, "timed_out": 3, "cancelled": 4, "dropped": 5}
@@ -123,8 +134,10 @@ def submit_command(
     line for each job, an object with "id" and "created", whether it is new; with --wait, the
     record.
 
-    Exit status: 0, or 2 if nothing was stored. With --wait, that of the first job that was not
-    done: 1 failed, 3 timed out, 4 cancelled, 5 dropped.
+    If a connection breaks, jobs are sent again for 30 seconds, and stored once.
+
+    Exit status: 0, or 2 if not all were stored, or nobody knows. With --wait, that of the first
+    job that was not done: 1 failed, 3 timed out, 4 cancelled, 5 dropped.
     """  # noqa: D301  # click wants the character
     queue, payload = _words(queue, first, second)
     if options["key"] is None and options["once_for"]:
@@ -181,13 +194,27 @@ class _Submission:
         self, queue: DurableQueue[Any, Any], part: Sequence[Any]
     ) -> list[DurableJob[Any]]:
         try:
-            jobs = await queue.submit_many(part, wait_for_store=False, **self.options)
+            if queue.store.loses_answers:
+                jobs = await self._send_until_answered(queue, part)
+            else:
+                jobs = await queue.submit_many(part, wait_for_store=False, **self.options)
         except (TypeError, ValueError) as error:
             raise click.UsageError(str(error)) from None
         for job in jobs:
             if not job.created:
                 complain(f"nothing was stored: job {job.id} has the key {self.options['key']!r}")
         return jobs
+
+    async def _send_until_answered(
+        self, queue: DurableQueue[Any, Any], part: Sequence[Any]
+    ) -> list[DurableJob[Any]]:
+        """Store jobs; what is sent again because an answer was lost is stored once."""
+        with trio.move_on_after(_INSISTS):
+            return await queue.submit_many(part, **self.options)
+        raise StoreUnavailable(
+            f"{queue.store.address} has not answered for {_INSISTS:g} s, so nobody knows whether "
+            "the jobs that have no id here are stored; 'gochan jobs' shows it"
+        )
 
     def _print_ids(self, jobs: Sequence[DurableJob[Any]]) -> None:
         for job in jobs:
