@@ -202,19 +202,29 @@ def test_a_page_is_left_when_its_session_is_over(window: Window, place: Place) -
     window.page.wait_for_url(f"{place.url}/login")
 
 
-@pytest.mark.parametrize("path", ["/queues", "/agents"])
-def test_nothing_is_out_of_sight_on_a_small_screen(chromium: Any, place: Place, path: str) -> None:
-    """A row of a table is a card there, with its button."""
-    context = chromium.new_context(viewport={"width": 360, "height": 700})
+RIGHTMOST = (
+    "Math.max(...[...document.querySelectorAll('main button, main select')].map("
+    "one => one.getBoundingClientRect().right))"
+)
+
+
+@pytest.mark.parametrize("width", [360, 768])
+@pytest.mark.parametrize("path", ["/", "/queues", "/agents"])
+def test_nothing_is_out_of_sight_on_a_small_screen(
+    chromium: Any, place: Place, path: str, width: int
+) -> None:
+    """A row of a table is a card on a telephone, with its button; on a tablet, it is narrower."""
+    context = chromium.new_context(viewport={"width": width, "height": 700})
     window = Window(context.new_page(), place)
-    place.submit("one")
+    place.submit("a/long/path/to/some/picture/of/someone.png")
+    place.post("jobs", {"queue": "a-queue-with-a-rather-long-name", "payload": 1})
     agent = place.agent("--label", "zone=vienna", "--machine", "studio", "--", "true")
     window.log_in()
     window.go(path)
     region = "document.querySelector('.scroll')"
     assert window.page.evaluate(f"{region}.scrollWidth - {region}.clientWidth") == 0
-    box = window.page.locator("main button").first.bounding_box()
-    assert box["x"] + box["width"] <= 360
+    inside = "document.querySelector('main').getBoundingClientRect().right - 16"
+    assert window.page.evaluate(RIGHTMOST) <= window.page.evaluate(inside)
     agent.end()
     context.close()
     assert window.problems == []
