@@ -234,6 +234,15 @@ async def test_an_idle_connection_is_closed(autojump_clock: MockClock) -> None:
         assert 75 <= trio.current_time() - start < 76
 
 
+async def test_a_body_that_says_it_is_too_long_is_not_waited_for(
+    autojump_clock: MockClock,
+) -> None:
+    """The answer comes at once."""
+    async with serving(App()) as lines:
+        assert b"413" in await ask(lines, HEAD % (b"/", 100_001))
+        assert trio.current_time() < 1
+
+
 async def test_a_slow_body_is_cut(autojump_clock: MockClock) -> None:
     """If 15 seconds bring less than a kilobyte; a steady one may take its time."""
     async with serving(App()) as lines:
@@ -395,9 +404,10 @@ async def test_a_body_that_nobody_reads_holds_nobody_up(autojump_clock: MockCloc
                 async def flood(line: Line = line) -> None:
                     with pytest.raises((trio.BrokenResourceError, trio.ClosedResourceError)):
                         for _ in range(100):
-                            await line.send_all(b"x" * 60_000)
+                            await line.send_all(CHUNK)
 
-                await line.send_all(HEAD % (b"/early", 10**9))
+                head = b"POST /early HTTP/1.1\r\nHost: x\r\n"
+                await line.send_all(head + CHUNKED + b"\r\n")
                 nursery.start_soon(flood)
                 assert b"401" in await line.read()
                 await line.aclose()
@@ -454,6 +464,25 @@ async def test_a_proxy_says_who_asks(autojump_clock: MockClock) -> None:
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
+
+
+async def test_what_is_wrong_behind_a_request_is_answered_before_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Two tasks answer then: that of the request, and the one that reads what comes after it."""
+    caplog.set_level(logging.WARNING)
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listeners[0].socket.getsockname()[1]
+    smuggled = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"1\r\nZ\r\nQ\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
+    async with serve(Limited(App()), listeners, stopping=trio.Event()):
+        for _ in range(20):  # in an order that chance decides
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(smuggled)
+                assert (await stream.receive_some(1000)).startswith(b"HTTP/1.1 400")
+    assert caplog.text == ""
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -91,6 +92,29 @@ async def test_a_token_that_opens_nothing_is_said(tmp_path: Path, form: dict[str
         assert "This token opens nothing" in answer.text
         assert trio.current_time() - started >= 1.0
         assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"content": b"a=b&" * 30, "headers": {"content-type": "application/x-www-form-urlencoded"}},
+        {"data": {"token": "a" * 70_000}},
+        {"content": b"--x\r\n", "headers": {"content-type": "multipart/form-data"}},
+        {"files": {"token": b"a file"}},
+    ],
+)
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+async def test_a_form_that_no_page_has_is_no_error_of_the_server(
+    tmp_path: Path, form: dict[str, Any], path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Too many fields, one that is too long, one that cannot be read."""
+    caplog.set_level(logging.WARNING)
+    who = None if path == "/login" else "viewer"
+    async with open_service(tmp_path) as service, browser(service, who) as client:
+        answer = await client.post(path, **form)
+        assert answer.status_code == 400
+        assert "this is not a form from here" in answer.text
+    assert caplog.text == ""
 
 
 async def test_who_is_blocked_is_out_at_once(tmp_path: Path) -> None:

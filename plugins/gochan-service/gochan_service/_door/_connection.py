@@ -141,13 +141,15 @@ class Connection(TCPServer):
         await self.protocol.handle(Closed())
 
     async def _close(self) -> None:
-        """Say that nothing more comes, and close, but not for long."""
+        """Say that nothing more comes, after what is being sent, and close, but not for long."""
         with trio.move_on_after(_FAREWELL, shield=True):
             with suppress(
                 trio.BrokenResourceError,
-                trio.BusyResourceError,
                 trio.ClosedResourceError,
                 AttributeError,  # TLS has no end of one direction
             ):
-                await self.stream.send_eof()
+                async with self.send_lock:
+                    await self.stream.send_eof()
             await self.stream.aclose()
+            return
+        await trio.aclose_forcefully(self.stream)

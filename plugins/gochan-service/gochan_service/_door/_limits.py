@@ -74,7 +74,7 @@ class Limited:
         answering = _Answering(send)
         body = _Body(receive, self._longest)
         try:
-            _check_head(scope)
+            _check_head(scope, self._longest)
             if self._stopping is not None and self._stopping.is_set():
                 self._check_open(scope)
             await self._application(scope, body.receive, answering.send)
@@ -148,22 +148,28 @@ class _Body:
     def _note(self, size: int) -> None:
         self._length += size
         if self._length > self._longest:
-            raise Refused(413, f"a body may have {self._longest} bytes")
+            raise _too_long(self._longest)
         self._recent += size
         if self._recent >= LEAST:
             self._since, self._recent = trio.current_time(), 0
 
 
-def _check_head(scope: Scope) -> None:
-    """Look at the head of a request.
+def _too_long(longest: int) -> Refused:
+    return Refused(413, f"a body may have {longest} bytes")
+
+
+def _check_head(scope: Scope, longest: int) -> None:
+    """Look at the head of a request, whose body may have so many bytes.
 
     Raises:
         Refused: something is wrong with it.
     """
-    headers = [name for name, _ in scope["headers"]]
-    if len(headers) > MOST_HEADERS:
+    headers = dict(scope["headers"])
+    if len(scope["headers"]) > MOST_HEADERS:
         raise Refused(431, f"a request may have {MOST_HEADERS} headers")
     if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_TARGET:
         raise Refused(414, f"a target may have {LONGEST_TARGET} bytes")
     if b"content-length" in headers and b"transfer-encoding" in headers:
         raise Refused(400, "a request has one length")
+    if int(headers.get(b"content-length", 0)) > longest:
+        raise _too_long(longest)

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from .._api import Problem
 from .._people import Person
-from ._sessions import Sessions, check_site
+from ._sessions import Sessions, check_site, fields_of
 from ._shell import HEADERS, Shell, for_people
 
 _PAUSE: Final = 1.0  # seconds after a token that opens nothing
@@ -32,9 +32,9 @@ class Login:
         """Take a token, and begin a session."""
         try:
             check_site(request)
+            form = await fields_of(request)
         except Problem as problem:
             return self.shell.page(request, "login", None, problem.status, why=str(problem))
-        form = await request.form(max_files=0, max_fields=5)
         token = form.get("token")
         response = RedirectResponse("/", 303, HEADERS)
         if isinstance(token, str) and await self._sessions.log_in(token.strip(), request, response):

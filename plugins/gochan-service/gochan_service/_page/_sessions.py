@@ -14,6 +14,7 @@ from typing import Final, final
 
 import trio
 from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +22,7 @@ from .._api import COOKIE, Problem, Visitors
 from .._people import Person
 
 LASTS: Final = 12 * 3600.0  # seconds
+_LONGEST: Final = 64 * 2**10  # bytes of a field
 
 
 @final
@@ -67,12 +69,24 @@ class Sessions:
             Problem: it is none.
         """
         check_site(request)
-        form = await request.form(max_files=0, max_fields=20)
+        form = await fields_of(request)
         given = form.get("csrf")
         wanted = csrf_of(request)
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), wanted.encode()):
             raise Problem(403, "this form is too old, or not from here; go back, and try again")
         return form
+
+
+async def fields_of(request: Request) -> FormData:
+    """Return the fields of a form, which are few.
+
+    Raises:
+        Problem: it is none, or there are many, or very long ones.
+    """
+    try:
+        return await request.form(max_files=0, max_fields=20, max_part_size=_LONGEST)
+    except MultiPartException as error:
+        raise Problem(400, f"this is not a form from here: {error.message}") from None
 
 
 def check_site(request: Request) -> None:
