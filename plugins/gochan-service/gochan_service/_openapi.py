@@ -36,11 +36,38 @@ _WORDS: Final = {
     403: "This person may not do that.",
     404: "There is no such thing.",
     408: "The body came too slowly.",
-    409: "Somebody else was faster, or the run or the job is over.",
+    409: "Nothing of it was won or taken: others were faster, or the runs or jobs are over.",
     413: "The body is too long.",
     429: "There are too many polls or clients; come again later.",
     503: "The store cannot be used now, the queue is full, or the server stops; come again later.",
 }
+_LATER: Final = {
+    "Retry-After": {
+        "description": "After how many seconds.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
+
+# What is not said by any route alone.
+_OVERVIEW: Final = """\
+Agents ask for jobs, run them, and report; people submit and cancel. Write a whole number as one, \
+54 and not 54.0. No text has the character NUL.
+
+**What an agent does**, with the RPC secret:
+
+1. `request` tickets, again and again;
+2. `accept` some, and get the `details` of those that it has won;
+3. for each, `updateStatus` with `running`, and run it;
+4. meanwhile `healthz` at least three times in a lease, `watch` for cancels, and `upload` what it \
+prints, as the file `log`;
+5. `updateStatus` with how it has ended.
+
+To stop, it accepts nothing more, says so with the `phase` `drain`, and goes on with 4 and 5 until \
+the last run has ended, or does `reset` what has to go on elsewhere. If an answer does not come, \
+it sends the same again. Each route takes several jobs at once; if only some are won or taken, the \
+status is 200, and each element of the answer says how it went. `exchange` is how gochan's own \
+agents do all of that in one request.
+"""
 
 # What people may send, by the end of the path.
 _TAKES: Final[dict[str, tuple[Any, ...]]] = {
@@ -120,10 +147,7 @@ def describe(routes: Iterable[BaseRoute]) -> dict[str, Any]:
         "info": {
             "title": "gochan job server",
             "version": version("gochan-service"),
-            "description": (
-                "Agents ask for jobs, run them, and report; people submit and cancel. Write a "
-                "whole number as one, 54 and not 54.0. No text has the character NUL."
-            ),
+            "description": _OVERVIEW,
         },
         "paths": paths,
         "components": {
@@ -141,9 +165,10 @@ def _operation(path: str, method: str, schema_of: Mapping[Any, Any]) -> dict[str
     if name in STEPS:
         step = STEPS[name]
         statuses = [200, 409] if step.conflicts else [200]
-        operation = _of_agents(
-            step.summary, schema_of[step.takes], schema_of[step.answers], statuses
-        )
+        operation = {
+            "description": step.description,
+            **_of_agents(step.summary, schema_of[step.takes], schema_of[step.answers], statuses),
+        }
     elif path == "/rpc/v1/exchange":
         summary = "Make many calls of the store at once, and hear its bells."
         operation = _of_agents(summary, schema_of[Exchange], schema_of[Exchanged], [200])
@@ -217,6 +242,7 @@ def _answers(statuses: list[int], content: Any) -> dict[str, Any]:
         str(status): {
             "description": _WORDS[status],
             **({} if content is None else {"content": content}),
+            **({"headers": _LATER} if status in (429, 503) else {}),
         }
         for status in statuses
     }

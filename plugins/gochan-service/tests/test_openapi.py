@@ -31,6 +31,9 @@ async def test_all_routes_are_described(tmp_path: Path) -> None:
     for name in STEPS:
         operation = document["paths"][f"/rpc/v1/{name}"]["post"]
         assert operation["summary"].endswith(".")
+        assert "\n" not in operation["summary"]
+        assert operation["description"].endswith(".")
+        assert f"`{name}`" in document["info"]["description"]
         assert operation["security"] == [{"agents": []}]
         assert ("409" in operation["responses"]) == STEPS[name].conflicts
     schemas = document["components"]["schemas"]
@@ -40,6 +43,26 @@ async def test_all_routes_are_described(tmp_path: Path) -> None:
         assert reference.partition('"')[0].removeprefix("#/components/schemas/") in schemas
     names = [one["operationId"] for some in document["paths"].values() for one in some.values()]
     assert len({*names}) == len(names)
+
+
+async def test_what_an_agent_in_another_language_has_to_know_is_said(tmp_path: Path) -> None:
+    """Of each field whose name does not say all; and when to come again."""
+    async with open_service(tmp_path) as service:
+        document = (await service.ask("GET", "/openapi.json", who=None)).json()
+    schemas = document["components"]["schemas"]
+    for name, fields in {
+        "Run": ["id", "version"],
+        "Part": ["name", "offset"],
+        "Heard": ["held", "lease", "draining"],
+        "Watched": ["cancelled", "lost"],
+        "StatusOf": ["status", "retry", "delay"],
+    }.items():
+        for field in fields:
+            assert f"\n    {field}: " in schemas[name]["description"], (name, field)
+    assert "``log``" in schemas["Part"]["description"]
+    for status in ("429", "503"):
+        answer = document["paths"]["/rpc/v1/request"]["post"]["responses"][status]
+        assert "Retry-After" in answer["headers"]
 
 
 async def test_every_route_is_in_the_description(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any, Final, final
 
 from .._wire import (
@@ -48,7 +49,12 @@ class Step:
     @property
     def summary(self) -> str:
         """What it does, in a sentence."""
-        return (self.make.__doc__ or "").strip()
+        return cleandoc(self.make.__doc__ or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What an agent needs to know to use it, in a few sentences."""
+        return cleandoc(self.make.__doc__ or "").partition("\n\n")[2].replace("``", "`")
 
 
 STEPS: Final = {

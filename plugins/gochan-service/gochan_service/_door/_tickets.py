@@ -78,7 +78,11 @@ class TicketOffice:
     # Getting jobs
 
     async def healthz(self, asked: Heartbeat, gone: Wait) -> Heard:
-        """Extend the leases of an agent that is there."""
+        """Extend the leases of an agent that is there.
+
+        To be sent at least three times in a lease, from the first accepted ticket to the end of the
+        last run, also while the agent is being stopped; with all tickets that it has.
+        """
         agent = self._agents.heard(asked.agent)
         agent.held = len(asked.tickets)
         owned = await self._owned(asked.agent, asked.tickets)
@@ -88,7 +92,11 @@ class TicketOffice:
         return Heard(held, self._lease, agent.draining)
 
     async def request(self, asked: Request, gone: Wait) -> Offered:
-        """Offer jobs to an agent, waiting for some."""
+        """Offer jobs to an agent, waiting for some.
+
+        The answer comes as soon as there is a job, or after ``wait`` seconds without tickets; then
+        ask again. An agent that is draining gets none until it is told that it drains no more.
+        """
         agent = self._agents.heard(asked.agent)
         agent.asks_for(asked.queue)
         with agent.polling():
@@ -116,7 +124,11 @@ class TicketOffice:
         return []
 
     async def accept(self, asked: Accept, gone: Wait) -> Accepted:
-        """Give an agent the jobs that nobody else has accepted before."""
+        """Give an agent the jobs that nobody else has accepted before.
+
+        Each has another version from then on, which every later call about it has to show. If the
+        answer is lost, so are the tickets: when the lease has ended, they are offered again.
+        """
         agent = self._agents.heard(asked.agent)
         tickets = [run.ticket for run in asked.tickets]
         self._offers.take(tickets)
@@ -129,19 +141,31 @@ class TicketOffice:
         return Accepted(won, lost, [Run(one.id, one.version) for one in others], self._lease)
 
     async def details(self, asked: Tickets, gone: Wait) -> Details:
-        """Tell what jobs are about."""
+        """Tell what jobs are about.
+
+        The runs have to be the agent's own.
+        """
         records = await self._owned(asked.agent, asked.tickets)
         return Details([None if record is None else detail_of(record) for record in records])
 
     # Their ends
 
     async def update_status(self, asked: Statuses, gone: Wait) -> Noted:
-        """Write how runs go, and how they have ended."""
+        """Write how runs go, and how they have ended.
+
+        First ``running``, before anything is done for the job: if the agent is lost later, that was
+        an attempt. Then ``progress``, if there is any, and at the end one of the others. The same
+        may be sent again if an answer is lost; it counts once.
+        """
         self._agents.heard(asked.agent)
         return Noted(await self._reports.write(asked.agent.name, asked.reports))
 
     async def upload(self, asked: Parts, gone: Wait) -> Sizes:
-        """Keep parts of logs and files of runs that are not over."""
+        """Keep parts of logs and files of runs that are not over.
+
+        A file that is named ``log`` is what a run prints; people can follow it. The same part may
+        be sent again. To be sent before the end of the run is reported.
+        """
         owned = await self._owned(asked.agent, [Run(one.id, one.version) for one in asked.parts])
         for part in asked.parts:
             check_name(part.name)  # nothing is written if one is wrong
@@ -156,7 +180,10 @@ class TicketOffice:
         return Sizes(sizes)
 
     async def reset(self, asked: Tickets, gone: Wait) -> Noted:
-        """Put jobs back, for others; this burns no attempt."""
+        """Put jobs back, for others; this burns no attempt.
+
+        For an agent that has to stop before its runs have ended.
+        """
         owned = await self._owned(asked.agent, asked.tickets)
         releases = [
             Release(run.id, run.version, "interrupted", count=False, error="put back by its agent")
@@ -169,7 +196,11 @@ class TicketOffice:
     # Cancels
 
     async def watch(self, asked: Watch, gone: Wait) -> Watched:
-        """Tell as soon as one of these runs is cancelled, or is over."""
+        """Tell as soon as one of these runs is cancelled, or is over.
+
+        The answer comes then, or after ``wait`` seconds; then ask again. A cancel between two
+        questions is not missed. End the run that is cancelled, and report ``cancelled``.
+        """
         latest = trio.current_time() + asked.wait
         ids = [run.id for run in asked.tickets]
         agent = self._agents.heard(asked.agent)

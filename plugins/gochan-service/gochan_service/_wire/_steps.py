@@ -38,7 +38,12 @@ class AgentSaid(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Run(Struct, frozen=True, forbid_unknown_fields=True):
-    """A ticket: a run of a job, or the offer of one."""
+    """A ticket: a run of a job, or the offer of one.
+
+    Attributes:
+        id: of the job.
+        version: of the offer, and another one from when it is accepted; fences off old runs.
+    """
 
     id: Id
     version: Id
@@ -60,7 +65,13 @@ class Heartbeat(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Heard(Struct, frozen=True):
-    """What has become of the tickets, in their order; how long they hold; whether to get more."""
+    """What has become of the tickets.
+
+    Attributes:
+        held: in their order; end what is ``cancelled`` or ``lost``, and report the former only.
+        lease: for how many seconds they are the agent's without another heartbeat.
+        draining: whether the agent gets no more jobs, since an operator has said so.
+    """
 
     held: list[Held]
     lease: float
@@ -68,7 +79,13 @@ class Heard(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
-    """An agent wants jobs."""
+    """An agent wants jobs.
+
+    Attributes:
+        queue: of which queue.
+        n: how many at most.
+        wait: for how many seconds, if there are none.
+    """
 
     agent: AgentSaid
     queue: Name
@@ -92,7 +109,14 @@ class Accept(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Accepted(Struct, frozen=True):
-    """The tickets that are the agent's from now on; those that are lost; others instead of them."""
+    """What has become of the tickets.
+
+    Attributes:
+        accepted: those that are the agent's from now on, with their new versions.
+        lost: those that are not.
+        tickets: others instead of the lost ones, which can be accepted next.
+        lease: for how many seconds the accepted ones are the agent's without a heartbeat.
+    """
 
     accepted: list[Run]
     lost: list[Run]
@@ -137,6 +161,7 @@ class StatusOf(Struct, frozen=True, forbid_unknown_fields=True):
     """How a run goes, or how it has ended.
 
     Attributes:
+        status: ``running``, ``progress`` of a run that goes on; the others of one that has ended.
         result: any JSON, if it is done.
         result_base64: the result, where the payload was in base64.
         error: why, if it ended otherwise.
@@ -172,7 +197,12 @@ class Noted(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the log, or of a file, of a run."""
+    """A part of the log, or of a file, of a run.
+
+    Attributes:
+        name: ``log`` for what the run prints; others are files.
+        offset: where it belongs, in bytes from the beginning of the file.
+    """
 
     id: Id
     version: Id
@@ -206,7 +236,12 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Watched(Struct, frozen=True):
-    """Those that are to be cancelled, with the reason, and those that are over for this agent."""
+    """What has become of the tickets; both are empty if nothing has.
+
+    Attributes:
+        cancelled: the reasons of those that are to be cancelled, by the number of the job.
+        lost: those that are over for this agent.
+    """
 
     cancelled: dict[str, str]
     lost: list[Run]
