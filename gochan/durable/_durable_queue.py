@@ -371,6 +371,8 @@ class DurableQueue(StoredQueue[R], Generic[P, R]):
         """Pass on what the bells of the store say, for ever."""
         async for hint in bell:
             what = hint.what
+            if what == "changed":
+                self._outages.hurry()  # it is told, too, after an outage
             if what in ("waiting", "resumed", "changed") and feeder is not None:
                 feeder.ring()
             if what in ("scheduled", "changed") and feeder is not None:

@@ -27,7 +27,7 @@ from .._queue import Failed, HandedBack, Job, JobQueue, Outcome
 from ._codec import Codecs
 from ._errors import StoreUnavailable
 from ._leases import CURRENT, Account, Lease, RunningJob, Written, account, text_of
-from ._outage import Backoff, Outages
+from ._outage import Outages
 from ._records import Ending, JobRecord, Release, Worker
 from ._reporter import Reporter
 from ._retry import Retry
@@ -208,7 +208,7 @@ class Feeder(Generic[P, R]):
             self._idle.set()
 
     async def _claim_all(self) -> None:
-        backoff = Backoff()
+        backoff = self._outages.backoff()
         while not self.halted:
             self._bell = trio.Event()
             want = self._want()
@@ -219,7 +219,7 @@ class Feeder(Generic[P, R]):
                 except StoreUnavailable:
                     await backoff.pause()
                     continue
-                backoff = Backoff()
+                backoff.end()
             if not want or found < want:
                 with trio.move_on_after(self._store.patience):
                     await self._bell.wait()
@@ -317,18 +317,14 @@ class Feeder(Generic[P, R]):
         while True:
             await self._first_lease.wait()
             await trio.sleep(self._lease / 3)
-            await self._extend_all()
+            await self._outages.insist("extend", self._extend_all)
             if not self.leases:
                 self._first_lease = trio.Event()
 
     async def _extend_all(self) -> None:
         leases = [lease for lease in self.leases.values() if not lease.lost]
         asked = trio.current_time()
-        try:
-            with self._outages.calling("extend"):
-                answers = await self._store.extend([lease.ticket for lease in leases], self._lease)
-        except StoreUnavailable:
-            return  # the next attempt is a third of a lease away; `watch_leases` is there as well
+        answers = await self._store.extend([lease.ticket for lease in leases], self._lease)
         for lease, answer in zip(leases, answers, strict=True):
             if answer == "lost":
                 self._lose(lease)

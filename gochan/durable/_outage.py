@@ -1,10 +1,18 @@
 """Outages: a store that cannot be reached is asked again, after growing pauses."""
 
+# Theory of operation
+# -------------------
+# Each task that needs the store asks again after pauses of its own. The first that hears that the
+# store is back, by an answer or by a bell, wakes all others. So nobody sleeps while the store could
+# be asked, and no lease ends for that. News that come during a call are not missed: if the call
+# fails all the same, since it was on its way already, the pause after it is left out.
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar, final
+from weakref import WeakSet
 
 import trio
 
@@ -26,26 +34,23 @@ class Backoff:
 
     def __init__(self) -> None:
         self._next = _FIRST
+        self._hurry = trio.Event()
 
     async def pause(self) -> None:
-        """Wait before the next attempt."""
-        await self.pause_unless(trio.Event())
-
-    async def pause_unless(self, hurry: trio.Event) -> None:
-        """Wait before the next attempt, but no longer than until ``hurry`` is set."""
+        """Wait before the next attempt, unless there is a hurry."""
         with trio.move_on_after(self._next * chance.uniform(0.5, 1.0)):
-            await hurry.wait()
+            await self._hurry.wait()
+        self._hurry = trio.Event()
         self._next = min(_MOST, 2 * self._next)
 
+    def hurry(self) -> None:
+        """End the pause; if none is under way, leave the next one out."""
+        self._hurry.set()
 
-async def insist(call: Callable[[], Awaitable[R]]) -> R:
-    """Make a call that may be repeated until the store can be reached."""
-    backoff = Backoff()
-    while True:
-        try:
-            return await call()
-        except StoreUnavailable:
-            await backoff.pause()
+    def end(self) -> None:
+        """Begin with a short pause the next time, since an attempt has succeeded."""
+        self._next = _FIRST
+        self._hurry = trio.Event()
 
 
 @final
@@ -65,6 +70,18 @@ class Outages:
         self._address = address
         self._failing: dict[str, float] = {}  # when each method failed last
         self._since = 0.0
+        self._backoffs: WeakSet[Backoff] = WeakSet()
+
+    def backoff(self) -> Backoff:
+        """Return pauses that end when the store is back."""
+        backoff = Backoff()
+        self._backoffs.add(backoff)
+        return backoff
+
+    def hurry(self) -> None:
+        """Have everybody ask again who waits for the store, since it may be back."""
+        for backoff in [*self._backoffs]:
+            backoff.hurry()
 
     @contextmanager
     def calling(self, method: str) -> Iterator[None]:
@@ -82,12 +99,13 @@ class Outages:
 
     async def insist(self, method: str, call: Callable[[], Awaitable[R]]) -> R:
         """Make a call that may be repeated until the store can be reached."""
-
-        async def attempt() -> R:
-            with self.calling(method):
-                return await call()
-
-        return await insist(attempt)
+        backoff = self.backoff()
+        while True:
+            try:
+                with self.calling(method):
+                    return await call()
+            except StoreUnavailable:
+                await backoff.pause()
 
     def _fail(self, method: str, error: StoreUnavailable) -> None:
         if not self._failing:
@@ -104,6 +122,8 @@ class Outages:
 
     def _succeed(self, method: str) -> None:
         now = trio.current_time()
+        if method in self._failing:
+            self.hurry()
         self._failing = {
             one: last
             for one, last in self._failing.items()

@@ -25,7 +25,7 @@ import trio
 
 from ._errors import StoreUnavailable
 from ._leases import Account, Lease, Written
-from ._outage import Backoff, Outages
+from ._outage import Outages
 from ._records import Ending, ProgressReport, Release
 from ._store import Store
 
@@ -124,7 +124,7 @@ class Reporter:
             self._done.set()
 
     async def _write(self) -> None:
-        backoff = Backoff()
+        backoff = self._outages.backoff()
         repeated = False
         while True:
             await self._news.wait()
@@ -138,7 +138,8 @@ class Reporter:
                 self._news.set()
                 await backoff.pause()
             else:
-                backoff, repeated = Backoff(), False
+                backoff.end()
+                repeated = False
                 done, self._done = self._done, trio.Event()
                 done.set()
 

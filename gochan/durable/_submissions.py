@@ -19,7 +19,7 @@ import trio
 from trio.lowlevel import Abort, Task
 
 from ._errors import StoreClosed, StoreUnavailable
-from ._outage import Backoff, Outages
+from ._outage import Outages
 from ._records import Enqueued, NewJob, Refusal
 from ._store import Store
 
@@ -56,7 +56,7 @@ class Submissions:
         self._outages = outages
         self._pending: dict[_Submission, None] = {}
         self._arrival = trio.Event()
-        self._hurry = trio.Event()  # somebody does not want to wait for the store
+        self._backoff = outages.backoff()
 
     async def __call__(self, job: NewJob, *, insists: bool) -> Enqueued | Refusal:
         """Store a job together with others.
@@ -70,7 +70,7 @@ class Submissions:
         self._pending[submission] = None
         self._arrival.set()
         if not insists:
-            self._hurry.set()
+            self._backoff.hurry()
 
         def abort(raise_cancel: object) -> Abort:
             submission.task = None
@@ -85,16 +85,14 @@ class Submissions:
 
     async def run(self) -> None:
         """Send what gathers, for ever."""
-        backoff = Backoff()
         while True:
             await self._arrival.wait()
-            self._hurry = trio.Event()
             batch = [*self._pending][:_MOST]
             try:
                 if await self._send(batch):
-                    backoff = Backoff()
+                    self._backoff.end()
                 else:
-                    await backoff.pause_unless(self._hurry)
+                    await self._backoff.pause()
             finally:
                 if not self._pending:
                     self._arrival = trio.Event()

@@ -8,7 +8,7 @@ from typing import final
 import trio
 
 from ._errors import StoreUnavailable
-from ._outage import Backoff, Outages
+from ._outage import Outages
 from ._store import Store
 
 
@@ -36,7 +36,7 @@ class Tender:
 
     async def run(self) -> None:
         """Do what time demands of the store, for ever."""
-        backoff = Backoff()
+        backoff = self._outages.backoff()
         while True:
             self._bell = trio.Event()
             try:
@@ -45,7 +45,7 @@ class Tender:
             except StoreUnavailable:
                 await backoff.pause()
                 continue
-            backoff = Backoff()
+            backoff.end()
             waits = [2 * self._store.patience]  # claims look in between, and know what waits
             if tended.next is not None:
                 waits.append(tended.next)

@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import gochan
 from gochan.durable import (
+    Hint,
     NewJob,
     Retry,
     Store,
@@ -20,6 +21,7 @@ from gochan.durable import (
     open_durable_queue,
     open_store,
 )
+from gochan.testing import seeded
 
 
 class Unreliable:
@@ -228,6 +230,106 @@ async def test_a_long_outage_costs_the_lease(autojump_clock: MockClock) -> None:
     assert (cause, second_cause) == ("lost_lease", None)
     assert [attempt.kind for attempt in record.attempts] == ["lost", "done"]
     assert record.crashes == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_renewals_do_not_wait_for_the_next_third_of_a_lease(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    """Two of them fell into an outage, and the lease is kept: they are tried again."""
+    async with open_store("memory:") as real:
+        store = Unreliable(real)
+        with seeded(seed):
+            async with open_durable_queue(store, "q", sleep, lease=30.0) as queue:  # type: ignore[arg-type]
+                job = await queue.submit(60.0)
+                await trio.sleep(5)
+                store.cut = True
+                await trio.sleep(16.5)
+                store.cut = False
+                await job.wait()
+                assert [one.kind for one in (await job.record()).attempts] == ["done"]
+
+
+async def test_a_bell_after_an_outage_wakes_who_waits_for_the_store(
+    autojump_clock: MockClock,
+) -> None:
+    """Renewals and reports alike: so no lease ends as long as the store could be asked."""
+    async with open_store("memory:") as real:
+        store = Unreliable(real)
+        async with open_durable_queue(store, "q", sleep, lease=30.0) as queue:  # type: ignore[arg-type]
+            long, short = await queue.submit_many([60.0, 15.0])
+            await trio.sleep(5)
+            store.cut = True
+            await trio.sleep(26.99 - trio.current_time())
+            store.cut = False
+            real._bells.ring({"q": [Hint("changed")]})  # type: ignore[attr-defined]
+            await short.wait()
+            assert trio.current_time() == 26.99
+            await long.wait()
+            assert [one.kind for one in (await long.record()).attempts] == ["done"]
+
+
+async def test_an_answer_after_an_outage_wakes_who_waits_for_the_store(
+    autojump_clock: MockClock,
+) -> None:
+    """Whoever is first to have one, though no bell rings."""
+    async with open_store("memory:") as real:
+        store = Unreliable(real)
+        async with open_durable_queue(store, "q", sleep, lease=1000.0) as queue:  # type: ignore[arg-type]
+            job = await queue.submit(15.0)
+            await trio.sleep(5)
+            store.cut = True
+            await trio.sleep(50)
+            with pytest.raises(StoreUnavailable):
+                await queue.submit(0.0, wait_for_store=False)
+            await trio.sleep(8.765)
+            store.cut = False
+            await queue.submit(0.0, wait_for_store=False)
+            await job.wait()
+            assert trio.current_time() == 63.765
+
+
+async def test_news_that_come_during_a_call_are_not_missed(autojump_clock: MockClock) -> None:
+    """The call was on its way when the store came back, and is made again without a pause."""
+    begun: list[float] = []
+    async with open_store("memory:") as real:
+        store = Unreliable(real)
+
+        async def hang(*_: Any) -> None:
+            begun.append(trio.current_time())
+            await trio.sleep(10)
+            raise StoreUnavailable("no answer")
+
+        async with open_durable_queue(store, "q", sleep, lease=1000.0) as queue:  # type: ignore[arg-type]
+            store.finish = hang  # type: ignore[method-assign, attr-defined]
+            job = await queue.submit(0.0)
+            while len(begun) < 9:  # noqa: ASYNC110  # until pauses are long
+                await trio.sleep(0.5)
+            del store.finish  # type: ignore[attr-defined]
+            real._bells.ring({"q": [Hint("changed")]})  # type: ignore[attr-defined]
+            await job.wait()
+            assert trio.current_time() == begun[-1] + 10.0
+
+
+async def test_what_works_hurries_nothing_that_does_not(autojump_clock: MockClock) -> None:
+    """Where only some calls fail, those are made after growing pauses all the same."""
+    attempts = 0
+    async with open_store("memory:") as real:
+        store = Unreliable(real)
+
+        async def cut_off(*_: Any, **__: Any) -> None:
+            nonlocal attempts
+            attempts += 1
+            raise StoreUnavailable("the line is cut")
+
+        async with open_durable_queue(store, "q", sleep, lease=1000.0) as queue:  # type: ignore[arg-type]
+            store.finish = cut_off  # type: ignore[method-assign, attr-defined]
+            for _ in range(300):
+                await queue.submit(0.1)
+                await trio.sleep(0.2)
+            assert store.calls["claim"] > 200
+            assert 10 < attempts < 40
+            del store.finish  # type: ignore[attr-defined]
 
 
 async def test_workers_wait_while_too_many_ends_are_on_their_way(

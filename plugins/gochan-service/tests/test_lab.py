@@ -134,6 +134,27 @@ async def test_a_killed_agent_loses_its_jobs_to_others(autojump_clock: MockClock
         assert trio.current_time() == pytest.approx(36, abs=2)
 
 
+@pytest.mark.parametrize("seed", range(5))
+async def test_no_lease_ends_while_the_server_could_be_asked(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    """Though two renewals in a row fell into an outage, and it was over just in time."""
+
+    async def minute(_: object) -> None:
+        await trio.sleep(60)
+
+    async with Lab(seed=seed) as lab:
+        await lab.start_agent("q", minute)
+        job = await lab.submit("q", 1)
+        begun = trio.current_time()
+        await trio.sleep(8)
+        lab.kill(lab.server)
+        await trio.sleep_until(begun + 25.5)
+        lab.restart(lab.server)
+        await lab.settle()
+        assert [one.kind for one in (await lab.record(job)).attempts] == ["done"]
+
+
 async def test_an_agent_that_is_stopped_ends_what_it_runs(autojump_clock: MockClock) -> None:
     """And can be started again."""
     async with Lab(seed=1) as lab:

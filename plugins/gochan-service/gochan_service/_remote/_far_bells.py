@@ -4,7 +4,8 @@
 # -------------------
 # One poll is always under way while anybody listens here. The server keeps what rings between two
 # polls, under a word that this process has drawn; if it does not know the word, since it was
-# started again, it says that anything may have happened. So does this, when a poll has failed.
+# started again, it says that anything may have happened. So does this, when a poll has failed, and
+# when the next one succeeds: who waits until the server is back hears of that at once.
 # A poll says which answer came last, so the server tells again what was lost on the way, though no
 # poll has failed: a proxy may repeat one.
 #
@@ -19,6 +20,7 @@ from typing import Final, final
 
 import trio
 
+from _gochan_chance import chance
 from gochan import ReceiveChan
 from gochan.durable import Bells, Hint, StoreError, StoreUnavailable
 
@@ -28,7 +30,7 @@ from ._post import Post
 
 _WAIT: Final = 30.0
 _SERVERS: Final = 16  # whose answers are remembered
-_PAUSE: Final = 1.0  # before the next poll, when one has failed
+_PAUSE: Final = 1.0  # before the next poll at the latest, when one has failed
 
 
 @final
@@ -52,6 +54,7 @@ class FarBells:
         self._changed = trio.Event()
         self._answers: dict[str, int] = {}  # the number of the last one of each server
         self._heard: dict[str, trio.Event] = {}  # set when the server knows that we listen
+        self._fails = False
 
     @asynccontextmanager
     async def listen(self, queue: str) -> AsyncIterator[ReceiveChan[Hint]]:
@@ -76,7 +79,7 @@ class FarBells:
             with trio.CancelScope() as scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._break_off, scope)
-                    await self._poll(queues, 0.0 if new else _WAIT)
+                    await self._poll(queues, 0.0 if new or self._fails else _WAIT)
                     nursery.cancel_scope.cancel()
             if scope.cancelled_caught:  # the answer may have been on its way, with hints in it
                 self._ring_all(queues)
@@ -96,12 +99,17 @@ class FarBells:
         try:
             exchanged = decode(await self._post("exchange", encode(exchange), wait), Exchanged)
         except (StoreUnavailable, StoreError, ValueError):
-            await trio.sleep(_PAUSE)
-            self._ring_all(queues)
+            if not self._fails:
+                self._fails = True
+                self._ring_all(queues)
+            await trio.sleep(_PAUSE * chance.uniform(0.5, 1.0))  # not all at the same moments
             return
         self._clock.hear(exchanged.now)
         self._note_answer(exchanged)
         self._bells.ring(exchanged.hints)
+        if self._fails:
+            self._fails = False
+            self._ring_all(queues)
         for queue in queues:
             self._heard[queue].set()
 
