@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
-from gochan_service._remote._address import agents_secret, check
+from gochan_service._remote._address import agents_secret, check, trust_of
 
 HERE = "http://127.0.0.1:8000"
 
@@ -48,6 +49,26 @@ def test_what_is_said_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(HERE, None, None, 1.0)[1] == "token"
     assert check(HERE, "mine", None, 1.0)[1] == "mine"
     assert agents_secret("mine", url=HERE) == "mine"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "h:8000", "//h:8000", "ftp://h", "http://", "http://h:port", "http://h:99999", "http://h:0",
+        "http://a b", "http://h/?x", "http://h/#x", "http://[::1", "http://h\n",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_told_apart(url: str) -> None:
+    """From one that cannot be reached: no patience helps."""
+    with pytest.raises(ValueError, match="the address of a server is like"):
+        check(url, "token", None, 1.0)
+
+
+@pytest.mark.parametrize("url", ["https://h", "HTTPS://h"])
+def test_whom_to_trust_depends_on_the_scheme(url: str) -> None:
+    """However it is written."""
+    assert trust_of(url).get_ca_certs() == ssl.create_default_context().get_ca_certs()
+    assert not trust_of("http://h").get_ca_certs()
 
 
 def test_files_that_say_nothing_are_passed_over(folder: Path) -> None:

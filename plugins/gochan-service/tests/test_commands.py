@@ -41,6 +41,39 @@ def test_a_folder_with_a_server_needs_no_secrets(place: Place) -> None:
     assert "shrink" in place.ask("jobs", **at)
 
 
+@pytest.mark.parametrize("options", [(), ("--once",)])
+def test_an_agent_may_start_before_its_server(
+    options: tuple[str, ...], place: Place, tmp_path: Path
+) -> None:
+    """It says so, and works as soon as the server is there; after SIGTERM it ends in order."""
+    address = place.url.removeprefix("http://")
+    place.submit(1)
+    assert place.server.end() == 0
+    words = ("agent", place.url, "--queue", "q", *options, "--", "echo", "did")
+    agent, other = (place.start(*words, **place.secrets) for _ in range(2))
+    for one in (agent, other):
+        one.expect("waits for the server, and tries again: http://127.0.0.1")
+    assert other.end() == 0
+    place.start("serve", "--listen", address).expect("people need")
+    agent.expect("Ctrl-C stops it")
+    until(lambda: place.state(1) == "done", "the end")
+    assert agent.said.count("waits") == 1
+
+
+def test_no_agent_waits_for_what_cannot_work(place: Place) -> None:
+    """A wrong secret, or an address that is none, has status 2 at once."""
+    for url, why in (
+        (place.url, "does not accept the secret"),
+        ("http://127.0.0.1:port", "the address of a server is like"),
+        ("ftp://127.0.0.1", "the address of a server is like"),
+        (f"{place.url}/elsewhere", "answers 404"),
+    ):
+        agent = place.start("agent", url, "--queue", "q", "true", GOCHAN_SECRET="wrong" * 8)
+        assert agent.process.wait(60) == 2
+        assert why in agent.said
+        assert len(agent.said.splitlines()) == 1
+
+
 def test_an_agent_that_is_ended_gives_its_job_back(place: Place) -> None:
     """The attempt does not count, and another agent does it."""
     first = place.agent("--drain", "0", "--", "sh", "-c", "echo began; sleep 1000")

@@ -10,6 +10,7 @@
 #   _problems            what goes wrong, in one line
 #   _systemd             what systemd is told
 #   _place               where a server listens
+#   _until_reached       waiting for a server that is away at the start
 #   _using_register      using the register of a server
 #   _own_agents          agents that a server starts itself
 #   _service             a server that runs

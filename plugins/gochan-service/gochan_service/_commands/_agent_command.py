@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import Any
 
 import click
 
 from gochan import stop_on_signals
 from gochan.durable import beside
-from gochan.processes import guarding, open_children
+from gochan.processes import Children, guarding, open_children
 
 from .. import open_server_store
 from ._problems import run
+from ._until_reached import until_reached
 
 
 @click.command(
@@ -81,6 +83,9 @@ def agent_command(
     \b
       gochan agent http://127.0.0.1:8000 --queue shrink -- optipng {}
 
+    A server that is away, at the start too, is waited for; with --once or --job as well. A wrong
+    secret, or an address that is none, ends the agent at once, with status 2.
+
     After SIGTERM no further job starts, and those that run may go on for a while; then they are
     ended, go back to the queue, and lose no attempt.
     """  # noqa: D301  # click wants the character
@@ -93,11 +98,8 @@ def agent_command(
     def say(line: str) -> None:
         print(f"gochan: {line}", file=sys.stderr, flush=True)
 
-    async def main() -> None:
-        async with (
-            open_server_store(url, secret=agents_secret(url=url)) as store,
-            open_children(guardian) as children,
-        ):
+    async def work(children: Children) -> None:
+        async with open_server_store(url, secret=agents_secret(url=url)) as store:
             courier = LogCourier(store.upload)
             handler = run_command_for(command, children, courier, store.upload, patterns)
             async with (
@@ -107,6 +109,10 @@ def agent_command(
             ):
                 say(f"works on {queue!r} of {url}; Ctrl-C stops it")
                 await stopped.wait()
+
+    async def main() -> None:
+        async with open_children(guardian) as children:
+            await until_reached(partial(work, children), say)
 
     with guarding() as guardian:
         run(main)

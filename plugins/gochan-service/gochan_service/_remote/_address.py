@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
+
 from gochan.strategies import check_seconds
 
 # What `gochan serve` calls the files of a store on SQLite, or of any other.
 _STORES: Final = ("jobs.db", "gochan")
+
+_LIKE: Final = "the address of a server is like http://127.0.0.1:8000"
 
 
 def agents_secret(secret: str | None = None, *, url: str = "") -> str:
@@ -77,9 +81,15 @@ def check(
     Raises:
         TypeError, ValueError: one is of the wrong type, or out of range.
     """
-    parts = urlsplit(address)
-    if not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("the address of a server is like http://127.0.0.1:8000")
+    try:
+        httpx.URL(address)  # which minds odd characters
+        parts = urlsplit(address)
+        is_odd = parts.port == 0 or " " in address  # to ask for the port is to look at it
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ValueError(f"{_LIKE}: {error}") from None
+    is_odd = is_odd or parts.scheme not in ("http", "https") or not parts.hostname
+    if is_odd or parts.query or parts.fragment:
+        raise ValueError(_LIKE)
     if parts.username is not None or parts.password is not None:
         raise ValueError(
             "the address of a server has no password; set GOCHAN_TOKEN or GOCHAN_SECRET"
@@ -119,7 +129,7 @@ def _is_near(host: str) -> bool:
 
 def trust_of(url: str) -> ssl.SSLContext:
     """Return whom a client of a server trusts: as the system does, or ``SSL_CERT_FILE`` says."""
-    if url.startswith("https:"):
+    if urlsplit(url).scheme == "https":
         return ssl.create_default_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # nobody; to read all certificates takes 20 ms
 
