@@ -84,10 +84,11 @@ async def test_a_signal_ends_the_wait(number: int, autojump_clock: MockClock) ->
     """In order, though nothing has begun; as process 1 of a container, too."""
 
     async def work() -> None:
+        assert trio.current_time() < 15.0
         if trio.current_time() > 10.0:
             os.kill(os.getpid(), number)
         await trio.lowlevel.checkpoint()
         raise StoreUnavailable("nobody is there")
 
     await until_reached(work, lambda line: None)
-    assert 10.0 < trio.current_time() < 15.0
+    assert trio.current_time() > 10.0
