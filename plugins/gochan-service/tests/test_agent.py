@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 from gochan_service import HttpStore, open_agent, open_server_store
-from gochan_service._agent import LogCourier, open_agent_at, run_command_for
+from gochan_service._agent import LogCourier, _log_stream, open_agent_at, run_command_for
 from gochan_service._agent._artefacts import UploadFailed, name_of, upload
 from gochan_service._agent._handler import command_in, text_of
 from gochan_service._remote._address import reason_of
@@ -238,6 +238,29 @@ def test_a_client_needs_a_token_or_a_secret(monkeypatch: pytest.MonkeyPatch) -> 
         open_server_store("http://host", secret=SECRET, timeout=0)
 
 
+async def test_files_wait_for_a_server_that_is_away(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    """They go on where it is; a run that has made something does not fail for a restart."""
+    (tmp_path / "file").write_bytes(b"x" * (2**20 + 5))
+    kept = bytearray()
+    away = 0
+
+    async def send(parts: Any) -> list[int | None]:
+        nonlocal away
+        away += 1
+        if away % 3:
+            raise StoreUnavailable("away")
+        (part,) = parts
+        kept[part.offset :] = part.data
+        return [len(kept)]
+
+    await upload(1, 1, [f"{tmp_path}/file"], send)
+    assert len(kept) == 2**20 + 5
+    assert away == 6
+    assert trio.current_time() == 4.0
+
+
 def test_why_a_server_cannot_be_reached_is_said_by_what_knows_it() -> None:
     """An error without words comes from another one, or is named."""
     inner, outer = OSError("the certificate has expired"), OSError()
@@ -256,6 +279,7 @@ async def run_all(
     """Run a command for each job until one has ended, and return its record."""
     async with open_server_store(service.url, secret=SECRET) as store, open_children() as children:
         courier = LogCourier(store.upload)
+        store.tell_before_ends(courier.bring)
         handler = run_command_for(words, children, courier, store.upload, patterns)
         async with beside(courier.run), open_agent_at(store, "q", handler, capacity=2, grace=1):
             record = await ended(service, until)
@@ -265,6 +289,27 @@ async def run_all(
 
 async def log_of(service: Service, id: int) -> bytes:
     return (await service.ask("GET", f"/api/v1/jobs/{id}/log")).content
+
+
+async def test_a_log_that_is_late_goes_before_the_end_of_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it ends well or is to be tried again; nobody may add to it afterwards."""
+    monkeypatch.setattr(_log_stream, "_FLUSH", 0.0)
+    async with open_service(tmp_path) as service:
+        ids = await submit(service, 0, 3, max_attempts=1)
+        async with (
+            open_server_store(service.url, secret=SECRET) as store,
+            open_children() as children,
+        ):
+            courier = LogCourier(store.upload)  # which does not run, so it sends nothing itself
+            store.tell_before_ends(courier.bring)
+            words = ("sh", "-c", "echo so it ends; exit $1", "sh")
+            handler = run_command_for(words, children, courier, store.upload)
+            async with open_agent_at(store, "q", handler, capacity=2, grace=1):
+                kinds = [(await ended(service, id)).kind for id in ids]
+        assert kinds == ["done", "failed"]
+        assert [await log_of(service, id) for id in ids] == [b"so it ends\n"] * 2
 
 
 async def test_the_output_of_a_command_is_the_log_of_its_job(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import trio
 from gochan_service._agent._log_stream import MUCH, SOON, LogCourier
 from gochan_service._wire import Part
 
-from gochan.durable import StoreError, StoreUnavailable
+from gochan.durable import StoreError, StoreUnavailable, Ticket
 
 
 class Server:
@@ -186,3 +186,77 @@ async def test_the_end_of_a_run_does_not_wait_for_ever(
         await log.flush()
         assert trio.current_time() == 10.0
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("later", [0.005, 0.5], ids=["in a request", "in a pause"])
+async def test_the_log_of_a_run_goes_before_its_end(
+    autojump_clock: trio.testing.MockClock, later: float
+) -> None:
+    """What could not be sent in an outage, of this run alone; in as many parts as it needs."""
+    server = Server()
+    server.troubles = [StoreUnavailable("away")] * 1000
+    courier = LogCourier(server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(courier.run)
+        log, other = courier.open(1, 1), courier.open(2, 1)
+        await log.write(b"x" * 2**19)
+        await log.flush()
+        await other.write(b"y")
+        with pytest.raises(StoreUnavailable):
+            await courier.bring({Ticket(1, 1)})
+        seen = len(server.requests)
+        while len(server.requests) == seen:  # noqa: ASYNC110  # the courier tries again and again
+            await trio.sleep(0.001)
+        await trio.sleep(later)
+        server.troubles = server.troubles[:1] if later < 0.01 else []
+        began = trio.current_time()
+        await courier.bring({Ticket(1, 1), Ticket(3, 1)})
+        assert server.logs == {(1, 1): b"x" * 2**19}
+        assert trio.current_time() - began < 0.1
+        await courier.bring({Ticket(1, 1)})
+        assert trio.current_time() - began < 0.1
+        await other.flush()
+        nursery.cancel_scope.cancel()
+    assert server.logs[2, 1] == b"y"
+
+
+async def test_logs_alone_do_not_hold_the_ends_back_for_ever(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """As where there is no room for files; nor does a server that has not what it had."""
+    server = Server()
+    courier = LogCourier(server)
+    log = courier.open(1, 1)
+    await log.write(b"x" * 2**19)
+    await courier.bring({Ticket(1, 1)})
+    assert len(server.logs[1, 1]) == 2**19
+    server.troubles = [StoreUnavailable("no room")] * 1000
+    for seconds in (0, 30, 29.9):
+        await log.write(b"y")
+        await trio.sleep(seconds)
+        with pytest.raises(StoreUnavailable):
+            await courier.bring({Ticket(1, 1)})
+    await trio.sleep(1)
+    await courier.bring({Ticket(1, 1)})
+    server.troubles = []
+    await courier.bring({Ticket(1, 1)})
+    await log.write(b"z")
+    server.troubles = [StoreUnavailable("no room")]
+    with pytest.raises(StoreUnavailable):
+        await courier.bring({Ticket(1, 1)})
+    del server.logs[1, 1]
+    await courier.bring({Ticket(1, 1)})
+    assert log.waiting == 1
+
+
+async def test_a_log_that_nobody_takes_does_not_hold_its_end_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It is too long, for one."""
+    server = Server()
+    courier = LogCourier(server)
+    log = courier.open(1, 1)
+    await log.write(b"x")
+    server.troubles = [StoreError("too long")]
+    await courier.bring({Ticket(1, 1)})
+    assert log.waiting == 0

@@ -10,12 +10,13 @@ from typing import Final
 
 import trio
 
-from gochan.durable import StoreError
+from gochan.durable import StoreError, StoreUnavailable
 
 from .._wire import Part
 from ._log_stream import Send
 
 _PART: Final = 2**20
+_PAUSE: Final = 1.0  # after a request that could not be made
 _MOST: Final = 1000  # files of a run
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -25,11 +26,10 @@ class UploadFailed(Exception):
 
 
 async def upload(id: int, version: int, patterns: Sequence[str], send: Send) -> None:
-    """Send the files that match patterns, each under its own name.
+    """Send the files that match patterns, each under its own name; wait for a server that is away.
 
     Raises:
         UploadFailed: one cannot be read, or the server does not take it.
-        StoreUnavailable: the server cannot be reached.
     """
     files = await trio.to_thread.run_sync(matching, patterns)
     if len(files) > _MOST:
@@ -56,7 +56,11 @@ async def _send_file(id: int, version: int, name: str, path: str, send: Send) ->
             while True:
                 await file.seek(offset)
                 data = await file.read(_PART)
-                (size,) = await send([Part(id, version, name, offset, data)])
+                try:
+                    (size,) = await send([Part(id, version, name, offset, data)])
+                except StoreUnavailable:  # what a run has made is worth a wait
+                    await trio.sleep(_PAUSE)
+                    continue
                 if size is None:
                     raise UploadFailed(f"{path} comes too late: the run is over")
                 offset = min(size, offset + len(data))

@@ -6,16 +6,18 @@
 # streams have, in one request: as soon as there is much, or a run is to end, or a little later. A
 # stream keeps what the server has not got, so a part whose answer was lost is sent again, from
 # where the server says. The run ends when all it has printed has arrived, or when that takes too
-# long: once its end is told, nobody may add to its log.
+# long: once its end is told, nobody may add to its log. So what is left then, since the server is
+# away, goes there right before the end of the run, which cannot be told either until it is back.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, TypeAlias, final
 
 import trio
 
-from gochan.durable import StoreError, StoreUnavailable
+from gochan.durable import StoreError, StoreUnavailable, Ticket
 
 from .._wire import Part
 
@@ -29,6 +31,7 @@ _PART: Final = 256 * 2**10
 _ROOM: Final = 2**20  # bytes that may wait before the run has to
 _PAUSE: Final = 1.0  # after a request that could not be made
 _FLUSH: Final = 10.0  # seconds that the end of a run waits
+_HELD: Final = 60.0  # seconds that ends are held back by logs alone, as where files have no room
 
 
 @final
@@ -36,8 +39,8 @@ class LogStream:
     """What one run prints."""
 
     def __init__(self, id: int, version: int, note: Callable[[LogStream], None]) -> None:
-        self._id = id
-        self._version = version
+        self.run: Final = Ticket(id, version)
+        """Which run it is."""
         self._note = note
         self._sent = 0  # how many bytes the server has
         self._rest = bytearray()  # what it has not
@@ -72,7 +75,7 @@ class LogStream:
 
     def part(self) -> Part:
         """Return what is to be sent next."""
-        return Part(self._id, self._version, LOG, self._sent, bytes(self._rest[:_PART]))
+        return Part(self.run.id, self.run.version, LOG, self._sent, bytes(self._rest[:_PART]))
 
     def hear(self, size: int | None) -> None:
         """Hear how long the log is on the server."""
@@ -97,8 +100,10 @@ class LogCourier:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._streams: dict[LogStream, None] = {}  # those that have something to send
+        self._sending: list[LogStream] = []  # those whose parts are on their way
         self._news = trio.Event()
         self._hurry = trio.Event()
+        self._held_since = math.inf
 
     def open(self, id: int, version: int) -> LogStream:
         """Begin the log of a run."""
@@ -117,18 +122,49 @@ class LogCourier:
             with trio.move_on_after(SOON):
                 await self._hurry.wait()
             self._news, self._hurry = trio.Event(), trio.Event()
-            streams = [stream for stream in self._streams if stream.waiting]
+            self._sending = [stream for stream in self._streams if stream.waiting]
             self._streams = {}
-            if not streams:  # all was on its way already
+            if not self._sending:  # all was on its way already
                 continue
             try:
-                sizes = await self._send([stream.part() for stream in streams])
+                await self._carry(self._sending)
             except StoreUnavailable:
                 await trio.sleep(_PAUSE)
-                sizes = [0] * len(streams)
-            except StoreError:  # a log that is too long, for one
-                sizes = [None] * len(streams)
-            for stream, size in zip(streams, sizes, strict=True):
-                stream.hear(size)
+            for stream in self._sending:
                 if stream.waiting:
                     self._note(stream)
+
+    async def bring(self, runs: Collection[Ticket]) -> None:
+        """Send all that some runs have printed, whose ends are told next.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached; so the ends have to wait.
+        """
+        late = [one for one in (*self._sending, *self._streams) if one.run in runs]
+        try:
+            await self._bring(late)
+        except StoreUnavailable:
+            self._held_since = min(self._held_since, trio.current_time())
+            if trio.current_time() < self._held_since + _HELD:
+                raise
+        else:
+            self._held_since = math.inf
+
+    async def _bring(self, late: list[LogStream]) -> None:
+        before = math.inf
+        while left := sum(stream.waiting for stream in late):
+            if left >= before:  # the server has not what it had; the ends are worth more
+                return
+            before = left
+            await self._carry([stream for stream in late if stream.waiting])
+
+    async def _carry(self, streams: Sequence[LogStream]) -> None:
+        """Send the next part of each stream."""
+        try:
+            sizes = await self._send([stream.part() for stream in streams])
+        except StoreUnavailable:
+            raise
+        except StoreError:  # a log that is too long, for one
+            sizes = [None] * len(streams)
+        for stream, size in zip(streams, sizes, strict=True):
+            stream.hear(size)

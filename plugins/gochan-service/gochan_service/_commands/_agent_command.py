@@ -101,6 +101,7 @@ def agent_command(
     async def work(children: Children) -> None:
         async with open_server_store(url, secret=agents_secret(url=url)) as store:
             courier = LogCourier(store.upload)
+            store.tell_before_ends(courier.bring)
             handler = run_command_for(command, children, courier, store.upload, patterns)
             async with (
                 beside(courier.run),

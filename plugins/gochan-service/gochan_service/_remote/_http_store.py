@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, final
 
@@ -12,7 +12,18 @@ import httpx
 import trio
 
 from gochan import ReceiveChan
-from gochan.durable import Bells, BookStore, Hint, KnownWorker, StoreError, Tended, beside
+from gochan.durable import (
+    Bells,
+    BookStore,
+    Ending,
+    Hint,
+    KnownWorker,
+    Release,
+    StoreError,
+    Tended,
+    Ticket,
+    beside,
+)
 
 from .._wire import AgentSaid, Part, Parts, Sizes, decode, encode
 from ._address import trust_of
@@ -37,10 +48,29 @@ class HttpStore(BookStore):
         super().__init__(address, self._far_desk, Bells(), clock, _PATIENCE)
         self._post = post
         self._agent: Callable[[], AgentSaid] | None = None
+        self._before_ends: Callable[[Collection[Ticket]], Awaitable[object]] | None = None
 
     def introduce(self, agent: Callable[[], AgentSaid]) -> None:
         """Tell the server from now on who this is."""
         self._agent = agent
+
+    def tell_before_ends(self, call: Callable[[Collection[Ticket]], Awaitable[object]]) -> None:
+        """Make a call from now on before it is told how runs have ended; no end if it raises."""
+        self._before_ends = call
+
+    async def finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
+        """Do what `Store.finish` says."""
+        await self._prepare(endings)
+        return await super().finish(endings)
+
+    async def release(self, releases: Sequence[Release]) -> Sequence[bool]:
+        """Do what `Store.release` says."""
+        await self._prepare(releases)
+        return await super().release(releases)
+
+    async def _prepare(self, ends: Sequence[Ending] | Sequence[Release]) -> None:
+        if self._before_ends is not None:
+            await self._before_ends({Ticket(one.id, one.version) for one in ends})
 
     def _said(self) -> AgentSaid | None:
         return None if self._agent is None else self._agent()
