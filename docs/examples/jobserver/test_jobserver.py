@@ -122,6 +122,19 @@ def test_systemd_understands_each_unit(tmp_path: Path, unit: str) -> None:
 
 
 @pytest.mark.slow
+def test_the_secret_of_an_agent_comes_where_its_unit_looks(tmp_path: Path) -> None:
+    """On a machine where nothing of gochan is yet; for root alone."""
+    (place,) = re.findall(r"^LoadCredential=secret:(.*)$", text_of("gochan-agent.service"), re.M)
+    page = (HERE.parents[1] / "how-to" / "job-server-with-systemd.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^(install .*)$", page, flags=re.MULTILINE)
+    assert place in line
+    here = line.replace(place, f"{tmp_path}{place}")
+    subprocess.run(["sh", "-c", here], input=b"gochan_agent_x\n", check=True, timeout=20)
+    secret = Path(f"{tmp_path}{place}")
+    assert secret.read_text() == "gochan_agent_x\n"
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
 def test_kubernetes_understands_the_manifests(cluster: list[Any]) -> None:
     """Each field is one that it knows."""
     validator = pytest.importorskip(
