@@ -124,7 +124,9 @@ def test_systemd_understands_each_unit(tmp_path: Path, unit: str) -> None:
 @pytest.mark.slow
 def test_the_secret_of_an_agent_comes_where_its_unit_looks(tmp_path: Path) -> None:
     """On a machine where nothing of gochan is yet; for root alone."""
-    (place,) = re.findall(r"^LoadCredential=secret:(.*)$", text_of("gochan-agent.service"), re.M)
+    (place,) = re.findall(
+        r"^LoadCredential=secret:(.*)$", text_of("gochan-agent.service"), re.MULTILINE
+    )
     page = (HERE.parents[1] / "how-to" / "job-server-with-systemd.md").read_text(encoding="utf-8")
     (line,) = re.findall(r"^(install .*)$", page, flags=re.MULTILINE)
     assert place in line
