@@ -57,9 +57,10 @@ async def open_server(
     async with opening as door:
         visitors = Visitors(store, register, tokens)
         routes = [*door.routes, *api_routes(store, visitors, door, files, growth)]
-        pages = page_routes(store, visitors, door.agents, door.past, files)
+        pages, missing = page_routes(store, visitors, door.agents, door.past, files)
         # Without the application of starlette, whose layers each take time and memory of a request.
         # What has another address, such as one with a slash more, is not there.
-        router = Router([*routes, description_route(routes), *pages], redirect_slashes=False)
+        every = [*routes, description_route(routes), *pages]
+        router = Router(every, redirect_slashes=False, default=missing)
         limited = Limited(router, stopping=door.stopping, open=PROBES)
         yield Server(limited, door.stopping)

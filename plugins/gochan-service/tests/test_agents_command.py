@@ -29,9 +29,11 @@ def caller(service: Service, role: str = "operator") -> Call:
 
 
 async def introduce(service: Service, name: str) -> None:
-    beat = {"agent": {"name": name, "capacity": 3, "labels": {"os": "li\nnux", "gpu": "yes"}}}
+    said = {"name": name, "capacity": 3, "labels": {"os": "li\nnux", "gpu": "yes"}}
     async with service.client(SECRET) as agent:
-        assert (await agent.post("/rpc/v1/healthz", json=beat)).is_success
+        for queue in ("q", "p"):
+            ask = {"agent": said, "queue": queue, "wait": 0}
+            assert (await agent.post("/rpc/v1/request", json=ask)).is_success
 
 
 async def test_agents_are_listed_and_drained(tmp_path: Path) -> None:
@@ -45,12 +47,13 @@ async def test_agents_are_listed_and_drained(tmp_path: Path) -> None:
         assert (await agents("undrain", "host:7")).exit_code == 0
         lines = [line.split("\t") for line in (await agents("list")).output.splitlines()]
         assert [
-            (name, capacity, labels, *state) for name, capacity, labels, _, *state in lines
+            (name, capacity, queues, labels, *state)
+            for name, capacity, queues, labels, _, *state in lines
         ] == [
-            ("host:7", "3", "gpu=yes,os=li\\nnux"),
-            ("a/b c", "3", "gpu=yes,os=li\\nnux", "drain"),
+            ("host:7", "3", "p,q", "gpu=yes,os=li\\nnux"),
+            ("a/b c", "3", "p,q", "gpu=yes,os=li\\nnux", "drain"),
         ]
-        assert all(line[3].endswith(" s") for line in lines)
+        assert all(line[4].endswith(" s") for line in lines)
         objects = [
             json.loads(line) for line in (await agents("list", "--json")).output.splitlines()
         ]

@@ -78,6 +78,8 @@ async def test_what_is_done_is_noted_with_its_source(tmp_path: Path) -> None:
         assert (newest.login, newest.what, newest.source) == ("operator", "cancel", "127.0.0.1")
         assert newest.details == f"jobs {id}: not now"
         assert oldest.what == "submit"
+        await service.ask("POST", f"/api/v1/jobs/{id}/cancel", json={"reason": ""})
+        assert service.register.audit()[0].details == f"jobs {id}"
 
 
 # Submitting

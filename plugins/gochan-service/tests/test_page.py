@@ -65,6 +65,21 @@ async def test_who_has_not_logged_in_is_asked_for_a_token(tmp_path: Path) -> Non
         assert (await client.get("/api/v1/jobs")).status_code == 401
 
 
+async def test_what_is_not_there_is_said_by_a_page(tmp_path: Path) -> None:
+    """To a browser, whoever uses it; a program gets a line."""
+    async with open_service(tmp_path) as service:
+        for who in (None, "viewer"):
+            async with browser(service, who) as client:
+                page = await client.get("/nothing", headers={"accept": "text/html,*/*;q=0.8"})
+                assert page.status_code == 404
+                assert "There is no such page." in page.text
+                assert "<h1>Not found</h1>" in page.text
+                assert ('action="/logout"' in page.text) == (who is not None)
+                assert "content-security-policy" in page.headers
+                line = await client.get("/api/v1/nothing")
+                assert (line.status_code, line.text) == (404, "Not Found")
+
+
 async def test_a_session_begins_and_ends(tmp_path: Path) -> None:
     """Its cookie is for this site alone, and no script can read it."""
     async with open_service(tmp_path) as service, browser(service, None) as client:

@@ -35,14 +35,19 @@ def _at(command: _Command) -> _Command:
 @_at
 @click.option("--json", "as_json", is_flag=True, help="An object for each, as the API has them.")
 def _list(url: str, as_json: bool) -> None:
-    """List those that were heard of: name, capacity, labels, when it was heard last, and state."""
+    """List those that were heard of, in columns.
+
+    Name, capacity, the queues whose jobs it asks for, labels, when it was heard last, and state.
+    """
     for agent in _ask("GET", url, "agents")["agents"]:
         if as_json:
             click.echo(json.dumps(agent))
             continue
         labels = ",".join(f"{name}={value}" for name, value in sorted(agent["labels"].items()))
         state = agent["phase"] or ("drain" if agent["draining"] else "")
-        words = [agent["name"], str(agent["capacity"]), labels, f"{agent['heard']:.0f} s", state]
+        queues = ",".join(agent["queues"])
+        heard = f"{agent['heard']:.0f} s"
+        words = [agent["name"], str(agent["capacity"]), queues, labels, heard, state]
         click.echo("\t".join(map(harmless, words)).rstrip())
 
 

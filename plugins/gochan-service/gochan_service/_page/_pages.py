@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from gochan.durable import Store
 
@@ -28,12 +29,12 @@ _KINDS: Final = {
 
 def page_routes(
     store: Store, visitors: Visitors, agents: Agents, past: Past, files: Files
-) -> list[BaseRoute]:
-    """Return the routes of all pages."""
+) -> tuple[list[BaseRoute], ASGIApp]:
+    """Return the routes of all pages, and what answers where there is no route."""
     shell = Shell(store, Sessions(visitors))
     login, jobs = Login(shell), JobPages(shell, visitors, agents, files)
     fleet = FleetPages(shell, visitors, agents, past)
-    return [
+    routes: list[BaseRoute] = [
         Route("/", jobs.find),
         Route("/jobs/{id}", jobs.show),
         Route("/jobs/{id}/cancel", jobs.cancel, methods=["POST"]),
@@ -48,6 +49,7 @@ def page_routes(
         Route("/logout", login.log_out, methods=["POST"]),
         *(_static(name, kind) for name, kind in _KINDS.items()),
     ]
+    return routes, shell.missing
 
 
 def _static(name: str, kind: str) -> Route:

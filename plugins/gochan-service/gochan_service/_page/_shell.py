@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from gochan.durable import Store, StoreClosed, StoreUnavailable
 
@@ -58,6 +59,7 @@ class Shell:
             operator=person is not None and allows(person.role, "operator"),
             csrf=csrf_of(request),
             path=request.url.path,
+            status=status,
             site=str(request.base_url).rstrip("/"),
             now=self._store.now(),
             **values,
@@ -67,6 +69,15 @@ class Shell:
     def problem(self, request: Request, person: Person | None, status: int, why: str) -> Response:
         """Return a page that says what is wrong."""
         return self.page(request, "problem", person, status, why=why)
+
+    async def missing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for what is not there: a browser gets a page, a program a line."""
+        request = Request(scope, receive)
+        answer: Response = PlainTextResponse("Not Found", 404)
+        if "text/html" in request.headers.get("accept", ""):
+            person = await self.sessions.person(request)
+            answer = self.problem(request, person, 404, "There is no such page.")
+        await answer(scope, receive, send)
 
 
 View: TypeAlias = Callable[[Any, Request, Person], Coroutine[Any, Any, Response]]

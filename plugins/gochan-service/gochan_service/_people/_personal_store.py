@@ -94,7 +94,7 @@ class PersonalStore:
         """Do what `Store.cancel` says; the reason names the person."""
         self._check("cancel")
         await self._check_owner(ids)
-        await self._note("cancel", f"jobs {_listed(ids)}: {reason}")
+        await self._note("cancel", f"jobs {_listed(ids)}{reason and f': {reason}'}")
         return await self._store.cancel(ids, reason)
 
     async def retry(self, ids: Sequence[int], attempts: int | None = None) -> Sequence[Retrying]:
