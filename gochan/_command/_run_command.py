@@ -65,10 +65,7 @@ def run_command(**values: Any) -> int:
     command, 126 if it cannot be executed, 130 after Ctrl-C, 143 after SIGTERM, 141 if nobody
     reads the output any more, 128 + N after another signal N that ends the run.
     """  # noqa: D301  # click wants the character
-    words = values["command"]
-    if values["header"] and words[0] == ":" and len(words) > 1:
-        words = words[1:]  # GNU parallel has it so
-    command, marked = split_command(words)
+    command, marked = split_command(values["command"])
     elsewhere = values["cwd"] is not None and os.sep in command[0]  # a path that counts from there
     if not values["shell"] and not elsewhere:
         status = check_program(command[0], values["place"])

@@ -53,6 +53,8 @@ def eight(monkeypatch: pytest.MonkeyPatch) -> None:
         (Span, "2m", 120),
         (Span, "1h", 3600),
         (Span, "1d", 86400),
+        (Span, "1m30s", 90),
+        (Span, "1d2h.5m", 93630),
         (HaltRule, "never", None),
         (HaltRule, "0", None),
         (HaltRule, "1", FIRST_FAILURE),

@@ -35,6 +35,24 @@ def test_no_line_is_cut(run_lines: RunLines) -> None:
     assert blocks == [[lines[0]], [lines[1]], [lines[2]], lines[3:5], [lines[5]], []]
 
 
+def test_blocks_may_have_a_number_of_lines(run_lines: RunLines) -> None:
+    """However long those are; empty ones count, and the last block has what is left."""
+    lines = b"a\n\n" + b"b" * 100_000 + b"\nc\nd"
+    ended = run_lines(lines, *ONE, "--pipe", "-n", "2", "sh", "-c", "cat; echo '|'")
+    assert ended.out.split(b"|\n") == [b"a\n\n", b"b" * 100_000 + b"\nc\n", b"d", b""]
+    ended = run_lines(b"h\n1\n2\n", *ONE, "--pipe", "--header", "-n", "1", "cat")
+    assert ended.out == b"h\n1\nh\n2\n"
+    assert run_lines(b"1\n2\n", *ONE, "--pipe", "cat").summary == {"done": "1"}
+
+
+def test_a_block_without_lines_is_refused(run_lines: RunLines) -> None:
+    """It is as many as there is room for elsewhere, which would be one block."""
+    ended = run_lines(b"1\n", "--pipe", "--batch", "0", "cat")
+    assert (ended.status, ended.out) == (2, b"")
+    (line,) = ended.complaints
+    assert "--block is in bytes" in line
+
+
 def test_blocks_are_spread_over_workers(run_lines: RunLines) -> None:
     """Each line is in one of them."""
     lines = numbers(20_000)
@@ -99,6 +117,40 @@ async def test_the_number_of_blocks_is_known_about(tmp_path: Path) -> None:
         count = len([*reader.take()])
         assert reader.total == count
         assert reader.untouched == 0
+
+
+async def test_the_number_of_blocks_with_a_number_of_lines_is_known_once_lines_are_counted(
+    tmp_path: Path,
+) -> None:
+    """As that of lines is; the header is in no block."""
+    path = tmp_path / "lines"
+    path.write_bytes(b"header\n" + numbers(1000))
+    with closing(path.open("rb", buffering=0)) as file:
+        reader = BlockReader(file, b"\n", 100, 300, lambda _: None)
+        assert reader.total is None
+        await reader.read()
+        blocks = reader.take()
+        next(blocks)
+        await reader.count_ahead()
+        assert reader.total == 4
+        while await reader.read():
+            pass
+        assert len([*blocks]) == 3
+        assert reader.total == 4
+
+
+async def test_lines_of_a_block_are_counted_as_they_arrive() -> None:
+    """Piece by piece; at the end, what is there is a block."""
+    read_end, write_end = os.pipe()
+    with open(read_end, "rb", buffering=0) as file, open(write_end, "wb", buffering=0) as pipe:  # noqa: ASYNC230  # pipes
+        reader = BlockReader(file, b"\n", 1, 2)
+        for piece, blocks in ((b"a", []), (b"\n\n", [b"a\n\n"]), (b"b\nc\nd\n", [b"b\nc\n"])):
+            pipe.write(piece)
+            await reader.read()
+            assert [item.block for item in reader.take()] == blocks
+        pipe.close()
+        await reader.read()
+        assert [item.block for item in reader.take()] == [b"d\n"]
 
 
 async def test_a_long_line_is_searched_once() -> None:

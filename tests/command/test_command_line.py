@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from .. import processes
-from ..processes import Ended, RunLines, finish
+from ..processes import ONE, Ended, RunLines, finish
 
 gochan = processes.gochan
 run_lines = processes.run_lines
@@ -110,9 +110,11 @@ def test_a_command_that_does_not_exist_is_127(run_lines: RunLines, command: str)
 
 def test_the_header_may_have_the_value_that_it_has_elsewhere(gochan: Call) -> None:
     """GNU parallel wants a colon there; without --header, it is a command."""
-    ended = gochan("run", "-q", "--header", ":", "echo", "{a}", ":::", "a", "1")
-    assert (ended.status, ended.out) == (0, b"1\n")
-    assert gochan("run", "--header", ":").status == 127
+    ended = gochan("run", "-q", "--header", ":", "--jobs", "1", "echo", "{a}:", ":::", "a", "1")
+    assert (ended.status, ended.out) == (0, b"1:\n")
+    ended = gochan("run", *ONE, "echo", "--header", ":", "{}", ":::", "a")
+    assert ended.out == b"--header : a\n"
+    assert gochan("run", "--header", ":").status == 2
     assert gochan("run", ":", "{a}", ":::", "a").status == 127
 
 

@@ -43,6 +43,19 @@ def test_each_command_has_a_folder(run_lines: RunLines, tmp_path: Path) -> None:
     assert record.items() >= {"seq": 2, "line": "3", "status": 3, "outcome": "failed"}.items()
 
 
+@pytest.mark.parametrize("name", ["out/{}", "{1}", "a{/.}", "{#}"])
+def test_a_place_in_the_name_of_the_folder_is_refused(
+    run_lines: RunLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """GNU parallel fills it in; here, each command has a folder anyway."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    ended = run_lines(b"a\n", "--results", name, "echo")
+    assert (ended.status, ended.out, os.listdir()) == (2, b"", [])
+    (line,) = ended.complaints
+    assert "each command gets a folder in this one" in line
+
+
 def test_lines_that_come_are_there_too(run_lines: RunLines, tmp_path: Path) -> None:
     """Without tags."""
     run_lines(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +117,52 @@ def test_a_separator_that_is_none_is_refused(gochan: Gochan, separator: str) -> 
     assert (ended.status, ended.out) == (2, b"")
     (complaint,) = ended.complaints
     assert "--columns" in complaint
+
+
+@pytest.mark.parametrize(
+    ("options", "line", "columns"),
+    [
+        ([], b'a,"b, c",d', b"[a][b, c][d]"),
+        ([], b'"say ""hi""",,"', None),
+        ([], b'"say ""hi""",', b'[say "hi"][]'),
+        ([], b"a,b\r", b"[a][b]"),
+        ([], b'\xff,"\xfe"', b"[\xff][\xfe]"),
+        (["--columns", ";"], b'"a;b";c,d', b"[a;b][c,d]"),
+        (["--columns", r"\t"], b'"a\tb"\tc', b"[a\tb][c]"),
+        ([], b'"a"b,c', None),
+    ],
+)
+def test_columns_may_be_in_quotes(
+    run_lines: RunLines, tmp_path: Path, options: list[str], line: bytes, columns: bytes | None
+) -> None:
+    """As spreadsheets write them; if the quotes do not match, the line has failed."""
+    options = [*ONE, "--tag", "--results", str(tmp_path / "results"), *options]
+    ended = run_lines(line + b"\n", "--csv", *options, "printf", "[%s]", "{}")
+    if columns is None:
+        assert (ended.status, ended.out) == (1, b"")
+        assert "there are no columns: its quotes do not match" in ended.err
+    else:
+        assert (ended.status, ended.out.partition(b"\t[")[2]) == (0, columns[1:] + b"\n")
+
+
+def test_names_of_columns_may_be_in_quotes(run_lines: RunLines) -> None:
+    """If they do not match there, nothing runs."""
+    options = [*ONE, "--csv", "--header", "echo", "{a, b}"]
+    assert run_lines(b'"a, b",c\n1,2\n', *options).out == b"1\n"
+    ended = run_lines(b'"a, b,c\n1,2\n', *options)
+    assert (ended.status, ended.out) == (2, b"")
+    assert ended.complaints == [
+        "gochan: there are no columns: its quotes do not match, or a value has several lines"
+    ]
+
+
+@pytest.mark.parametrize("separator", ["", "ab", '"', r"\s"])
+def test_columns_in_quotes_are_separated_by_a_character(gochan: Gochan, separator: str) -> None:
+    """And that is no quote."""
+    ended = gochan("run", "--csv", "--columns", separator, "echo", ":::", "a")
+    assert ended.status == 2
+    (complaint,) = ended.complaints
+    assert "with --csv, it is one character" in complaint
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from ._options import (
     StopOptions,
 )
 from ._run import run
-from .items import SEPARATOR, Separator, as_separator
+from .items import SEPARATOR, Quoted, Separator, as_separator
 from .journal import JournalError, attach_to_journal
 from .pace import (
     FIRST_FAILURE,
@@ -62,6 +62,7 @@ __all__ = [
     "OutputOptions",
     "PaceOptions",
     "ProcessOptions",
+    "Quoted",
     "Rate",
     "Separator",
     "StopOptions",

@@ -17,7 +17,8 @@ def open_source(options: InputOptions, template: Template) -> Source:
     """Return where the items come from."""
     on_header = template.name_columns if options.header else None
     if options.file is not None and options.pipe:
-        return BlockReader(options.file, options.end, options.block, on_header)
+        lines = options.block_lines
+        return BlockReader(options.file, options.end, options.block, lines, on_header)
     room = template.room if options.batch else min(template.room, _ENOUGH)
     grouping = Grouping(options.batch, room, template.cost)
     if options.file is not None:

@@ -27,6 +27,7 @@ class InputOptions:
         batch: how many lines a command gets; 0 for as many as the system allows.
         pipe: whether a command reads blocks of lines, instead of getting them as arguments.
         block: how many bytes such a block has.
+        block_lines: how many lines it has instead; ``None`` if the bytes decide.
         place: what stands for the lines in the command.
         shell: whether the command is a text for a shell.
         dry_run: whether commands are only shown.
@@ -41,6 +42,7 @@ class InputOptions:
     batch: int = 1
     pipe: bool = False
     block: int = 1 << 20
+    block_lines: int | None = None
     place: bytes = b"{}"
     shell: bool = False
     dry_run: bool = False

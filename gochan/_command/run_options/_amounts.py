@@ -115,13 +115,15 @@ class Span(_Amount[float]):
     """A span of time in seconds."""
 
     name = "time"
-    form = "a time, such as 2.5, 10s, 5m or 1h"
+    form = "a time, such as 2.5, 10s, 5m or 1h30m"
 
     def parse(self, text: str) -> float | None:
         if text == "inf":
             return math.inf
-        found = re.fullmatch(rf"({_NUMBER})([smhd]?)", text)
-        return None if found is None else float(found[1]) * _UNITS[found[2]]
+        if re.fullmatch(rf"(?:{_NUMBER})[smhd]?|(?:(?:{_NUMBER})[smhd])+", text) is None:
+            return None
+        parts = re.findall(rf"({_NUMBER})([smhd]?)", text)
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 @final
@@ -129,7 +131,7 @@ class Limit(_Amount[TimeLimit]):
     """A time limit."""
 
     name = "time"
-    form = "a time, such as 2.5, 5m or 1h, or a percentage of the median, such as 300%"
+    form = "a time, such as 2.5, 5m or 1h30m, or a percentage of the median, such as 300%"
 
     def parse(self, text: str) -> TimeLimit | None:
         percent = re.fullmatch(rf"({_NUMBER})%", text)

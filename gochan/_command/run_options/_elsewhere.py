@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final, final
 
 import click
@@ -107,7 +108,7 @@ class FamiliarCommand(GroupedCommand):
         """
         while True:
             try:
-                return super().parse_args(context, [*args])
+                rest = super().parse_args(context, [*args])
             except click.MissingParameter:
                 why = "there is no command; 'sh -c' would run each line, and --help has examples"
                 raise click.UsageError(why) from None
@@ -118,6 +119,18 @@ class FamiliarCommand(GroupedCommand):
                 if name not in _SAME and name not in _ALWAYS_SO:
                     raise
                 args = _renamed(args, name)
+            else:
+                place = _header_of_theirs(args)
+                if place is None or (context.params["command"] or ())[:1] != (":",):
+                    return rest
+                args = [*args[:place], *args[place + 1 :]]
+                context.params.clear()
+
+
+def _header_of_theirs(arguments: list[str]) -> int | None:
+    """Return where a colon follows ``--header``: for GNU parallel it is the value of that."""
+    pairs = enumerate(pairwise(arguments), 1)
+    return next((place for place, pair in pairs if pair == ("--header", ":")), None)
 
 
 def _renamed(arguments: list[str], name: str) -> list[str]:

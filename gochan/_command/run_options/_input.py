@@ -14,7 +14,7 @@ import click
 
 from .._standard_files import complain
 from .._suggestions import suggest_files
-from ..run import SEPARATOR, InputOptions, Separator, as_separator
+from ..run import SEPARATOR, InputOptions, Quoted, Separator, as_separator
 from ._amounts import Size
 from ._arguments import read_sources
 from ._group import Group, Values
@@ -37,9 +37,10 @@ def _make(values: Values, files: ExitStack) -> InputOptions:
         separator=separator,
         numbered=bool(values["marked"]),
         header=values["header"],
-        batch=values["batch"],
+        batch=1 if values["batch"] is None else values["batch"],
         pipe=values["pipe"],
         block=max(1, values["block"]),
+        block_lines=values["batch"] if values["pipe"] else None,
         place=os.fsencode(values["place"]),
         shell=values["shell"],
         dry_run=values["dry_run"],
@@ -66,8 +67,8 @@ def _check(values: Values, marked: Sequence[tuple[str, list[str]]]) -> None:
     if _PERL.search(" ".join(values["command"])):
         why = "with --shell, sh can change a line: 'f={}; mv {} \"${f%.jpg}.png\"'"
         raise click.UsageError(f"there is no {{= … =}}: {why}")
-    if values["pipe"] and values["batch"] != 1:
-        raise click.UsageError("--pipe takes blocks of lines; --batch is for arguments")
+    if values["pipe"] and values["batch"] == 0:
+        raise click.UsageError("--pipe --batch 0: a block has no lines; --block is in bytes")
     if values["null"] and values["delimiter"] is not None:
         raise click.UsageError("--null and --delimiter exclude each other")
     if not values["place"]:
@@ -96,17 +97,28 @@ def _separator(values: Values, sources: list[Any], end: bytes) -> Separator:
     several = len(sources) > 1 or any(len(one) > 1 for source in sources for one in source)
     text = values["columns"]
     if several:
-        if text is not None:
-            raise click.UsageError("several lists of arguments are columns; omit --columns")
+        if text is not None or values["csv"]:
+            raise click.UsageError("several lists of arguments are columns; omit --columns, --csv")
         _refuse_inside(sources, SEPARATOR, "a tab, which separates the columns of a line here")
     if sources and values["left_over_path"] is not None:
         _refuse_inside(sources, end, "what ends a line of the left-over file; say --null")
+    if values["csv"]:
+        return _quoted("," if text is None else text)
     if text is None:
         return SEPARATOR if several or (values["header"] and not sources) else None
     try:
         return as_separator(text)
     except ValueError as error:
         raise click.BadParameter(f"{text!r}: {error}", param_hint="--columns") from None
+
+
+def _quoted(text: str) -> Separator:
+    """Return what separates columns that may be in quotes."""
+    character = "\t" if text == r"\t" else text
+    if len(character) != 1 or character in '"\r\n':
+        why = f"{text!r}: with --csv, it is one character, such as ';' or '\\t'"
+        raise click.BadParameter(why, param_hint="--columns")
+    return Quoted(character)
 
 
 def _refuse_inside(sources: list[Any], byte: bytes, what: str) -> None:
@@ -150,14 +162,20 @@ GROUP: Final = Group(
         click.Option(
             ["-n", "-N", "--batch"],
             type=click.IntRange(min=0),
-            default=1,
             metavar="N",
+            show_default="1",
             help="How many lines a command gets; 0 is as many as the system allows.",
         ),
         click.Option(
             ["-C", "--columns"],
             metavar="SEP",
             help="What separates columns: a character or a regular expression.",
+        ),
+        click.Option(
+            ["--csv"],
+            is_flag=True,
+            help="Columns may be in double quotes, as spreadsheets write them; commas separate"
+            " them, or what --columns says.",
         ),
         click.Option(
             ["--header"],

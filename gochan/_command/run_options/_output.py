@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack
 from typing import Final
 
@@ -24,11 +25,18 @@ _CONFLICTS: Final = [
 ]
 
 
+# What GNU parallel fills in there.
+_PLACE: Final = re.compile(r"\{[-\d#%./]*\}")
+
+
 def _make(values: Values, files: ExitStack) -> OutputOptions:
     for one, other, why in _CONFLICTS:
         if values[one] and values[other]:
             raise click.UsageError(f"{_name(one)} cannot go with {_name(other)}: {why}")
     if values["results"] is not None:
+        if _PLACE.search(values["results"]):
+            why = f"{values['results']!r}: each command gets a folder in this one, by its line"
+            raise click.BadParameter(why, param_hint="--results")
         with naming(values["results"], "--results"):
             os.makedirs(values["results"], exist_ok=True)
     return OutputOptions(

@@ -48,7 +48,8 @@ def _make_conditions(
 def _capacity(values: Values) -> int | None:
     """Return how many items may wait; few if each is large, since they wait in memory."""
     capacity: int | None = values["capacity"]
-    large = values["pipe"] or values["batch"] == 0 or values["batch"] > _LARGE
+    lines = values["batch"]
+    large = values["pipe"] or lines == 0 or (lines or 1) > _LARGE
     if capacity is None and large and values["strategy"] == "block":
         capacity = int(values["workers"])
     return capacity

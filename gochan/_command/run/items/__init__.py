@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from ._arguments import SEPARATOR, Arguments
 from ._blocks import BlockReader
-from ._columns import Separator, as_separator, split
+from ._columns import Quoted, Separator, as_separator, split
 from ._grouping import Grouping
 from ._item import Item, count_of, problem_of
 from ._left_over import LeftOver
@@ -33,6 +33,7 @@ __all__ = [
     "Item",
     "LeftOver",
     "LineReader",
+    "Quoted",
     "Saving",
     "Separator",
     "Source",

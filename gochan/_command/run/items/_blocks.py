@@ -15,6 +15,13 @@ class BlockReader(Reader):
     """Reads blocks that end where a line ends; only the last one need not.
 
     Nothing is skipped: after a header, if there is one, the blocks are the input, byte for byte.
+
+    Args:
+        file: without a buffer.
+        end: the byte that ends a line.
+        size: how many bytes a block has at most, unless a line is longer.
+        lines: how many lines a block has instead, but for the last.
+        on_header: called with the first line, if that is a header.
     """
 
     _whole = True
@@ -24,10 +31,13 @@ class BlockReader(Reader):
         file: BinaryIO,
         end: bytes,
         size: int,
+        lines: int | None = None,
         on_header: Callable[[bytes], object] | None = None,
     ) -> None:
         super().__init__(file, end, on_header)
         self._size = size
+        self._per_block = lines
+        self._found = 0  # how many ends of lines are in what was searched
         self._items = 0
         self._used = LineCount(end)  # what is in them
         self._searched = 0  # how many bytes of what was begun are known to have no end of line
@@ -42,7 +52,7 @@ class BlockReader(Reader):
         while not self.problem and (length := self._length()):
             block = bytes(self._begun[:length])
             del self._begun[:length]
-            self._searched = 0
+            self._searched = self._found = 0
             self._items += 1
             item = Item(self._items, (), self.number + 1, block)
             self.number += block.count(self._end) + (not block.endswith(self._end))
@@ -62,6 +72,8 @@ class BlockReader(Reader):
 
     def _length(self) -> int:
         """Return how long the next block is; 0 if it has not arrived yet."""
+        if self._per_block is not None:
+            return self._length_of(self._per_block)
         if len(self._begun) >= self._size:
             # A line that is longer than a block is a block.
             length = self._begun.rfind(self._end, self._searched, self._size) + 1
@@ -72,6 +84,17 @@ class BlockReader(Reader):
             self._searched = len(self._begun)
         return len(self._begun) if self.ended.is_set() else 0
 
+    def _length_of(self, lines: int) -> int:
+        """Return how long so many lines are, or what is left at the end; 0 as above."""
+        while self._found < lines:
+            length = self._begun.find(self._end, self._searched) + 1
+            if not length:
+                self._searched = len(self._begun)
+                return len(self._begun) if self.ended.is_set() else 0
+            self._searched = length
+            self._found += 1
+        return self._searched
+
     def _held(self) -> Iterator[bytes]:
         return iter(())
 
@@ -80,6 +103,9 @@ class BlockReader(Reader):
         """How many items there will be, or nearly so; ``None`` while that is not known."""
         if self.exhausted:
             return self._items
+        if self._per_block is not None:
+            left = self.untouched
+            return None if left is None else self._items - (-left // self._per_block)
         if self._left is None:
             return None
         return self._items - (-self._left // self._size)

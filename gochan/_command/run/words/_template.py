@@ -128,7 +128,10 @@ class Template:
 
     def label(self, item: Item) -> bytes:
         """Return what tells an item from others: its values, or its number if it has none."""
-        values = [value for row in self._rows(item) for value in row]
+        try:
+            values = [value for row in self._rows(item) for value in row]
+        except PlaceError:
+            values = [*item.lines]
         return b" ".join(values) or b"%d" % item.number
 
     def stdin(self, item: Item) -> bytes | None:
