@@ -140,7 +140,7 @@ def test_columns_may_be_in_quotes(
     ended = run_lines(line + b"\n", "--csv", *options, "printf", "[%s]", "{}")
     if columns is None:
         assert (ended.status, ended.out) == (1, b"")
-        assert "there are no columns: its quotes do not match" in ended.err
+        assert "(there are no columns: its quotes do not match" in ended.err
     else:
         assert (ended.status, ended.out.partition(b"\t[")[2]) == (0, columns[1:] + b"\n")
 

@@ -130,7 +130,7 @@ class Template:
         """Return what tells an item from others: its values, or its number if it has none."""
         try:
             values = [value for row in self._rows(item) for value in row]
-        except PlaceError:
+        except PlaceError:  # which the command fails for, and not its name
             values = [*item.lines]
         return b" ".join(values) or b"%d" % item.number
 
