@@ -11,13 +11,14 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gochan._command.run.journal import _journal
 
-from .. import processes
+from .. import processes, terminals
 from ..processes import (
     ONE,
     TERM,
@@ -30,7 +31,9 @@ from ..processes import (
     start,
     wait_until,
 )
+from ..terminals import Terminal
 
+terminal = terminals.terminal
 gochan = processes.gochan
 run_lines = processes.run_lines
 marker = processes.marker
@@ -330,6 +333,43 @@ def test_a_signal_gives_back_what_runs(journal: Path, tmp_path: Path) -> None:
     again = finish(*options, lines=b"")
     assert again.status == 0
     assert sorted(again.out.split()) == numbers(9).split()
+
+
+def test_a_journal_that_somebody_has_paused(
+    run_lines: RunLines, gochan: Gochan, journal: Path
+) -> None:
+    """Nothing would start, so the run says how to go on."""
+    options = (*ONE, "--journal", journal, "--", "echo")
+    run_lines(numbers(3), *options)
+    gochan("pause", journal, "run")
+    ended = run_lines(numbers(5), *options)
+    assert (ended.status, ended.out) == (2, b"")
+    (line,) = ended.complaints
+    assert line.endswith(f"is paused; 'gochan resume {journal} run' lets it go on")
+    gochan("resume", journal, "run")
+    assert run_lines(numbers(5), *options).out == b"4\n5\n"
+
+
+def change(journal: Path, statement: str) -> None:
+    """Change a journal that a run has open, as another process can with a newer SQLite."""
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_run_whose_queue_is_paused_waits(
+    journal: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    """And says so; it goes on when the queue is resumed."""
+    script = f"touch {tmp_path}/ready; until [ -e {tmp_path}/go ]; do sleep 0.01; done"
+    options = ("run", *ONE, "--journal", journal, "--", "sh", "-c", script)
+    with start(*options, lines=numbers(3), **terminal.files) as running:
+        wait_until((tmp_path / "ready").exists, "the first command")
+        change(journal, "UPDATE gochan_queue SET paused = 1")
+        (tmp_path / "go").touch()
+        terminal.expect("paused in the journal; 'gochan resume' lets it go on")
+        change(journal, "UPDATE gochan_queue SET paused = 0")
+        assert running.ended().status == 0
+    terminal.expect("done +3")
 
 
 def forbid(journal: Path, before: int, after: int) -> None:

@@ -433,7 +433,9 @@ class _Run:
             workers=self._control.workers,
             phase=self._queue.phase,
             seconds_left=self._queue.seconds_left,
-            held=PAUSED if self._control.paused else self._control.waiting_for,
+            held=PAUSED
+            if self._control.paused
+            else self._control.waiting_for or self._backlog.held,
             typed=self._typed and not self._source.ended.is_set(),
         )
 

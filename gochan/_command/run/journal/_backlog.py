@@ -13,7 +13,10 @@ class Backlog(Protocol):
 
     Attributes:
         problem: why it cannot go on, if so.
+        held: what its next items wait for; empty if only for being read.
     """
+
+    held: str
 
     @property
     def problem(self) -> str: ...
@@ -57,6 +60,7 @@ class SourceBacklog:
 
     def __init__(self, source: Source) -> None:
         self.done_before = self.undone = 0
+        self.held = ""
         self._source = source
         self.read = source.read
         self.take = source.take

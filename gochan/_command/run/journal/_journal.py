@@ -77,6 +77,8 @@ _KINDS: Final[dict[str, EndKind]] = {
 
 _WORKER: Final = Worker("gochan run")
 
+_PAUSED: Final = "paused in the journal; 'gochan resume' lets it go on"
+
 
 @final
 class Journal:
@@ -93,6 +95,7 @@ class Journal:
 
     Attributes:
         problem: why it cannot go on, if so.
+        held: why rows cannot be claimed that wait; empty if they can, or there are none.
         before: the counts of the rows when it was opened.
         after: and when it was closed.
     """
@@ -108,7 +111,7 @@ class Journal:
         keep: Callable[[Item], object],
         on_problem: Callable[[], object],
     ) -> None:
-        self.problem = ""
+        self.problem = self.held = ""
         self.before = self.after = QueueCounts()
         self._store = store
         self._source = source
@@ -271,19 +274,29 @@ class Journal:
             if want and self._compared:
                 try:
                     rows = await self._store.claim(QUEUE, want, _WORKER, _LEASE)
+                    left = not rows and await self._are_left()
                 except StoreError as error:
                     self._fail(str(error))
                     break
                 for row in rows:
                     self._note_claimed(row)
                 if rows:
+                    self.held = ""
                     return True
-                if recorded and not (self._running or self._endings):
+                if recorded and not (self._running or self._endings or left):
                     return False
             with trio.move_on_after(_LOOK):
                 await self._news.wait()
         await self._recorded.wait()
         return False
+
+    async def _are_left(self) -> bool:
+        """Whether there are rows that nobody can claim now, and find out why."""
+        if not self._waiting:
+            return False
+        counts = await self._store.statistics(QUEUE)
+        self.held = _PAUSED if counts.paused and counts.waiting else ""
+        return counts.waiting > 0
 
     def take(self) -> Iterator[Item]:
         """Take the items that there are, one by one."""
@@ -422,7 +435,11 @@ async def open_journal(
     address = f"sqlite:{os.path.realpath(path)}"  # noqa: ASYNC240  # nothing else runs yet
     async with AsyncExitStack() as stack:
         try:
-            journal = make(await stack.enter_async_context(open_store(address)))
+            store = await stack.enter_async_context(open_store(address))
+            if (await store.statistics(QUEUE)).paused:
+                hint = f"'gochan resume {path} {QUEUE}' lets it go on"
+                raise JournalError(f"the journal {path} is paused; {hint}")
+            journal = make(store)
             await journal.prepare(retry_failed=retry_failed)
         except StoreError as error:
             raise JournalError(f"the journal {path} cannot be used: {error}") from None
