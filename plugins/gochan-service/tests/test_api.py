@@ -63,7 +63,7 @@ async def test_people_of_the_register_come_in(tmp_path: Path) -> None:
             assert (await client.get("/api/v1/jobs")).status_code == 200
             refused = await client.post("/api/v1/jobs", json={"queue": "q", "payload": 1})
             assert (refused.status_code, refused.json()) == (
-                403, {"error": "ada is viewer; that needs submitter"}
+                403, {"error": "ada is a viewer; that is for submitters"}
             )  # fmt: skip
             service.register.set_active("ada", False, **here)
             assert (await client.get("/api/v1/jobs")).status_code == 401
@@ -416,7 +416,7 @@ async def test_the_store_of_a_server_is_that_of_the_person(tmp_path: Path) -> No
         token = "gochan_token_of_viewer"
         async with open_server_store(service.url, token=token) as store:
             assert await store.queues() == []
-            with pytest.raises(StoreError, match="viewer is viewer; that needs submitter"):
+            with pytest.raises(StoreError, match="viewer is a viewer; that is for submitters"):
                 await store.enqueue([NewJob(queue="q", payload=b"1")])
         async with open_server_store(service.url, token="gochan_token_of_submitter") as store:
             await store.enqueue([NewJob(queue="q", payload=b"1")])

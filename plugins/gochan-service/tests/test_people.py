@@ -223,9 +223,9 @@ async def test_a_viewer_looks_and_changes_nothing(autojump_clock: trio.testing.M
             lambda: mine.purge("q", ["done"], 10),
             lambda: mine.configure("q", QueueSettings(capacity=1)),
         ):
-            with pytest.raises(NotAllowed, match="eve is viewer; that needs "):
+            with pytest.raises(NotAllowed, match="eve is a viewer; that is for "):
                 await refused()
-        with pytest.raises(NotAllowed, match="that needs operator"):
+        with pytest.raises(NotAllowed, match="that is for operators"):
             mine.claim("q", 1, Worker("eve"), 30.0)
         assert done == []
         assert (await store.statistics("q")).stored == 0

@@ -37,7 +37,8 @@ def check_role(person: Person, needed: Role) -> None:
         NotAllowed: they have not.
     """
     if not allows(person.role, needed):
-        raise NotAllowed(f"{person.login} is {person.role}; that needs {needed}")
+        article = "an" if person.role == "operator" else "a"
+        raise NotAllowed(f"{person.login} is {article} {person.role}; that is for {needed}s")
 
 
 @final
