@@ -37,8 +37,7 @@ def check_role(person: Person, needed: Role) -> None:
         NotAllowed: they have not.
     """
     if not allows(person.role, needed):
-        article = "an" if person.role == "operator" else "a"
-        raise NotAllowed(f"{person.login} is {article} {person.role}; that is for {needed}s")
+        raise NotAllowed(f"{person.login} is a {person.role}; that is for {needed}s")
 
 
 @final
