@@ -314,7 +314,14 @@ async def test_a_log_is_read_from_anywhere(tmp_path: Path) -> None:
             response = await service.ask("GET", f"/api/v1/jobs/{id}/log{query}", who="viewer")
             assert response.content == log
         assert (await service.ask("GET", f"/api/v1/jobs/{id}/log?offset=4")).content == log[4:]
-        assert (await service.ask("GET", f"/api/v1/jobs/{id}/log?version=0")).content == b""
+        missing = await service.ask("GET", f"/api/v1/jobs/{id}/log?version=7&follow=1")
+        why = f"job {id} has no log of run 7; it has those of {version}"
+        assert (missing.status_code, missing.json()) == (404, {"error": why})
+        odd = await service.ask("GET", f"/api/v1/jobs/{id}/log?follow=perhaps")
+        assert (odd.status_code, odd.json()) == (
+            400,
+            {"error": "follow is one of 0, 1, false, true"},
+        )
         assert response.headers["content-type"] == "text/plain; charset=utf-8"
         assert response.headers["x-content-type-options"] == "nosniff"
 

@@ -229,6 +229,25 @@ async def test_what_users_write_is_text(tmp_path: Path) -> None:
             assert "&lt;script&gt;alert" in text
 
 
+async def test_the_logs_of_earlier_runs_can_be_read(tmp_path: Path) -> None:
+    """Since what went wrong first is in them."""
+    async with open_service(tmp_path) as service, browser(service) as client:
+        id = await submit(service)
+        runs: list[int] = []
+        for text in (b"first", b"second"):
+            (record,) = await service.store.claim("q", 1, ME, 30.0)
+            service.files.append(id, record.version, "log", 0, text)
+            await service.store.release([Release(id, record.version, "failed", error="oops")])
+            runs.append(record.version)
+        page = (await client.get(f"/jobs/{id}")).text
+        (earlier,) = re.findall(
+            r"Logs of earlier runs: <a href=\"([^\"]+)\">run (\d+)</a></p>", page
+        )
+        assert int(earlier[1]) == runs[0]
+        assert (await client.get(earlier[0])).text == "first"
+        assert ">second</pre>" in page
+
+
 async def test_a_job_is_shown_with_all_that_is_known(tmp_path: Path) -> None:
     """Its runs, its files, its log, and why it waits."""
     async with open_service(tmp_path) as service, browser(service, "viewer") as client:

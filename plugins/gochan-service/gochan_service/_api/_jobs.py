@@ -200,10 +200,13 @@ class Jobs:
         store = await self._visitors.ask(request)
         record = await job_of(store, request)
         check_questions(request, "version", "offset", "follow")
+        if request.query_params.get("follow", "0") not in ("0", "1", "false", "true"):
+            raise ValueError("follow is one of 0, 1, false, true")
         version = await self._version(request, record)
         if "text/event-stream" in request.headers.get("accept", ""):
             last = request.headers.get("last-event-id") or request.query_params.get("offset", "0")
             return stream(self._log_events(request, record, version, number(last, 0, 2**63 - 1)))
+        await self._check_version(record, version)
         offset = number(request.query_params.get("offset", "0"), 0, 2**63 - 1)
         follow = request.query_params.get("follow") in ("1", "true")
         return StreamingResponse(
@@ -220,6 +223,20 @@ class Jobs:
             return record.version
         versions = await trio.to_thread.run_sync(self._files.versions, record.id)
         return versions[-1] if versions else record.version
+
+    async def _check_version(self, record: JobRecord, version: int) -> None:
+        """Say which runs have printed something, if it is not this one.
+
+        Versions are not the numbers of attempts, for which they are easily taken.
+        """
+        if record.state == "running" and version == record.version:
+            return
+        versions = await trio.to_thread.run_sync(self._files.versions, record.id)
+        if versions and version not in versions:
+            known = ", ".join(map(str, versions))
+            raise Problem(
+                404, f"job {record.id} has no log of run {version}; it has those of {known}"
+            )
 
     async def _log_bytes(
         self, request: Request, record: JobRecord, version: int, offset: int, *, follow: bool

@@ -17,7 +17,12 @@ from ._usual import SERVER
     help=f"The server; without it, {SERVER}.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on while the job runs.")
-@click.option("--run", "version", type=click.IntRange(min=0), help="Of which run; the last one.")
+@click.option(
+    "--run",
+    "version",
+    type=click.IntRange(min=0),
+    help="Of which run, by its version: 1, 3, …; by default, the last.",
+)
 def log_command(words: tuple[str, ...], at: str | None, follow: bool, version: int | None) -> int:
     """Print the log of job ID of a server, as it is.
 

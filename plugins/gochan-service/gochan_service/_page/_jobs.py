@@ -88,6 +88,7 @@ class JobPages:
             size=size,
             cut=size > _TAIL,
             files=files,
+            earlier=[one for one, names in files.items() if LOG in names and one != run],
             events=f"/api/v1/events?queue={quote(record.queue, safe='')}",
         )
 
