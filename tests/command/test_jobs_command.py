@@ -79,6 +79,11 @@ def test_only_what_was_asked_for(folder: Path, gochan: Gochan) -> None:
     assert ids("--state", "waiting", "--state", "ended") == [5, 4, 3, 2, 1]
     assert ids("--kind", "done") == [1]
     assert ids("--kind", "done", "--kind", "failed") == [2, 1]
+    assert ids("--state", "failed") == [2]
+    assert ids("--state", "failed", "--state", "waiting") == [5, 4, 3, 2]
+    assert ids("--state", "failed", "--state", "ended") == [2, 1]
+    assert ids("--state", "failed", "--state", "done", "--kind", "done") == [1]
+    assert ids("--state", "failed", "--kind", "done") == []
     assert ids("--limit", "2") == [5, 4]
     assert ids("--limit", "2", "--before", "4") == [3, 2]
     text = gochan("jobs", DB, "--limit", "2").out.decode()

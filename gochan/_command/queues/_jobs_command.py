@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, final
@@ -34,7 +34,11 @@ class _Page:
 @at_store("read")
 @click.option("--queue", shell_complete=suggest_queues, metavar="NAME", help="Only this queue.")
 @click.option(
-    "--state", "states", type=click.Choice(STATES), multiple=True, help="Only in this state."
+    "--state",
+    "states",
+    type=click.Choice([*STATES, *END_KINDS]),
+    multiple=True,
+    help="Only in this state, or ended like this.",
 )
 @click.option(
     "--kind", "kinds", type=click.Choice(END_KINDS), multiple=True, help="Only ended like this."
@@ -51,7 +55,7 @@ class _Page:
 def jobs_command(
     place: Place,
     queue: str | None,
-    states: Sequence[State],
+    states: Sequence[State | EndKind],
     kinds: Sequence[EndKind],
     limit: int,
     before: int | None,
@@ -83,18 +87,37 @@ def jobs_command(
 async def _look(
     store: Store,
     queue: str | None,
-    states: Sequence[State],
+    states: Sequence[State | EndKind],
     kinds: Sequence[EndKind],
     limit: int,
     before: int | None,
 ) -> _Page:
     counts: dict[str, QueueCounts] = {}
-    jobs: list[JobRecord] = []
+    found: dict[int, JobRecord] = {}
+    questions = [*_questions(states, kinds)]
     for name in await queues_of(store, queue):
         counts[name] = await store.statistics(name)
-        jobs += await store.list(name, states=states, kinds=kinds, limit=limit, before=before)
-    jobs.sort(key=lambda record: -record.id)
+        for some_states, some_kinds in questions:
+            some = await store.list(
+                name, states=some_states, kinds=some_kinds, limit=limit, before=before
+            )
+            found |= {record.id: record for record in some}
+    jobs = sorted(found.values(), key=lambda record: -record.id)
     return _Page(counts, jobs[:limit], store.now())
+
+
+def _questions(
+    states: Sequence[State | EndKind], kinds: Sequence[EndKind]
+) -> Iterator[tuple[list[State], list[EndKind]]]:
+    """Yield which states and kinds to ask for: the column of states shows how jobs have ended."""
+    plain: list[State] = [one for one in states if one in STATES]
+    if plain or not states:
+        yield plain, [*kinds]
+    ends: list[EndKind] = [
+        one for one in states if one in END_KINDS and (not kinds or one in kinds)
+    ]
+    if ends:
+        yield ["ended"], ends
 
 
 def _queue_table(queues: dict[str, QueueCounts]) -> str:

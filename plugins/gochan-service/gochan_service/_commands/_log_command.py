@@ -21,7 +21,7 @@ from ._usual import SERVER
     "--run",
     "version",
     type=click.IntRange(min=0),
-    help="Of which run, by its version: 1, 3, …; by default, the last.",
+    help="Of which run, by its version, as the page has it; by default, the last.",
 )
 def log_command(words: tuple[str, ...], at: str | None, follow: bool, version: int | None) -> int:
     """Print the log of job ID of a server, as it is.
