@@ -58,7 +58,7 @@ def _is_shell(word: str) -> bool:
 def _hint(name: str) -> str:
     """Return what to type in place of a word that is no program, if that is known."""
     if f"BASH_FUNC_{name}%%" in os.environ:
-        return f"; it is a function: bash -c '{name} \"$@\"' bash"
+        return "; it is a function: --bash takes a text for bash"
     if _ASSIGNMENT.match(name):
         return f"; --env {name} sets a variable"
     return "; it is a word of the shell: --shell takes a text for sh" if _is_shell(name) else ""

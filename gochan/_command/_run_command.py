@@ -67,7 +67,7 @@ def run_command(**values: Any) -> int:
     """  # noqa: D301  # click wants the character
     command, marked = split_command(values["command"])
     elsewhere = values["cwd"] is not None and os.sep in command[0]  # a path that counts from there
-    if not values["shell"] and not elsewhere:
+    if not (values["shell"] or values["bash"] or elsewhere):
         status = check_program(command[0], values["place"])
         if status:
             return status

@@ -109,6 +109,9 @@ INPUT = [
     Row("xargs -n1 sh -c 'cat; echo $0'", "sh -c 'cat; echo $0'", "a\n", "a\n"),
     # A shell
     Row("parallel 'echo {} | wc -c'", "--shell 'echo {} | wc -c'", "5\n", "a  b\n"),
+    Row("f() { echo $1$1; }; export -f f; parallel f ::: a", "--bash 'f() { echo $1$1; }; f' ::: a",
+        "aa\n"),
+    Row("parallel 'echo {1..3}' ::: a", "--bash 'echo {1..3}' ::: a", "1 2 3 a\n"),
     Row("parallel 'echo a; echo {}' ::: b", "--shell 'echo a; echo {}' ::: b", "a\nb\n"),
     Row("parallel echo '\"{}\"' ::: 'a  b'", "--shell echo '\"{}\"' ::: 'a  b'", "a  b\n",
         different="it quotes the quotes"),

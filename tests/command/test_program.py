@@ -45,7 +45,7 @@ def test_a_path_with_a_space_is_no_command_line(gochan: Gochan, tmp_path: Path) 
         ("cd", "; it is a word of the shell: --shell takes a text for sh"),
         (":", "; it is a word of the shell: --shell takes a text for sh"),
         ("A=1", "; --env A=1 sets a variable"),
-        ("f", "; it is a function: bash -c 'f \"$@\"' bash"),
+        ("f", "; it is a function: --bash takes a text for bash"),
         ("nonexistent", ""),
         ("", ""),
     ],
@@ -59,6 +59,20 @@ def test_what_to_type_for_a_word_that_is_no_program(
     ended = gochan("run", name, "x", ":::", "a")
     assert (ended.status, ended.out) == (127, b"")
     assert ended.err == f"gochan: {name}: command not found{hint}\n"
+
+
+def test_functions_are_there_in_bash(gochan: Gochan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If they are exported; so is what else sh does not know."""
+    monkeypatch.setenv("BASH_FUNC_f%%", '() { echo "<$1>"; }')
+    ended = gochan("run", "-q", "--bash", "[[ {} == a* ]] && f {}", ":::", "a  b")
+    assert (ended.status, ended.out) == (0, b"<a  b>\n")
+
+
+def test_a_command_is_for_one_shell(gochan: Gochan) -> None:
+    """As it is written."""
+    ended = gochan("run", "--shell", "--bash", "true", ":::", "a")
+    assert ended.status == 2
+    assert "give one of the two" in ended.err
 
 
 def test_with_a_shell_nothing_is_wrong_with_its_words(gochan: Gochan) -> None:

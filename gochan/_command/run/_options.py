@@ -30,6 +30,7 @@ class InputOptions:
         block_lines: how many lines it has instead; ``None`` if the bytes decide.
         place: what stands for the lines in the command.
         shell: whether the command is a text for a shell.
+        bash: whether that shell is bash.
         dry_run: whether commands are only shown.
     """
 
@@ -45,6 +46,7 @@ class InputOptions:
     block_lines: int | None = None
     place: bytes = b"{}"
     shell: bool = False
+    bash: bool = False
     dry_run: bool = False
 
 

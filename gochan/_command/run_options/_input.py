@@ -31,7 +31,7 @@ def _make(values: Values, files: ExitStack) -> InputOptions:
     sources = read_sources(marked, end)
     separator = _separator(values, sources, end)
     return InputOptions(
-        file=None if marked else files.enter_context(_open_input(path)),
+        file=None if marked else files.enter_context(_open_input(path, values)),
         arguments=sources,
         end=end,
         separator=separator,
@@ -42,7 +42,8 @@ def _make(values: Values, files: ExitStack) -> InputOptions:
         block=max(1, values["block"]),
         block_lines=values["batch"] if values["pipe"] else None,
         place=os.fsencode(values["place"]),
-        shell=values["shell"],
+        shell=values["shell"] or values["bash"],
+        bash=values["bash"],
         dry_run=values["dry_run"],
     )
 
@@ -69,6 +70,8 @@ def _check(values: Values, marked: Sequence[tuple[str, list[str]]]) -> None:
         raise click.UsageError(f"there is no {{= … =}}: {why}")
     if values["pipe"] and values["batch"] == 0:
         raise click.UsageError("--pipe --batch 0: a block has no lines; --block is in bytes")
+    if values["shell"] and values["bash"]:
+        raise click.UsageError("--shell is for sh, --bash for bash; give one of the two")
     if values["null"] and values["delimiter"] is not None:
         raise click.UsageError("--null and --delimiter exclude each other")
     if not values["place"]:
@@ -129,7 +132,7 @@ def _refuse_inside(sources: list[Any], byte: bytes, what: str) -> None:
                     raise click.UsageError(f"the argument {os.fsdecode(value)!r} contains {what}")
 
 
-def _open_input(path: str) -> BinaryIO:
+def _open_input(path: str, values: Values) -> BinaryIO:
     """Open the file that the lines are read from."""
     if path == "-":
         if sys.stdin is None:
@@ -137,7 +140,7 @@ def _open_input(path: str) -> BinaryIO:
         if sys.stdin.isatty():
             complain("reading lines from the terminal; end with Ctrl-D")
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
-    with naming(path, "--input"):
+    with naming(path, "--input" if values["input_paths"] else "::::"):
         return open(path, "rb", buffering=0)
 
 
@@ -206,6 +209,9 @@ COMMAND_GROUP: Final = Group(
         ),
         click.Option(
             ["--shell"], is_flag=True, help="The command is a text for sh; lines in it are quoted."
+        ),
+        click.Option(
+            ["--bash"], is_flag=True, help="The same for bash, which knows exported functions."
         ),
         click.Option(["--dry-run"], is_flag=True, help="Print the commands, and start none."),
     ],

@@ -37,7 +37,7 @@ def _facts(options: Options) -> dict[str, object]:
     separator = getattr(given.separator, "pattern", given.separator)
     return {
         "command": shlex.join(options.command),
-        "shell": given.shell,
+        "shell": "bash" if given.bash else given.shell,
         "placeholder": _text(given.place),
         "end of lines": _text(given.end),
         "column separator": _text(separator),

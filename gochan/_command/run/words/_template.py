@@ -331,6 +331,7 @@ class _ShellForm(_Form):
         self, command: Sequence[bytes], options: InputOptions, names: Sequence[bytes] | None
     ) -> None:
         super().__init__(options, names)
+        self._shell = b"bash" if options.bash else b"sh"
         parts = self._find(b" ".join(command))
         if self._lacks_place(parts):
             parts += [b" ", Place(None, self._whole, bytes)]
@@ -353,7 +354,8 @@ class _ShellForm(_Form):
             text += refer([b"gochan_%d" % n for n in range(first, len(values) + 1)], context)
         # Variables, since parameters are others inside of a function.
         names = b" ".join(b"gochan_%d=${%d}" % (n, n) for n in range(1, len(values) + 1))
-        return [b"sh", b"-c", names + (b"; " if names else b"") + text, b"sh", *values]
+        shell = self._shell
+        return [shell, b"-c", names + (b"; " if names else b"") + text, shell, *values]
 
     def _values(self, place: Place, item: Item, rows: _Rows, slot: int | None) -> list[bytes]:
         if self._differs(place):
