@@ -67,7 +67,7 @@ def test_many_combinations_are_left_over_from_where_they_were_not_made(
         (["--pipe", "-a", "/dev/null", "-a", "/dev/null", "cat"], ["--pipe and :::: exclude"]),
         (["--pipe", "cat", ":::", "a"], ["--pipe and ::: exclude"]),
         (["echo", "::::", "/nonexistent", ":::", "a"], ["/nonexistent: No such file"]),
-        (["echo", "::::", "/nonexistent"], ["/nonexistent: No such file"]),
+        (["echo", "::::", "/nonexistent"], ["gochan: /nonexistent: No such file"]),
         (["echo", ":::", "a\tb", ":::", "c"], ["'a\\tb' contains a tab"]),
         (["-C,", "echo", ":::", "a", ":::", "c"], ["omit --columns"]),
         (["--left-over", "left", "echo", ":::", "a\nb"], ["'a\\nb' contains", "--null"]),

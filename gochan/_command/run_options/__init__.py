@@ -4,9 +4,9 @@
 #
 #   _group      a group of options, and a command whose help is in groups
 #   _elsewhere  what the options of xargs and GNU parallel are called here
+#   _paths      files and folders that options name
 #   _arguments  the arguments that follow the command, after ::: and its like
 #   _amounts    amounts as people write them
-#   _paths      files and folders that options name
 #   _input      where the items come from, and how commands are made of them
 #   _pace       how many commands run, and when one may start
 #   _failures   what follows from a failure

@@ -16,6 +16,8 @@ from typing import Final, TypeAlias
 
 import click
 
+from ._paths import naming
+
 MARKS: Final = (":::", ":::+", "::::", "::::+")
 """Words that begin a list of values."""
 
@@ -68,12 +70,10 @@ def _lists(mark: str, words: Sequence[str], end: bytes) -> list[Values]:
 
 def _read(path: str, end: bytes) -> list[bytes]:
     """Return the lines of a file that are not empty."""
-    try:
+    with naming(path):
         if path == "-":
             content = sys.stdin.buffer.read()
         else:
             with open(path, "rb") as file:
                 content = file.read()
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror}") from None
     return [line for line in content.split(end) if line]

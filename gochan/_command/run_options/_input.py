@@ -140,7 +140,7 @@ def _open_input(path: str, values: Values) -> BinaryIO:
         if sys.stdin.isatty():
             complain("reading lines from the terminal; end with Ctrl-D")
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
-    with naming(path, "--input" if values["input_paths"] else "::::"):
+    with naming(path, "--input" if values["input_paths"] else None):
         return open(path, "rb", buffering=0)
 
 

@@ -9,15 +9,17 @@ import click
 
 
 @contextmanager
-def naming(path: str, option: str) -> Iterator[None]:
-    """Name the path and the option if the block finds that there can be no such file.
+def naming(path: str, option: str | None = None) -> Iterator[None]:
+    """Name the path, and the option if there is one, if the block finds no such file.
 
     Raises:
-        click.BadParameter: in place of an `OSError`.
+        click.UsageError: in place of an `OSError`.
     """
     try:
         yield
     except OSError as error:
+        if option is None:
+            raise click.UsageError(f"{path}: {error.strerror}") from None
         raise click.BadParameter(f"{path}: {error.strerror}", param_hint=option) from None
 
 
