@@ -29,7 +29,7 @@ def check_program(name: str, place: str) -> int:
     if shutil.which(name) is not None:
         return 0
     if _is_text(name, place):
-        complain(f"{name}: command not found; --shell takes a text for sh")
+        complain(f"{name}: command not found; it is a text for a shell: say --shell, or --bash")
         return 127
     if "{" in name or place in name:
         return 0  # it is another for each line
@@ -58,7 +58,7 @@ def _is_shell(word: str) -> bool:
 def _hint(name: str) -> str:
     """Return what to type in place of a word that is no program, if that is known."""
     if f"BASH_FUNC_{name}%%" in os.environ:
-        return "; it is a function: --bash takes a text for bash"
+        return "; it is a function: say --bash"
     if _ASSIGNMENT.match(name):
         return f"; --env {name} sets a variable"
-    return "; it is a word of the shell: --shell takes a text for sh" if _is_shell(name) else ""
+    return "; it is a word of shells: say --shell, or --bash" if _is_shell(name) else ""

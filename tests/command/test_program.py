@@ -25,9 +25,10 @@ gochan = processes.gochan
 )
 def test_a_command_line_in_one_word_is_for_a_shell(gochan: Gochan, text: str) -> None:
     """Which GNU parallel always has; it is said before anything runs, and status is 127."""
+    hint = "it is a text for a shell: say --shell, or --bash"
     ended = gochan("run", text, ":::", "a", "b")
     assert (ended.status, ended.out) == (127, b"")
-    assert ended.err == f"gochan: {text}: command not found; --shell takes a text for sh\n"
+    assert ended.err == f"gochan: {text}: command not found; {hint}\n"
 
 
 def test_a_path_with_a_space_is_no_command_line(gochan: Gochan, tmp_path: Path) -> None:
@@ -42,10 +43,10 @@ def test_a_path_with_a_space_is_no_command_line(gochan: Gochan, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("cd", "; it is a word of the shell: --shell takes a text for sh"),
-        (":", "; it is a word of the shell: --shell takes a text for sh"),
+        ("cd", "; it is a word of shells: say --shell, or --bash"),
+        (":", "; it is a word of shells: say --shell, or --bash"),
         ("A=1", "; --env A=1 sets a variable"),
-        ("f", "; it is a function: --bash takes a text for bash"),
+        ("f", "; it is a function: say --bash"),
         ("nonexistent", ""),
         ("", ""),
     ],

@@ -86,7 +86,7 @@ def test_after_a_failure_words_that_look_like_those_of_a_shell_are_named(
     run_lines: RunLines,
 ) -> None:
     """They were arguments, as any others."""
-    hint = "no shell has seen &&; --shell takes the command as a text for sh"
+    hint = "no shell has seen &&, since none was asked for: say --shell, or --bash"
     assert last_lines(run_lines(b"a\n", "false", "{}", "&&", "b").err) == [hint]
     assert last_lines(run_lines(b"a\n", "true", "{}", "&&", "b").err) == []
     assert last_lines(run_lines(b"a\n", "--shell", "false", "{}", "&&", "true").err) == []

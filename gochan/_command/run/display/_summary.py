@@ -67,7 +67,7 @@ def hints(options: Options, *, untried: bool, halted: bool) -> Iterator[str]:
     """
     stop, output = options.stop, options.output
     if not options.input.shell and (word := _for_shell(options.command)):
-        yield f"no shell has seen {word}; --shell takes the command as a text for sh"
+        yield f"no shell has seen {word}, since none was asked for: say --shell, or --bash"
     if untried and halted and options.failures.halt is FIRST_FAILURE:
         yield "a failure ends the run; --keep-going goes on with the other lines"
     if output.results is not None:
