@@ -77,7 +77,7 @@ class Spawner:
                 return start(_SHELL, [_SHELL, path, *arguments[1:]], given, files)
         except FileNotFoundError:
             # It was found, so it is something else that is missing.
-            raise ChildError("cannot be started: its interpreter is missing", NOT_STARTED) from None
+            raise ChildError(f"cannot be started: {_missing(folder)}", NOT_STARTED) from None
         except OSError as error:
             raise ChildError(f"cannot be started: {error.strerror}", NOT_STARTED) from None
         except ValueError as error:
@@ -114,6 +114,13 @@ def find_program(name: bytes, path: bytes | None, folder: bytes | None = None) -
     if why is None:
         raise ChildError("command not found", NOT_FOUND)
     raise ChildError(f"cannot be started: {why}", NOT_STARTED)
+
+
+def _missing(folder: bytes | None) -> str:
+    """Say what is missing beside the program: the folder that it is to start in, or another."""
+    if folder and not os.path.exists(folder):
+        return f"there is no folder {os.fsdecode(folder)}"
+    return "its interpreter is missing"
 
 
 def _folders(path: bytes | None) -> list[bytes]:
