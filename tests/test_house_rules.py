@@ -447,6 +447,7 @@ TOGETHER = {
     },
     "children": {
         **dict.fromkeys(("limits", "places"), "filling"),
+        "posix_spawn": "starting",
         **dict.fromkeys(
             (
                 "collected",

@@ -9,7 +9,9 @@
 #   _filling    the command for one value
 #   _session    the processes that a command starts, and signals to them
 #   _program    what a child process runs, and what it is given
+#   _posix_spawn  `posix_spawn`, during which other threads go on
 #   _spawning   starting a process
+#   _starting   threads that start processes
 #   _enlarging  pipes that hold more
 #   _watcher    waiting for many files and processes at a time
 #   _pipes      the pipes from a child

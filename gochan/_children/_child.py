@@ -5,6 +5,9 @@
 # A child leads a session of its own, so that Ctrl-C at the terminal reaches us alone, no
 # program can ask for a password, and all that the child starts can be ended with it.
 #
+# Threads start the children, and have the watcher wait for their ends. So a child that has
+# started wakes nobody, unless somebody waits for that, in order to end it.
+#
 # Its output comes through pipes, not into files: a program that opens /dev/stdout again would
 # empty a file. What it reads is a file in memory, or nothing.
 #
@@ -18,6 +21,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import Final, TypeAlias, final
 
 import trio
@@ -27,11 +31,13 @@ from ._collected import Collected
 from ._guardian import Guardian
 from ._orphans import Orphans
 from ._pipes import OnOutput, Pipe, Stream, open_pipe
+from ._posix_spawn import Files
 from ._program import ChildError, Program
 from ._scratch import open_memory
 from ._session import Session
 from ._spawning import NOT_STARTED, Spawner
-from ._watcher import Watcher, open_watcher
+from ._starting import Starter
+from ._watcher import open_watcher
 
 # How many seconds the kernel may take to reap processes that were killed, and how often
 # we look whether it has.
@@ -40,6 +46,9 @@ _LOOK: Final = 0.02
 
 # How many seconds a child that belongs to no job has to clean up.
 _GRACE: Final = 5.0
+
+# How many children are few: each of them has a processor.
+_FEW: Final = os.cpu_count() or 1
 
 # The numbers of the standard files.
 _STDOUT: Final = 1
@@ -77,10 +86,12 @@ class Children:
     """
 
     def __init__(self, nursery: trio.Nursery, guardian: Guardian) -> None:
-        self.orphans: Orphans = Orphans(self._ours)
+        self._starter = Starter()
+        self.orphans: Orphans = Orphans(self._ours, self._starter.still)
         self._guardian = guardian
-        self._running: dict[int, int] = {}  # processes, with their places in the guardian's table
+        self._running: set[Child] = set()
         self._nursery = nursery
+        self._token = trio.lowlevel.current_trio_token()
         self._watcher = open_watcher(nursery)
         self._spawner = Spawner()
         self._nothing = os.open(os.devnull, os.O_RDWR)
@@ -121,18 +132,21 @@ class Children:
                     await child.clear_away(whole=cancelled is not None)
         finally:
             child.close()
-            self._guardian.leave(self._running.pop(child.process))
+            self._running.remove(child)
+            self._guardian.leave(child.place)
         if cancelled is not None:
             try:
                 raise cancelled
             finally:
                 del cancelled
+        if child.problem is not None:
+            raise child.problem
         if isinstance(output, Collected) and output.problem is not None:
             raise ChildError(f"its output cannot be kept: {output.problem.strerror}")
         return child.status
 
     def _start(self, program: Program, output: Output) -> Child:
-        """Start a program, and what reads its output."""
+        """Have a program started, and what reads its output."""
         opened: list[int] = []  # by us, for the child alone
         pipes: list[int] = []
         try:
@@ -147,24 +161,47 @@ class Children:
                     pipes.append(read_end)
                     opened.append(stderr)
                 stdout = opened[-len(pipes)]
-            self._guardian.expect(program.environment or {})
-            process = self._spawner.spawn(program, (stdin, stdout, stderr))
-            self._running[process] = self._guardian.enter(process)
+        except OSError as error:
+            for descriptor in (*pipes, *opened):
+                os.close(descriptor)
+            why = f"cannot be started: {error.strerror}"
+            raise ChildError(why, NOT_STARTED) from None
+        place = self._guardian.expect(program.environment or {})
+        child = Child(place, self._read(pipes, output))
+        self._running.add(child)
+        # Beside few others there is little else to do, and a thread would only cost time.
+        aside = len(self._running) > _FEW
+        spawn = partial(self._spawn, child, program, (stdin, stdout, stderr), opened, aside=aside)
+        if aside:
+            self._starter.call_soon(spawn)
+        else:
+            spawn()
+        return child
+
+    def _spawn(
+        self, child: Child, program: Program, files: Files, opened: list[int], *, aside: bool
+    ) -> None:
+        """Start a program, unless nobody wants that any more; perhaps in a thread, aside."""
+        problem: BaseException | None = None
+        try:
+            if child.unwanted:
+                raise ChildError("was not started", NOT_STARTED)
+            process = self._spawner.spawn(program, files, aside=aside)
+            self._guardian.enter(child.place, process)
+            child.process = process
             if program.niceness:
                 # Its group is there already, and whatever it starts will be as nice.
                 with suppress(OSError):  # it has gone
                     os.setpriority(os.PRIO_PGRP, process, program.niceness)
         except BaseException as error:
-            for descriptor in pipes:
-                os.close(descriptor)
-            if isinstance(error, OSError):
-                why = f"cannot be started: {error.strerror}"
-                raise ChildError(why, NOT_STARTED) from None
-            raise
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
-        return Child(process, self._read(pipes, output), self._watcher)
+            problem = error
+        for descriptor in opened:  # or the ends of its pipes would not be seen
+            os.close(descriptor)
+        if problem is None:
+            self._watcher.add_process(child.process, child.note_end)
+        # Whoever sets `unwanted` looks at `process` after that, so one of the two sees the other.
+        if problem is not None or child.unwanted:
+            self._token.run_sync_soon(child.note_start, problem)
 
     def _read(self, descriptors: list[int], output: Output) -> Sequence[Pipe | Stream]:
         """Return what reads from these pipes."""
@@ -180,10 +217,12 @@ class Children:
 
     def _ours(self) -> list[int]:
         guardian = self._guardian.process
-        return [*self._running, *([] if guardian is None else [guardian])]
+        running = [child.process for child in self._running]
+        return running if guardian is None else [*running, guardian]
 
     def _close(self) -> None:
         """Free what is needed to run children."""
+        self._starter.close()
         os.close(self._nothing)
         self._watcher.close()
 
@@ -200,17 +239,26 @@ def _cleaning_up() -> trio.CancelScope:
 class Child:
     """A child process.
 
+    Args:
+        place: in the guardian's table.
+        pipes: what reads its output.
+
     Attributes:
-        process: its number.
+        process: its number; 0 until it has started.
+        problem: why it could not be started, if so.
+        unwanted: whether it need not be started any more.
         status: of its end, negative for a signal.
-        ended: set once it has ended.
+        ended: set once it has ended, or could not be started.
     """
 
-    def __init__(self, process: int, pipes: Sequence[Pipe | Stream], watcher: Watcher) -> None:
-        self.process = process
+    def __init__(self, place: int, pipes: Sequence[Pipe | Stream]) -> None:
+        self.place = place
+        self.process = 0
+        self.problem: BaseException | None = None
+        self.unwanted = False
         self.status = 0
         self.ended = trio.Event()
-        self._session = Session(process)
+        self._started = trio.Event()  # set if it is unwanted
         self._pipes = pipes
         self._pipes_ended = trio.Event()
         self._group_lives = True
@@ -218,9 +266,20 @@ class Child:
         for pipe in pipes:
             pipe.on_end = self._note_pipe_end
         self._note_pipe_end()  # there may be none
-        watcher.add_process(process, self._note_end)
 
-    def _note_end(self, status: int) -> None:
+    @property
+    def _session(self) -> Session:
+        return Session(self.process)
+
+    def note_start(self, problem: BaseException | None) -> None:
+        """Hear that it has started, or why not."""
+        self._started.set()
+        if problem is not None:
+            self.problem = problem
+            self.ended.set()
+
+    def note_end(self, status: int) -> None:
+        """Hear that it has ended, with this status for a wait."""
         self.status = os.waitstatus_to_exitcode(status)
         if not self._being_polite:
             self._group_lives = self._session.signal(signal.SIGKILL, whole=False)
@@ -235,10 +294,18 @@ class Child:
     @property
     def gone(self) -> bool:
         """Whether it has ended, and has left nothing that we would have to wait for."""
+        if self.problem is not None:
+            return True
         return not self._group_lives and self._pipes_ended.is_set()
 
     async def end_politely(self) -> None:
         """Send TERM to the session, and wait for its end as long as there is time to clean up."""
+        self.unwanted = True
+        if not self.process:
+            with trio.CancelScope(shield=True):
+                await self._started.wait()
+            if self.problem is not None:
+                return
         self._being_polite = True
         self._session.signal(signal.SIGTERM, whole=True)
         self._session.signal(signal.SIGCONT, whole=True)  # one that is stopped acts on TERM then
@@ -252,6 +319,8 @@ class Child:
 
         Somebody who has left the session may hold the pipes for ever.
         """
+        if self.problem is not None:
+            return
         with trio.CancelScope(shield=True):
             deadline = trio.current_time() + _REAPING
             with trio.move_on_at(deadline):

@@ -6,9 +6,9 @@
 # the end of a pipe that closes with gochan. The commands that run then are in a table, in
 # memory that both share: to enter one costs no call of the system.
 #
-# A command that was just being started is not in the table yet. But all commands have the
-# number of their job in their environment, and that number is in the table. So the guardian
-# looks for a new leader of a session that has it, and has lost its parent.
+# A command that was just being started has no number yet. But all commands have the number of
+# their job in their environment, and that is in the table until then, made negative. So the
+# guardian looks for a new leader of a session that has it, and has lost its parent.
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import mmap
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, final
 
@@ -59,7 +59,9 @@ class Guardian:
 
     def __init__(self) -> None:
         self.process: int | None = None
-        self._table = memoryview(mmap.mmap(-1, 8 * _SLOTS)).cast("q")  # the first is a job
+        self._table = memoryview(mmap.mmap(-1, 8 * _SLOTS)).cast(
+            "q"
+        )  # the first is never looked at
         self._free: list[int] = []
         self._used = 0
         self._pipe = -1
@@ -76,12 +78,12 @@ class Guardian:
                 os._exit(0)
         os.close(read_end)
 
-    def expect(self, environment: Mapping[bytes, bytes]) -> None:
-        """Note that a command is about to be started with this environment."""
-        self._table[0] = int(environment.get(_JOB, b"0"))
+    def expect(self, environment: Mapping[bytes, bytes]) -> int:
+        """Note that a command is about to be started with this environment.
 
-    def enter(self, leader: int) -> int:
-        """Note that it was, and return its place in the table; 0 if there is no room."""
+        Returns:
+            its place in the table; 0 if there is no room.
+        """
         if self._free:
             place = self._free.pop()
         elif self._used < _SLOTS - 1:
@@ -89,9 +91,12 @@ class Guardian:
             place = self._used
         else:
             place = 0
-        self._table[place] = leader
-        self._table[0] = 0
+        self._table[place] = -int(environment.get(_JOB, b"0"))
         return place
+
+    def enter(self, place: int, leader: int) -> None:
+        """Note that it was started, and leads a session; this may be another thread."""
+        self._table[place] = leader
 
     def leave(self, place: int) -> None:
         """Note that nothing of a command is alive any more."""
@@ -118,21 +123,21 @@ class Guardian:
         os.dup2(pipe, 0)
         os.closerange(1, os.sysconf("SC_OPEN_MAX"))  # nobody waits for us to close them
         os.read(0, 1)
-        leaders = {leader for leader in self._table[1:] if leader}
-        if self._table[0]:
-            leaders |= _find_new(self._table[0], leaders, parent=parent)
+        leaders = {entry for entry in self._table[1:] if entry > 0}
+        if jobs := [-entry for entry in self._table[1:] if entry < 0]:
+            leaders |= _find_new(jobs, leaders, parent=parent)
         if leaders:
             _end(leaders)
 
 
-def _find_new(job: int, known: set[int], *, parent: int) -> set[int]:
-    """Return the leader of a session that was started for this job just now, if there is one.
+def _find_new(jobs: Sequence[int], known: set[int], *, parent: int) -> set[int]:
+    """Return the leaders of sessions that were started for these jobs just now.
 
-    Another gochan may have a job of the same number, but is itself the parent of that. What is
+    Another gochan may have jobs of the same numbers, but is itself the parent of that. What is
     ours has had the same parent as we have, and is given the same new one in the same moment.
     """
     time.sleep(_LOOK)  # until it has its environment
-    wanted = b"\0%b=%d\0" % (_JOB, job)
+    wanted = [b"\0%b=%d\0" % (_JOB, job) for job in jobs]
     found = set()
     for process in living():
         ours = process.parent in (parent, os.getppid())
@@ -140,7 +145,8 @@ def _find_new(job: int, known: set[int], *, parent: int) -> set[int]:
             with suppress(OSError):
                 age = time.time() - os.stat(f"/proc/{process.number}").st_mtime
                 with open(f"/proc/{process.number}/environ", "rb") as file:
-                    if age < _NEW and wanted in b"\0" + file.read():
+                    environment = b"\0" + file.read()
+                    if age < _NEW and any(each in environment for each in wanted):
                         found.add(process.number)
     return found
 

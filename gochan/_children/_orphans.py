@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Collection
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Final, final
 
 import trio
@@ -39,10 +39,16 @@ class Orphans:
 
     Args:
         ours: returns the processes that we have started.
+        still: nothing is being started inside the block that it opens.
     """
 
-    def __init__(self, ours: Callable[[], Collection[int]]) -> None:
+    def __init__(
+        self,
+        ours: Callable[[], Collection[int]],
+        still: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._ours = ours
+        self._still = still
 
     async def reap_all(self, scope: trio.CancelScope) -> None:
         """Reap those that have died, again and again, until the scope is cancelled."""
@@ -53,7 +59,11 @@ class Orphans:
 
     def alive(self) -> list[int]:
         """Return those that are alive, and reap the others."""
-        return [process for process in _children() - {*self._ours()} if not _reap(process)]
+        if not _children() - {*self._ours()}:
+            return []
+        with self._still():  # for what is being started is not ours yet
+            orphans = _children() - {*self._ours()}
+        return [process for process in orphans if not _reap(process)]
 
     async def end(self, grace: float) -> None:
         """Send TERM to those that are alive, and KILL after some seconds."""

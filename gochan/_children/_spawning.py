@@ -14,25 +14,16 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
+from ._posix_spawn import Files, Start, find_releasing, spawn_holding
 from ._program import ChildError, Program
-
-# Where the standard input, output and error of a child come from.
-Files: TypeAlias = tuple[int, int, int]
-
-# Starts the program at a path, with its arguments and its environment; returns its number.
-_Start: TypeAlias = Callable[[bytes, list[bytes], Mapping[bytes, bytes], Files], int]
 
 NOT_FOUND: Final = 127
 NOT_STARTED: Final = 126
-
-# Python ignores these, and programs do not expect that.
-_RESTORED: Final = (signal.SIGPIPE, signal.SIGXFSZ)
 
 _SHELL: Final = b"/bin/sh"
 
@@ -47,10 +38,16 @@ class Spawner:
 
     def __init__(self) -> None:
         self.environment = dict(os.environb)
-        self._spawn: _Start = _by_posix_spawn
+        self._holding: Start = spawn_holding
+        self._releasing: Start = find_releasing()
 
-    def spawn(self, program: Program, files: Files) -> int:
+    def spawn(self, program: Program, files: Files, *, aside: bool = False) -> int:
         """Start a program as the leader of a session, and return its number.
+
+        Args:
+            program: what to start.
+            files: its standard files.
+            aside: whether other threads shall go on meanwhile, which costs more.
 
         Raises:
             ChildError: it cannot be started.
@@ -58,13 +55,15 @@ class Spawner:
         given = self.environment if program.environment is None else program.environment
         folder = program.folder
         arguments = [*program.arguments]
-        start: _Start = partial(_by_subprocess, folder=folder) if folder else self._spawn
+        start = self._releasing if aside else self._holding
+        if folder:
+            start = partial(_by_subprocess, folder=folder)
         try:
             path = find_program(arguments[0], given.get(b"PATH"), folder)
             try:
                 return start(path, arguments, given, files)
             except NotImplementedError:  # no sessions
-                self._spawn = _by_subprocess
+                self._holding = self._releasing = _by_subprocess
                 return _by_subprocess(path, arguments, given, files)
             except FileNotFoundError:
                 find_program.cache_clear()
@@ -130,27 +129,9 @@ def _folders(path: bytes | None) -> list[bytes]:
     return [each or b"." for each in path.split(b":")]
 
 
-def _by_posix_spawn(
-    path: bytes,
-    arguments: list[bytes],
-    environment: Mapping[bytes, bytes],
-    files: Files,
-) -> int:
-    return os.posix_spawn(
-        path,
-        arguments,
-        environment,
-        file_actions=[
-            (os.POSIX_SPAWN_DUP2, descriptor, number) for number, descriptor in enumerate(files)
-        ],
-        setsid=True,
-        setsigdef=_RESTORED,
-    )
-
-
 def _by_subprocess(
     path: bytes,
-    arguments: list[bytes],
+    arguments: Sequence[bytes],
     environment: Mapping[bytes, bytes],
     files: Files,
     folder: bytes | None = None,

@@ -52,7 +52,10 @@ class Watcher(Protocol):
         """Call it no more; the file is about to be closed."""
 
     def add_process(self, process: int, call: Callable[[int], None]) -> None:
-        """Reap a child of ours once it has ended, and call a function with its wait status."""
+        """Reap a child of ours once it has ended, and call a function with its wait status.
+
+        This may be called in any thread; the function is not.
+        """
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -106,8 +109,8 @@ class KernelWatcher:
         self._add(descriptor, call, select.EPOLLIN)
 
     def _add(self, descriptor: int, call: Call, events: int) -> None:
+        self._calls[descriptor] = call  # first, since another thread may hear of it at once
         self._epoll.register(descriptor, events)
-        self._calls[descriptor] = call
 
     def add_later(self, descriptor: int, call: Call) -> None:
         self._later[descriptor] = call
@@ -181,10 +184,12 @@ class _Waits:
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
+        self._token = trio.lowlevel.current_trio_token()
         self._scopes: set[trio.CancelScope] = set()
 
     def add(self, process: int, call: Callable[[int], None]) -> None:
-        self._nursery.start_soon(self._wait, process, call)
+        """Wait for the end of a process; this may be called in any thread."""
+        self._token.run_sync_soon(self._nursery.start_soon, self._wait, process, call)
 
     async def _wait(self, process: int, call: Callable[[int], None]) -> None:
         wait = partial(os.waitpid, process, 0)

@@ -31,6 +31,14 @@ from ..processes import PATIENCE, sleepers, state_of, wait_until
 marker = processes.marker
 
 
+@pytest.fixture(params=["in place", "aside"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How children are started: by the thread with the tasks, or by others."""
+    if request.param == "aside":
+        monkeypatch.setattr(_child, "_FEW", 0)
+    return str(request.param)
+
+
 @asynccontextmanager
 async def open_commands(output: Any = None, *, grace: float = PATIENCE) -> Any:
     """Open a queue whose jobs are command lines."""

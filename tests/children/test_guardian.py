@@ -81,7 +81,7 @@ def test_the_guardian_ends_with_the_run() -> None:
 def test_a_command_that_was_just_being_started_is_found(
     marker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not in the table yet, but has the number of its job in its environment."""
+    """The table has no number of it yet, but that of its job, which is in its environment."""
     job = 10**9 + os.getpid()
     arguments = ["sleep", marker]
     process = os.posix_spawnp(
@@ -89,13 +89,13 @@ def test_a_command_that_was_just_being_started_is_found(
     )
     wait_until(lambda: sleepers(marker), "the command")
     us = os.getpid()
-    assert _guardian._find_new(job, {process}, parent=us) == set()
-    assert _guardian._find_new(job + 1, set(), parent=us) == set()
-    assert _guardian._find_new(job, set(), parent=0) == set()  # one of another gochan
+    assert _guardian._find_new([job - 1, job], {process}, parent=us) == set()
+    assert _guardian._find_new([job + 1], set(), parent=us) == set()
+    assert _guardian._find_new([job - 1, job], set(), parent=0) == set()  # one of another gochan
     monkeypatch.setattr(_guardian, "_NEW", -1.0)
-    assert _guardian._find_new(job, set(), parent=us) == set()
+    assert _guardian._find_new([job - 1, job], set(), parent=us) == set()
     monkeypatch.undo()
-    assert _guardian._find_new(job, set(), parent=us) == {process}
+    assert _guardian._find_new([job - 1, job], set(), parent=us) == {process}
     _guardian._end({process})
     os.waitpid(process, 0)
 
@@ -104,12 +104,12 @@ def test_as_many_commands_are_guarded_as_there_is_room_for(monkeypatch: pytest.M
     """Others run, too. A place is used again."""
     monkeypatch.setattr(_guardian, "_SLOTS", 3)
     guardian = Guardian()
-    guardian.expect({})
-    places = [guardian.enter(number) for number in (10, 11, 12)]
+    places = [guardian.expect({}) for _ in range(3)]
     assert places == [1, 2, 0]
     for place in places:
+        guardian.enter(place, 10)
         guardian.leave(place)
-    assert guardian.enter(13) == 2
+    assert guardian.expect({}) == 2
 
 
 def test_the_end_of_a_pipe_is_the_end_of_the_guardian() -> None:
@@ -117,7 +117,9 @@ def test_the_end_of_a_pipe_is_the_end_of_the_guardian() -> None:
     with guarding() as guardian:
         process = guardian.process
         assert process is not None
-        guardian.leave(guardian.enter(process))
+        place = guardian.expect({})
+        guardian.enter(place, process)
+        guardian.leave(place)
     assert guardian.process is None
     assert state_of(process) == "-"
 
