@@ -11,6 +11,7 @@ import pytest
 import trio
 from gochan_service import Lab
 from gochan_service._agent import open_agent_by
+from gochan_service._door._tending import HEARD
 from gochan_service._lab import _ledger
 from gochan_service._lab._agents import SECRET
 from gochan_service._lab._link import Link
@@ -153,6 +154,45 @@ async def test_no_lease_ends_while_the_server_could_be_asked(
         lab.restart(lab.server)
         await lab.settle()
         assert [one.kind for one in (await lab.record(job)).attempts] == ["done"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_what_ends_in_an_outage_is_not_done_again(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    """However long that is: a server hears its agents before it takes their jobs for lost."""
+    async with Lab(seed=seed) as lab:
+        await lab.start_agent("q", double, capacity=3)
+        jobs = [await lab.submit("q", n) for n in range(3)]
+        await trio.sleep(1)
+        lab.kill(lab.server)
+        await trio.sleep(600)
+        lab.restart(lab.server)
+        await lab.settle()
+        for job in jobs:
+            assert [one.kind for one in (await lab.record(job)).attempts] == ["done"]
+
+
+async def test_a_server_takes_jobs_for_lost_soon_after_its_start(
+    autojump_clock: MockClock,
+) -> None:
+    """If nobody says anything about them."""
+    async with Lab(seed=1) as lab:
+        agent = await lab.start_agent("q", double)
+        job = await lab.submit("q", 1)
+        await trio.sleep(1)
+        lab.kill(lab.server)
+        lab.kill(agent)
+        await trio.sleep(600)
+        lab.restart(lab.server)
+        back = trio.current_time()
+        await trio.sleep(HEARD - 0.5)
+        assert (await lab.record(job)).state == "running"
+        await trio.sleep(1.0)
+        assert (await lab.record(job)).state == "waiting"
+        assert trio.current_time() - back < 6
+        await lab.start_agent("q", double)
+        await lab.settle()
 
 
 async def test_an_agent_that_is_stopped_ends_what_it_runs(autojump_clock: MockClock) -> None:

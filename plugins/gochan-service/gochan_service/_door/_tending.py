@@ -1,5 +1,11 @@
 """Tending: what time demands of a store, and of the files of its jobs."""
 
+# Theory of operation
+# -------------------
+# While a server is away, leases end, though their agents live, and have perhaps ended their jobs
+# long ago. They say so as soon as the server is back. It hears them before it takes a job for lost,
+# or what is done would be done twice.
+
 from __future__ import annotations
 
 import logging
@@ -14,6 +20,7 @@ from ._files import Files
 
 LOGGER: Final = logging.getLogger("gochan.service")
 
+HEARD: Final = 5.0  # seconds after a start in which agents are heard first
 _LOOK: Final = 1.0  # seconds after which it is looked at what time demands
 _TROUBLE: Final = 10.0  # after a failure that is none of a moment
 SWEEP: Final = 3600.0
@@ -21,6 +28,7 @@ SWEEP: Final = 3600.0
 
 async def tend(store: Store) -> None:
     """Do what time demands of a store, for ever; trouble is told, and does not end this."""
+    await trio.sleep(HEARD)
     while True:
         pause = _LOOK
         try:
