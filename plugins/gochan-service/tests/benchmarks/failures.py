@@ -5,7 +5,8 @@
 Each failure is made to happen again and again, under load, with real processes: `gochan serve`,
 three `gochan agent` with commands that keep a ledger, and people who submit through the API. Then
 the ledger is compared with the store, `audit` counts the rows, and it is looked for processes that
-should be gone. The exit status is 1 if anything was lost, doubled or left behind.
+should be gone. The exit status is 1 if anything was lost, doubled or left behind. SIGTERM ends all
+that was started.
 
 - The server is killed (SIGKILL) at a random moment, as it starts too, and started again.
 - An agent is killed; its guardian has to end its commands, and others run its jobs again.
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -39,6 +41,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from breaking import everything, killing, restarting
 from breaking.databases import Databases
 from breaking.ledger import Verdict
+
+from gochan import open_signal_chan
+
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+ENDED = 128 + signal.SIGTERM
 
 
 class Row(NamedTuple):
@@ -72,11 +79,32 @@ def empty_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+async def unless_ended(failure: Callable[[], Awaitable[Verdict]]) -> Verdict:
+    """Let a failure happen.
+
+    Raises:
+        SystemExit: a signal came, and the processes of the failure are gone.
+    """
+    async with open_signal_chan(*ENDS) as signals:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+
+                async def obey() -> None:
+                    await signals.receive()
+                    scope.cancel()
+
+                nursery.start_soon(obey)
+                verdict = await failure()
+                nursery.cancel_scope.cancel()
+            return verdict
+    raise SystemExit(ENDED)
+
+
 def happen(row: Row, times: int, options: dict[str, Any]) -> Verdict:
     """Let a failure happen, and return what it cost."""
     with empty_folder() as folder:
         try:
-            return trio.run(partial(row.happen, folder, times, **options))
+            return trio.run(unless_ended, partial(row.happen, folder, times, **options))
         except Exception as error:
             text = "".join(traceback.format_exception(error))
             return Verdict(times=times, left=[f"it did not come to an end: {text[-3000:]}"])
@@ -89,6 +117,8 @@ def main() -> int:
     parser.add_argument("--without-postgres", action="store_true")
     parser.add_argument("--seed", type=int, default=1, help="of whatever is random")
     arguments = parser.parse_args()
+    for number in ENDS:  # while no failure happens
+        signal.signal(number, lambda *_: sys.exit(ENDED))
     head = f"{'failure':38}{'times':>6}{'jobs':>7}{'lost':>6}{'doubled':>9}{'left':>6}{'s':>6}"
     print(head, "-" * len(head), sep="\n", flush=True)
     problems: list[str] = []
