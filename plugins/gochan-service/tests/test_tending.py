@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import trio
+from gochan_service._door._tending import HEARD, tend
 from trio.testing import MockClock
 
-from gochan.durable import StoreError, StoreUnavailable
+from gochan.durable import NewJob, StoreError, StoreUnavailable, Worker, open_store
 
 from .doors import QUEUE, open_near
 
@@ -33,6 +34,32 @@ async def test_trouble_does_not_end_it(
         assert (await near.store.statistics(QUEUE)).waiting == 1
     assert "could not be tended: odd" in caplog.text
     assert "away" not in caplog.text
+
+
+@pytest.mark.parametrize("start", ["idle", "busy", "away"])
+async def test_agents_are_heard_first_if_there_may_be_any(
+    start: str, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Where nothing is leased, what is due is not held up; where the store is away, who knows."""
+
+    async def fail() -> Any:
+        raise StoreUnavailable("away")
+
+    async with open_store("memory:") as store:
+        await store.enqueue([NewJob(queue=QUEUE, payload=b"1", delay=float(n)) for n in range(2)])
+        if start == "busy":
+            await store.claim(QUEUE, 1, Worker("a"), 0.5)
+        elif start == "away":
+            store.queues = fail  # type: ignore[method-assign]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tend, store)
+            await trio.sleep(1.5 if start == "idle" else HEARD - 0.1)
+            assert (await store.statistics(QUEUE)).waiting == {"idle": 2, "busy": 0, "away": 1}[
+                start
+            ]
+            await trio.sleep(0.2)
+            assert (await store.statistics(QUEUE)).waiting == 2
+            nursery.cancel_scope.cancel()
 
 
 async def test_files_of_jobs_that_are_gone_are_deleted(

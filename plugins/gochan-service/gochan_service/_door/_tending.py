@@ -3,12 +3,13 @@
 # Theory of operation
 # -------------------
 # While a server is away, leases end, though their agents live, and have perhaps ended their jobs
-# long ago. They say so as soon as the server is back. It hears them before it takes a job for lost,
-# or what is done would be done twice.
+# long ago. They say so as soon as the server is back. So if jobs are leased when it starts, it
+# hears their agents before it takes a job for lost, or what is done would be done twice.
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -28,7 +29,8 @@ SWEEP: Final = 3600.0
 
 async def tend(store: Store) -> None:
     """Do what time demands of a store, for ever; trouble is told, and does not end this."""
-    await trio.sleep(HEARD)
+    if await _are_any_leased(store):
+        await trio.sleep(HEARD)
     while True:
         pause = _LOOK
         try:
@@ -41,6 +43,16 @@ async def tend(store: Store) -> None:
             LOGGER.warning("the store could not be tended: %s", error)
             pause = _TROUBLE
         await trio.sleep(pause)
+
+
+async def _are_any_leased(store: Store) -> bool:
+    """Whether there are jobs whose agents may have something to say."""
+    with suppress(StoreError):
+        for queue in await store.queues():
+            if (await store.statistics(queue)).running:
+                return True
+        return False
+    return True
 
 
 async def sweep(store: Store, files: Files) -> None:
