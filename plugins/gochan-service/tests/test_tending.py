@@ -36,28 +36,32 @@ async def test_trouble_does_not_end_it(
     assert "away" not in caplog.text
 
 
-@pytest.mark.parametrize("start", ["idle", "busy", "away"])
-async def test_agents_are_heard_first_if_there_may_be_any(
-    start: str, tmp_path: Path, autojump_clock: MockClock
+@pytest.mark.parametrize("leased", [0, 1])
+@pytest.mark.parametrize("away", [False, True])
+async def test_agents_are_heard_before_jobs_are_lost(
+    leased: int, away: bool, autojump_clock: MockClock
 ) -> None:
-    """Where nothing is leased, what is due is not held up; where the store is away, who knows."""
+    """If a job is leased when the server starts, or when its store is back; else nothing waits."""
 
     async def fail() -> Any:
         raise StoreUnavailable("away")
 
     async with open_store("memory:") as store:
         await store.enqueue([NewJob(queue=QUEUE, payload=b"1", delay=float(n)) for n in range(2)])
-        if start == "busy":
-            await store.claim(QUEUE, 1, Worker("a"), 0.5)
-        elif start == "away":
-            store.queues = fail  # type: ignore[method-assign]
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(tend, store)
-            await trio.sleep(1.5 if start == "idle" else HEARD - 0.1)
-            assert (await store.statistics(QUEUE)).waiting == {"idle": 2, "busy": 0, "away": 1}[
-                start
-            ]
-            await trio.sleep(0.2)
+            if away:
+                nursery.start_soon(tend, store)
+                await trio.sleep(0.5)
+                store.tend, store.queues = fail, fail  # type: ignore[method-assign]
+            await store.claim(QUEUE, leased, Worker("a"), 0.5)
+            await trio.sleep(100.0)
+            if away:
+                del store.tend, store.queues
+            else:
+                nursery.start_soon(tend, store)
+            await trio.sleep(HEARD - 0.1 if leased else 1.2)
+            assert (await store.statistics(QUEUE)).waiting == 2 - 2 * leased
+            await trio.sleep(HEARD + 1.0)
             assert (await store.statistics(QUEUE)).waiting == 2
             nursery.cancel_scope.cancel()
 

@@ -2,14 +2,13 @@
 
 # Theory of operation
 # -------------------
-# While a server is away, leases end, though their agents live, and have perhaps ended their jobs
-# long ago. They say so as soon as the server is back. So if jobs are leased when it starts, it
-# hears their agents before it takes a job for lost, or what is done would be done twice.
+# While a server or its store is away, leases end, though their agents live, and have perhaps ended
+# their jobs long ago. They say so as soon as it is back. So if jobs are leased then, their agents
+# are heard before a job is taken for lost, or what is done would be done twice.
 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -21,7 +20,7 @@ from ._files import Files
 
 LOGGER: Final = logging.getLogger("gochan.service")
 
-HEARD: Final = 5.0  # seconds after a start in which agents are heard first
+HEARD: Final = 5.0  # seconds in which agents are heard first
 _LOOK: Final = 1.0  # seconds after which it is looked at what time demands
 _TROUBLE: Final = 10.0  # after a failure that is none of a moment
 SWEEP: Final = 3600.0
@@ -29,16 +28,18 @@ SWEEP: Final = 3600.0
 
 async def tend(store: Store) -> None:
     """Do what time demands of a store, for ever; trouble is told, and does not end this."""
-    if await _are_any_leased(store):
-        await trio.sleep(HEARD)
+    is_back = True
     while True:
         pause = _LOOK
         try:
+            if is_back and await _are_any_leased(store):
+                await trio.sleep(HEARD)
+            is_back = False
             tended = await store.tend()
             if tended.next is not None:
                 pause = min(pause, tended.next)
         except (StoreUnavailable, StoreClosed):
-            pass  # whoever wants something of the store is told
+            is_back = True  # soon; whoever wants something of the store is told
         except StoreError as error:
             LOGGER.warning("the store could not be tended: %s", error)
             pause = _TROUBLE
@@ -47,12 +48,10 @@ async def tend(store: Store) -> None:
 
 async def _are_any_leased(store: Store) -> bool:
     """Whether there are jobs whose agents may have something to say."""
-    with suppress(StoreError):
-        for queue in await store.queues():
-            if (await store.statistics(queue)).running:
-                return True
-        return False
-    return True
+    for queue in await store.queues():
+        if (await store.statistics(queue)).running:
+            return True
+    return False
 
 
 async def sweep(store: Store, files: Files) -> None:
