@@ -63,6 +63,10 @@ async def test_agents_are_heard_before_jobs_are_lost(
             assert (await store.statistics(QUEUE)).waiting == 2 - 2 * leased
             await trio.sleep(HEARD + 1.0)
             assert (await store.statistics(QUEUE)).waiting == 2
+            await store.claim(QUEUE, 1, Worker("a"), 100.0)
+            await store.enqueue([NewJob(queue=QUEUE, payload=b"1", delay=1.0)])
+            await trio.sleep(2.2)
+            assert (await store.statistics(QUEUE)).waiting == 2
             nursery.cancel_scope.cancel()
 
 
