@@ -158,6 +158,7 @@ class Fleet:
 
     def kill_server(self) -> None:
         """End it as a crash would."""
+        self.ledger.note_away()
         self.server.send(signal.SIGKILL)
 
     def kill_agent(self, agent: Program) -> None:
@@ -175,6 +176,7 @@ class Fleet:
 
     async def end_server(self) -> None:
         """Tell it to end, and wait until it has, in order."""
+        self.ledger.note_away()
         self.server.send(signal.SIGTERM)
         await self._ended(self.server)
 
@@ -202,6 +204,7 @@ class Fleet:
         """Ask the server until it answers, and return what."""
         headers = {"authorization": f"Bearer {self._secret('token')}"}
         while True:
+            asked = self.ledger.now()
             try:
                 answer = await self._client.request(
                     method, f"/api/v1/{path}", json=body, headers=headers
@@ -213,6 +216,7 @@ class Fleet:
                 await trio.sleep(0.1)
                 continue
             assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+            self.ledger.note_answer(asked)
             return answer.json()
 
     async def submit_for_ever(self) -> None:

@@ -7,7 +7,9 @@
 # each job once, ended, and as the ledger has it.
 #
 # A job may have been started before its last run only if that run was cut short: its agent was
-# killed, or has told it to end.
+# killed, or has told it to end; or if its lease was over before its end could be told. That is so
+# only if the server was away for long: on a machine that has other things to do, it may start for
+# half a minute. It is counted as a note, by the ledger's own clock, not by what the store says.
 
 from __future__ import annotations
 
@@ -28,6 +30,12 @@ _CROSSING = 0.15
 
 # Seconds within which the end of a command is known to the server, if nobody is away.
 _REPORTED = 5.0
+
+# Seconds that a lease lasts; how much earlier a job may have been leased than its command began;
+# and for how long the server has to have been away, or its agent has just been late.
+LEASE = 30.0
+_LEASED = 5.0
+_AWAY = LEASE / 2
 
 
 @dataclass
@@ -76,6 +84,7 @@ class Ledger:
         killed: when agents were killed, by their names.
         told: when agents were told to end, by their names.
         away: how many seconds a server or a store may have been away when an agent was killed.
+        outages: when the server was away, and when it had come back.
     """
 
     path: Path
@@ -86,6 +95,19 @@ class Ledger:
     told: dict[str, float] = field(default_factory=dict)
     away: float = 0.0
     problems: list[str] = field(default_factory=list)
+    outages: list[tuple[float, float]] = field(default_factory=list)
+    _away_since: float | None = None
+
+    def note_away(self) -> None:
+        """Note that the server is away from now on."""
+        if self._away_since is None:
+            self._away_since = self.now()
+
+    def note_answer(self, asked: float) -> None:
+        """Note that the server has answered what it was asked then: so it is back."""
+        if self._away_since is not None and asked > self._away_since:
+            self.outages.append((self._away_since, self.now()))
+            self._away_since = None
 
     @staticmethod
     def now() -> float:
@@ -168,6 +190,8 @@ class Ledger:
         for run, later in pairwise(runs):
             if self._has_crossed(run):
                 verdict.notes["ended as it was cut"] += 1
+            elif self._was_silenced(run, later):
+                verdict.notes["told too late"] += 1
             elif not self._was_cut(run):
                 verdict.doubled.append(f"job {run.job} was run again for no reason: {run}, {later}")
             if run.ended is not None and run.ended > later.begun + 0.02:
@@ -183,6 +207,15 @@ class Ledger:
         """
         told = self.told.get(run.agent, math.inf)
         return run.whole and run.ended is not None and abs(run.ended - told - DRAIN) < _CROSSING
+
+    def _was_silenced(self, run: Run, later: Run) -> bool:
+        """Whether a lease was over since the server was away when the end was to be told."""
+        if run.ended is None or later.begun < run.begun + LEASE - _LEASED:
+            return False
+        away = sum(
+            max(0.0, min(back, later.begun) - max(gone, run.ended)) for gone, back in self.outages
+        )
+        return away >= _AWAY
 
     def _was_cut(self, run: Run) -> bool:
         """Whether a job may run again after this."""

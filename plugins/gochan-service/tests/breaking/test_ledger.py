@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from gochan.durable import Ending, NewJob, Store, Worker, open_store
 
 from .ledger import QUEUE, Ledger, Verdict
@@ -62,6 +64,39 @@ async def test_a_job_that_runs_again_for_no_reason_is_doubled(tmp_path: Path) ->
     for killed in (None, 9.0, 25.0):
         verdict = await verdict_of(tmp_path, *FIRST, *AGAIN, killed=killed)
         assert "run again for no reason" in verdict.doubled[0]
+
+
+async def test_a_job_may_run_again_if_its_end_could_not_be_told(tmp_path: Path) -> None:
+    """Since the server was away, for long, and the lease was over; else it is doubled."""
+    for outages, begun, doubled in (
+        ([(11.0, 38.0)], 40.0, 0),
+        ([(9.0, 18.0), (19.0, 25.0), (30.0, 99.0)], 40.0, 0),
+        ([], 40.0, 1),
+        ([(0.0, 10.1), (40.0, 99.0)], 40.0, 1),
+        ([(11.0, 24.0)], 40.0, 1),
+        ([(11.0, 38.0)], 34.0, 1),
+    ):
+        again = AGAIN[0].replace("40.00", f"{begun:.2f}"), AGAIN[1].replace("40.10", "55.00")
+        async with kept(tmp_path, "x") as (ledger, store):
+            say(ledger, *FIRST, *again)
+            ledger.outages = outages
+            verdict = await ledger.compare(store, 1)
+        assert (len(verdict.problems), verdict.notes["told too late"]) == (doubled, 1 - doubled)
+
+
+def test_an_outage_lasts_until_the_server_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked before it may be answered from a buffer."""
+    ledger, moments = Ledger(tmp_path), iter([1.0, 3.0, 9.0])
+    monkeypatch.setattr(Ledger, "now", lambda _: next(moments))
+    ledger.note_answer(0.5)
+    ledger.note_away()
+    ledger.note_away()
+    ledger.note_answer(0.9)
+    ledger.note_answer(2.0)
+    ledger.note_answer(4.0)
+    assert ledger.outages == [(1.0, 3.0)]
 
 
 async def test_a_job_may_end_as_it_is_cut(tmp_path: Path) -> None:
