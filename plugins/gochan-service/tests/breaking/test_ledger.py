@@ -88,14 +88,13 @@ def test_an_outage_lasts_until_the_server_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was asked before it may be answered from a buffer."""
-    ledger, moments = Ledger(tmp_path), iter([1.0, 3.0, 9.0])
-    monkeypatch.setattr(Ledger, "now", lambda _: next(moments))
-    ledger.note_answer(0.5)
-    ledger.note_away()
-    ledger.note_away()
-    ledger.note_answer(0.9)
-    ledger.note_answer(2.0)
-    ledger.note_answer(4.0)
+    ledger, now = Ledger(tmp_path), 0.0
+    monkeypatch.setattr(Ledger, "now", lambda _: now)
+    ledger.note_answer(0.0)
+    for now in (1.0, 2.0):  # noqa: B007  # which the clock shows
+        ledger.note_away()
+    for now, asked in ((2.5, 0.9), (3.0, 2.0), (9.0, 4.0)):
+        ledger.note_answer(asked)
     assert ledger.outages == [(1.0, 3.0)]
 
 
