@@ -88,13 +88,18 @@ def test_an_outage_lasts_until_the_server_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was asked before it may be answered from a buffer."""
-    ledger, now = Ledger(tmp_path), 0.0
-    monkeypatch.setattr(Ledger, "now", lambda _: now)
-    ledger.note_answer(0.0)
-    for now in (1.0, 2.0):  # noqa: B007  # which the clock shows
-        ledger.note_away()
-    for now, asked in ((2.5, 0.9), (3.0, 2.0), (9.0, 4.0)):
-        ledger.note_answer(asked)
+    ledger = Ledger(tmp_path)
+
+    def at(moment: float) -> Ledger:
+        monkeypatch.setattr(Ledger, "now", lambda _: moment)
+        return ledger
+
+    at(0.5).note_answer(0.0)
+    at(1.0).note_away()
+    at(2.0).note_away()
+    at(2.5).note_answer(0.9)
+    at(3.0).note_answer(2.0)
+    at(9.0).note_answer(4.0)
     assert ledger.outages == [(1.0, 3.0)]
 
 
