@@ -99,6 +99,17 @@ def test_a_missing_command_is_said(gochan: Gochan, arguments: list[str]) -> None
     assert "no command; 'sh -c' would run each line" in line
 
 
+@pytest.mark.parametrize("words", [["-N0"], ["-N", "0"], ["-k", "-N", "0", "-q"]])
+def test_commands_that_get_nothing_of_a_line_are_said(gochan: Gochan, words: list[str]) -> None:
+    """As -N 0 has it there; with our --batch 0, all lines would be in one command."""
+    ended = gochan("run", *words, "echo", ":::", "a", "b")
+    assert (ended.status, ended.out) == (2, b"")
+    (line,) = ended.complaints
+    assert "'sh -c COMMAND' gets a line and leaves it" in line
+    assert gochan("run", "-n0", "echo", *words, ":::", "a", "b").status == 0
+    assert gochan("run", "-q", "sh", "-c", "echo x", ":::", "a", "b").out == b"x\nx\n"
+
+
 def test_a_delay_alone_is_said_to_do_nothing(gochan: Gochan) -> None:
     """For GNU parallel, it is between starts."""
     ended = gochan("run", "--delay", "2", "echo", ":::", "a")

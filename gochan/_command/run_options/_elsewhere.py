@@ -120,11 +120,24 @@ class FamiliarCommand(GroupedCommand):
                     raise
                 args = _renamed(args, name)
             else:
+                command = context.params["command"] or ()
+                _refuse_none(args[: len(args) - len(command)])
                 place = _header_of_theirs(args)
-                if place is None or (context.params["command"] or ())[:1] != (":",):
+                if place is None or command[:1] != (":",):
                     return rest
                 args = [*args[:place], *args[place + 1 :]]
                 context.params.clear()
+
+
+def _refuse_none(options: list[str]) -> None:
+    """Refuse ``-N 0``: for GNU parallel, commands get nothing of their lines then.
+
+    Raises:
+        click.UsageError: that is there.
+    """
+    if "-N0" in options or ("-N", "0") in pairwise(options):
+        why = "'sh -c COMMAND' gets a line and leaves it; --batch 0 is as many lines as can be"
+        raise click.UsageError(f"there is no -N 0: {why}")
 
 
 def _header_of_theirs(arguments: list[str]) -> int | None:
