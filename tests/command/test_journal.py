@@ -230,6 +230,16 @@ def test_another_input_is_refused(
     [
         (["--", "echo", "a b"], ["--", "echo", "a", "b"], "its command is echo 'a b', and now it"),
         (["--", "echo"], ["--shell", "--", "echo"], "its shell is false, and now it is true"),
+        (
+            ["--shell", "--", "echo"],
+            ["--bash", "--", "echo"],
+            "its shell is true, and now it is bash",
+        ),
+        (
+            ["-C,", "--", "echo"],
+            ["--csv", "--", "echo"],
+            "its column separator is ,, and now it is CSV ,",
+        ),
         (["-n2", "--", "echo"], ["-n3", "--", "echo"], "its batch is 2, and now it is 3"),
         (["--", "echo"], ["--cwd", "/", "--", "echo"], "its folder is none, and now it is /"),
         (
