@@ -89,7 +89,6 @@ def test_what_ends_the_lines_is_one_byte(gochan: Gochan, delimiter: str) -> None
     ("options", "words"),
     [
         (["-0", "-d", ","], "--null and --delimiter exclude each other"),
-        (["--pipe", "-n", "2"], "--pipe takes blocks"),
         (["-I", ""], "--place"),
     ],
 )
