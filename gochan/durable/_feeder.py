@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Generic, TypeVar, final
 
@@ -95,6 +96,8 @@ class Feeder(Generic[P, R]):
         self._rate = 0.0  # jobs per second
         self._since = trio.current_time()
         self._first_lease = trio.Event()
+        self._next_end = math.inf  # when a lease is looked at that may be over soon
+        self._sooner = trio.Event()  # another one may be over before that
         self.tender = Tender(store, outages, lease, self.leases)
 
     # In the job queue
@@ -258,6 +261,8 @@ class Feeder(Generic[P, R]):
         self.leases[record.id] = lease
         self._at_hand += 1
         self._unstarted += 1
+        if self._gives_up_at(lease) < self._next_end:  # to claim it may have taken long
+            self._sooner.set()
         if not self._first_lease.is_set():
             self._first_lease.set()
             self.tender.ring()
@@ -341,9 +346,11 @@ class Feeder(Generic[P, R]):
     async def watch_leases(self) -> None:
         """Cancel the jobs whose lease may soon be over elsewhere, for ever."""
         while True:
-            await self._first_lease.wait()
-            ends = [self._gives_up_at(lease) for lease in self._lively()]
-            await trio.sleep_until(min(ends, default=trio.current_time() + self._lease))
+            self._sooner = trio.Event()
+            ends = (self._gives_up_at(lease) for lease in self._lively())
+            self._next_end = min(ends, default=math.inf)
+            with trio.move_on_at(self._next_end):
+                await self._sooner.wait()
             now = trio.current_time()
             for lease in self._lively():
                 if self._gives_up_at(lease) <= now:

@@ -250,6 +250,40 @@ async def test_renewals_do_not_wait_for_the_next_third_of_a_lease(
                 assert [one.kind for one in (await job.record()).attempts] == ["done"]
 
 
+async def test_a_job_whose_claim_took_long_does_not_outlive_its_lease(
+    autojump_clock: MockClock,
+) -> None:
+    """Its lease began when it was asked for, though no other lease was there to be watched."""
+    ends: dict[int, float] = {}
+
+    async def long(number: int) -> None:
+        try:
+            await trio.sleep(1000)
+        finally:
+            ends[number] = trio.current_time()
+
+    async def cut_off(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("the line is cut")
+
+    async with open_store("memory:") as real:
+        store = Unreliable(real)
+
+        async def claim(*arguments: Any) -> Any:
+            records = await real.claim(*arguments)
+            await trio.sleep(5 if records else 0)
+            return records
+
+        async with open_durable_queue(store, "q", long, workers=2) as queue:  # type: ignore[arg-type]
+            await queue.submit(1)
+            await wait_all_tasks_blocked()
+            store.extend, store.claim = cut_off, claim  # type: ignore[method-assign, attr-defined]
+            await trio.sleep(25)
+            await queue.submit(2)
+            await trio.sleep(29)
+            assert ends == {1: pytest.approx(27), 2: pytest.approx(25 + 27)}
+            queue.job_queue.stop_soon(drain=0, grace=1)
+
+
 async def test_a_bell_after_an_outage_wakes_who_waits_for_the_store(
     autojump_clock: MockClock,
 ) -> None:
