@@ -109,9 +109,9 @@ def open_server_store(
 
     Args:
         address: its URL, such as ``http://127.0.0.1:8000``.
-        token: of a person; by default, ``GOCHAN_TOKEN`` of the environment.
-        secret: of agents; by default, if there is no token, ``GOCHAN_SECRET``. Without either, a
-            server on this machine gets the token that ``gochan serve`` has written in this folder.
+        token: of a person; by default, ``GOCHAN_TOKEN`` of the environment. Without it, a server on
+            this machine gets the token that ``gochan serve`` has written in this folder.
+        secret: of agents; by default, if there is no token, ``GOCHAN_SECRET``.
         timeout: after how many seconds a call ends with `gochan.durable.StoreUnavailable`.
         tls: how the server is trusted; by default, as the system does.
 

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 import pytest
-from gochan_service._remote._address import agents_secret, check, trust_of
+from gochan_service._remote._address import agents_secret, check, described, trust_of
 
 HERE = "http://127.0.0.1:8000"
 
@@ -15,7 +15,7 @@ HERE = "http://127.0.0.1:8000"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which a server has run; nothing is in the environment."""
     monkeypatch.chdir(tmp_path)
-    for name in ("GOCHAN_SECRET", "GOCHAN_TOKEN"):
+    for name in ("GOCHAN_SECRET", "GOCHAN_SECRET_FILE", "GOCHAN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "jobs.db.token").write_text("token-of-here\n")
     (tmp_path / "jobs.db.secret").write_text("secret-of-here\nthe-old-one\n")
@@ -43,12 +43,47 @@ def test_no_other_machine_is_shown_what_is_in_this_folder(url: str) -> None:
 def test_what_is_said_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arguments, then the environment, then the folder."""
     monkeypatch.setenv("GOCHAN_SECRET", "secret")
-    assert check(HERE, None, None, 1.0)[1] == "secret"
+    assert check(HERE, None, "mine", 1.0)[1] == "mine"
     assert agents_secret(url=HERE) == "secret"
     monkeypatch.setenv("GOCHAN_TOKEN", "token")
     assert check(HERE, None, None, 1.0)[1] == "token"
     assert check(HERE, "mine", None, 1.0)[1] == "mine"
     assert agents_secret("mine", url=HERE) == "mine"
+
+
+def test_the_secret_of_agents_does_not_hide_the_token_of_this_folder(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """It is there for agents that are started in the same shell; a token is taken as one."""
+    monkeypatch.setenv("GOCHAN_SECRET", "gochan_agent_secret")
+    assert check(HERE, None, None, 1.0)[1] == "token-of-here"
+    assert check("http://host", None, None, 1.0)[1] == "gochan_agent_secret"
+    monkeypatch.setenv("GOCHAN_SECRET", "gochan_token_of_a_person")
+    assert check(HERE, None, None, 1.0)[1] == "gochan_token_of_a_person"
+    monkeypatch.setenv("GOCHAN_SECRET", "gochan_agent_secret")
+    (folder / "jobs.db.token").unlink()
+    assert check(HERE, None, None, 1.0)[1] == "gochan_agent_secret"
+
+
+def test_what_is_refused_is_named_by_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """A token of people, or a secret of agents; from the environment, a file, or an argument."""
+    monkeypatch.setenv("GOCHAN_TOKEN", "rubbish")
+    monkeypatch.setenv("GOCHAN_SECRET", "gochan_token_odd")
+    monkeypatch.setenv("GOCHAN_SECRET_FILE", "agents")
+    (folder / "agents").write_text("an-old-one\na-new-one\n")
+    assert {word: described(word) for word in ("gochan_token_of_a_person", "mine", "rubbish")} == {
+        "gochan_token_of_a_person": "the token",
+        "mine": "the secret",
+        "rubbish": "the token in GOCHAN_TOKEN",
+    }
+    assert described("gochan_token_odd") == "the token in GOCHAN_SECRET"
+    assert described("a-new-one") == "the secret in agents, which GOCHAN_SECRET_FILE names"
+    assert described("token-of-here") == "the token in jobs.db.token"
+    assert described("the-old-one") == "the secret in jobs.db.secret"
+    monkeypatch.setenv("GOCHAN_SECRET", "a-new-one")
+    assert described("a-new-one") == "the secret in GOCHAN_SECRET"
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ async def test_what_is_refused_is_said(tmp_path: Path) -> None:
         await introduce(service, "a")
         refused = await caller(service, "viewer")("drain", "a")
         assert (refused.exit_code, "viewer" in refused.output) == (2, True)
+        unknown = await caller(service, "stranger")("list")
+        assert f"{service.url} does not accept the token in GOCHAN_TOKEN" in unknown.output
 
 
 @pytest.mark.parametrize(

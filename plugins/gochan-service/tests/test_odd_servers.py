@@ -19,7 +19,7 @@ def answers(*given: Any) -> str:
     return json.dumps({"now": 1e9, "answers": list(given)})
 
 
-async def asked(status: int, text: str) -> Any:
+async def asked(status: int, text: str, credential: str = SECRET) -> Any:
     """Ask a server that answers so once it was greeted."""
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -29,7 +29,7 @@ async def asked(status: int, text: str) -> Any:
         return httpx.Response(status, text=text)
 
     transport = httpx.MockTransport(answer)
-    async with open_http_store("http://odd", SECRET, 1.0, transport=transport) as store:
+    async with open_http_store("http://odd", credential, 1.0, transport=transport) as store:
         return await store.queues()
 
 
@@ -51,6 +51,15 @@ async def test_it_is_said_what_is_odd(
     """And of which server."""
     with pytest.raises(kind, match=words):
         await asked(status, text)
+
+
+async def test_a_token_that_is_refused_is_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """And where it was."""
+    monkeypatch.setenv("GOCHAN_TOKEN", "gochan_token_odd")
+    with pytest.raises(StoreError, match="http://odd does not accept the token in GOCHAN_TOKEN"):
+        await asked(401, "", "gochan_token_odd")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 import httpx
 
-from .._remote._address import check, reason_of, trust_of
+from .._remote._address import check, described, reason_of, trust_of
 
 
 def checked(url: str) -> tuple[str, str]:
@@ -44,6 +44,8 @@ def ask(method: str, url: str, *path: str) -> Any:
         )  # fmt: skip
     except httpx.HTTPError as error:
         raise click.UsageError(f"{address}: {reason_of(error)}") from None
+    if response.status_code == 401:
+        raise click.UsageError(f"{address} does not accept {described(token)}")
     if not response.is_success:
         raise click.UsageError(why(response))
     return response.json()

@@ -5,6 +5,9 @@
 # Who has started a server in this folder need not carry its secrets about: they are in files that
 # `gochan serve` has written here. They are shown only to a server on this machine; another one
 # could not be theirs.
+#
+# A person who works there may have the agents' secret in the environment, too, for agents that are
+# started in the same shell. It opens little to people, so the token in the folder goes first.
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from gochan.strategies import check_seconds
+
+from .._token import TOKEN
 
 # What `gochan serve` calls the files of a store on SQLite, or of any other.
 _STORES: Final = ("jobs.db", "gochan")
@@ -96,8 +101,11 @@ def check(
         )
     check_seconds("timeout", timeout, more_than=0, finite=True)
     credential = token or (None if secret else os.environ.get("GOCHAN_TOKEN"))
-    credential = credential or secret or os.environ.get("GOCHAN_SECRET")
-    credential = credential or _written_here(address, "token")
+    credential = credential or secret
+    if not credential:
+        shared = os.environ.get("GOCHAN_SECRET", "")
+        is_token = shared.startswith(TOKEN)
+        credential = shared if is_token else _written_here(address, "token") or shared
     if not credential:
         raise ValueError(
             "a server wants a token or a secret: set GOCHAN_TOKEN (for people) or GOCHAN_SECRET "
@@ -111,11 +119,34 @@ def _written_here(url: str, what: str) -> str | None:
     if not _is_near(urlsplit(url).hostname or ""):
         return None
     for store in _STORES:
-        with suppress(OSError, UnicodeDecodeError):
-            words = Path(f"{store}.{what}").read_text(encoding="ascii").split()
-            if words:
-                return words[0]
+        words = _words_in(f"{store}.{what}")
+        if words:
+            return words[0]
     return None
+
+
+def _words_in(path: str) -> list[str]:
+    """Return the words in a file; none if it cannot be read."""
+    with suppress(OSError, UnicodeDecodeError):
+        return Path(path).read_text(encoding="ascii").split()
+    return []
+
+
+def described(credential: str) -> str:
+    """Return what a credential is, and where it was found, to say that a server refuses it."""
+    kind = "token" if credential.startswith(TOKEN) else "secret"
+    if credential == os.environ.get("GOCHAN_TOKEN"):
+        return "the token in GOCHAN_TOKEN"
+    if credential == os.environ.get("GOCHAN_SECRET"):
+        return f"the {kind} in GOCHAN_SECRET"
+    named = os.environ.get("GOCHAN_SECRET_FILE")
+    if named and credential in _words_in(named):
+        return f"the {kind} in {named}, which GOCHAN_SECRET_FILE names"
+    for store in _STORES:
+        for what in ("token", "secret"):
+            if credential in _words_in(f"{store}.{what}"):
+                return f"the {what} in {store}.{what}"
+    return f"the {kind}"
 
 
 def _is_near(host: str) -> bool:

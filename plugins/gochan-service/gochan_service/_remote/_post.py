@@ -12,7 +12,7 @@ import httpx
 from gochan.durable import StoreError, StoreUnavailable
 
 from .._token import TOKEN
-from ._address import reason_of
+from ._address import described, reason_of
 
 Post: TypeAlias = Callable[[str, bytes, float], Awaitable[bytes]]
 """Sends something to a route, and returns the answer; the number is how many seconds it may wait.
@@ -85,7 +85,7 @@ async def open_post(
             if response.status_code in (200, 409):  # the second if nothing was won
                 return response.content
             if response.status_code in (401, 403):
-                raise StoreError(f"{url} does not accept the secret; see GOCHAN_SECRET")
+                raise StoreError(f"{url} does not accept {described(credential)}")
             why = response.text.strip()[:200] or response.reason_phrase
             if response.status_code >= 500 or response.status_code in (408, 429):
                 raise StoreUnavailable(f"{url} answers {response.status_code}: {why}")
