@@ -22,6 +22,7 @@ import trustme
 from gochan_service._commands._place import Place
 from gochan_service._commands._printing_log import print_log
 from gochan_service._commands._serve_command import serve_command
+from gochan_service._commands._sole_server import refuse_second, sole_server
 
 from gochan.durable import StoreUnavailable, open_store
 
@@ -234,7 +235,7 @@ def test_other_places(tmp_path: Path) -> None:
         (["--tls-cert", "nowhere.pem"], "nowhere.pem cannot be used for TLS"),
         (["--lease", "0"], "--lease"),
         (["--store", "odd:x"], "odd"),
-        (["--store", "sqlite:nowhere/jobs.db"], "cannot be made"),
+        (["--store", "sqlite:nowhere/jobs.db"], "there is no folder nowhere"),
         (["--secret-file", "shared"], "others can read shared"),
         (["--agents", "1", "--queue", "q"], "--agents needs --queue and a command"),
         (["--queue", "q"], "give --agents"),
@@ -249,11 +250,61 @@ def test_what_cannot_be_is_one_line(tmp_path: Path, options: list[str], why: str
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    """It is said which one."""
+    """It is said which one, and no file is left: its token would be shown to the other server."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         line = failing(tmp_path, "--listen", where)
     assert f"cannot listen at {where}: Address already in use" in line
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_store_that_cannot_be_leaves_no_token(tmp_path: Path) -> None:
+    """Nor does it stay at its port."""
+    (tmp_path / "jobs.db").write_text("this is no database" * 100)
+    assert "database" in failing(tmp_path, "--listen", "127.0.0.1:0")
+    assert not [*tmp_path.glob("*.token"), *tmp_path.glob("*.secret")]
+
+
+def test_a_second_server_is_told_of_the_first(tmp_path: Path) -> None:
+    """By its address, and all files stay as they are; one that was killed is not in the way."""
+    with serving(tmp_path) as server:
+        before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+        for listen in ("127.0.0.1:0", server.url.removeprefix("http://")):
+            line = failing(tmp_path, "--listen", listen)
+            assert line == f"a server runs here already: it serves sqlite:jobs.db at {server.url}"
+        after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+        assert after == before
+        server.process.kill()
+        server.process.wait()
+    with serving(tmp_path) as server:
+        assert (tmp_path / "jobs.db.server").read_text() == f"{server.url}\n"
+        assert server.stop() == 0
+    assert (tmp_path / "jobs.db.server").read_text() == ""
+
+
+def test_two_servers_that_start_at_the_same_moment(tmp_path: Path) -> None:
+    """One of them is refused, although neither has seen the other before it listened."""
+    store = f"sqlite:{tmp_path / 'jobs.db'}"
+    refuse_second(store)
+    with sole_server(store, "http://one"):
+        with pytest.raises(OSError, match=r"already: .* at http://one"), sole_server(store, "x"):
+            raise AssertionError("there are two")
+        assert (tmp_path / "jobs.db.server").read_text() == "http://one\n"
+    with sole_server("memory:", "http://one"), sole_server("memory:", "http://two"):
+        pass
+
+
+def test_a_file_system_without_locks_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then only the store notices a second server."""
+
+    def flock(*_: object) -> None:
+        raise OSError("no locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with sole_server(f"sqlite:{tmp_path / 'jobs.db'}", "http://one"):
+        refuse_second(f"sqlite:{tmp_path / 'jobs.db'}")
 
 
 @pytest.mark.parametrize(

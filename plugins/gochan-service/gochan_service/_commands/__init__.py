@@ -13,6 +13,7 @@
 #   _until_reached       waiting for a server that is away at the start
 #   _using_register      using the register of a server
 #   _own_agents          agents that a server starts itself
+#   _sole_server         one server for a store in a file
 #   _service             a server that runs
 #   _asking              asking the API of a server
 #   _printing_log        printing the log of a job

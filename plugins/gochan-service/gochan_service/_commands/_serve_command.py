@@ -126,15 +126,14 @@ def serve_command(
         if tls is not None and tls_cert is not None:
             tls.load_cert_chain(tls_cert, tls_key)
 
-    from ._service import Service, open_files  # which needs much that other commands do not
+    from ._service import Service  # which needs much that other commands do not
 
-    files = open_files(store, secret_file)
     logging.basicConfig(format="gochan: %(message)s", level=logging.INFO, stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with guarding() if agents is not None else nullcontext() as guardian:
         own = OwnAgents(agents or 0, queue or "", capacity, command, guardian)
         service = Service(
-            store, place, lease, files, tls, reload_tls, behind_proxy=behind_proxy,
+            store, place, lease, secret_file, tls, reload_tls, behind_proxy=behind_proxy,
             agents=own if agents is not None else None,
         )  # fmt: skip
         run(service.run)

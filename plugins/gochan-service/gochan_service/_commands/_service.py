@@ -1,19 +1,23 @@
 """A server that runs: its files, its sockets, and what signals say to it."""
 
+# Theory of operation
+# -------------------
+# A server that cannot be leaves nothing behind: clients in this folder would show its token to
+# another server. So it listens first, then opens the store, and only then makes its secrets.
+
 from __future__ import annotations
 
 import resource
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from typing import Final, final
 
-import click
 import trio
 
 from gochan import Chan, open_signal_chan
@@ -34,6 +38,7 @@ from .._server import open_server
 from .._token import TOKEN
 from ._own_agents import OwnAgents, running
 from ._place import Place
+from ._sole_server import refuse_second, sole_server
 from ._systemd import tell_systemd
 from ._using_register import register_beside
 from ._usual import SERVER
@@ -60,7 +65,7 @@ def open_files(store: str, secret_file: Path | None) -> Beside:
     """Open what is beside a store, or make it.
 
     Raises:
-        click.UsageError: a file cannot be used.
+        ValueError: a file cannot be used.
     """
     base = Path(store.partition(":")[2] if store.startswith("sqlite:") else "gochan")
     secrets = secret_file or base.with_name(base.name + ".secret")
@@ -78,7 +83,7 @@ def open_files(store: str, secret_file: Path | None) -> Beside:
             base.with_name(base.name + ".drained"),
         )
     except SecretError as error:
-        raise click.UsageError(str(error)) from None
+        raise ValueError(str(error)) from None
 
 
 @final
@@ -90,7 +95,7 @@ class Service:
         store: str,
         place: Place,
         lease: float,
-        files: Beside,
+        secret_file: Path | None,
         tls: SSLContext | None,
         reload_tls: Callable[[], None],
         *,
@@ -100,7 +105,8 @@ class Service:
         self._store = store
         self._place = place
         self._lease = lease
-        self._files = files
+        self._secret_file = secret_file
+        self._opened: Beside | None = None
         self._tls = tls
         self._reload_tls = reload_tls
         self._behind_proxy = behind_proxy
@@ -113,7 +119,6 @@ class Service:
 
     async def run(self) -> None:
         """Serve until a signal says to stop."""
-        self._look()
         signals = open_signal_chan(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         async with signals as arrived:
             with trio.CancelScope() as everything:
@@ -133,28 +138,47 @@ class Service:
             else:
                 self._stop.set()
 
+    @property
+    def _files(self) -> Beside:
+        assert self._opened is not None
+        return self._opened
+
     async def _serve(self) -> None:
-        files = self._files
-        opening = partial(open_server, lease=self._lease, drained=files.drained)
-        async with (
-            open_store(self._store) as jobs,
-            open_register(jobs, files.people) as people,
-            open_job_files(jobs, files.files) as job_files,
-            opening(jobs, files.secrets, people, self._operators, job_files) as server,
-        ):
-            listeners = await self._open()
-            app = Proxied(server.application) if self._behind_proxy else server.application
-            most = _most_connections()
-            try:
+        refuse_second(self._store)
+        async with self._listening() as listeners:
+            url = self._place.url(listeners, self._tls)
+            with sole_server(self._store, url):
+                await self._serve_at(url, listeners)
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[list[Listener]]:
+        listeners = await self._open()
+        try:
+            yield listeners
+        finally:
+            with trio.CancelScope(shield=True):
+                for listener in listeners:
+                    await listener.aclose()
+            self._place.leave()
+
+    async def _serve_at(self, url: str, listeners: list[Listener]) -> None:
+        async with open_store(self._store) as jobs:
+            files = self._opened = open_files(self._store, self._secret_file)
+            self._look()
+            opening = partial(open_server, lease=self._lease, drained=files.drained)
+            async with (
+                open_register(jobs, files.people) as people,
+                open_job_files(jobs, files.files) as job_files,
+                opening(jobs, files.secrets, people, self._operators, job_files) as server,
+            ):
+                app = Proxied(server.application) if self._behind_proxy else server.application
+                most = _most_connections()
                 async with (
                     serve(app, listeners, stopping=server.stopping, most=most),
                     beside(self._look_for_ever),
                 ):
-                    url = self._place.url(listeners, self._tls)
                     self._greet(jobs.address, url)
                     await self._until_stopped(url)
-            finally:
-                self._place.leave()
 
     async def _until_stopped(self, url: str) -> None:
         """Wait until a signal says to stop, and until own agents have ended."""
@@ -202,6 +226,8 @@ class Service:
 
     def _look(self) -> None:
         """See whether the secrets are other ones."""
+        if self._opened is None:
+            return
         self._files.secrets.look()
         self._files.tokens.look()
         self._operators.clear()
