@@ -136,7 +136,7 @@ def open_agent(
     machine: str | None = None,
     once: bool = False,
     job: int | None = None,
-    lease: float = 30.0,
+    lease: float | None = None,
     timeout: float = 3600.0,
     grace: float = 5.0,
     secret: str | None = None,
@@ -161,7 +161,8 @@ def open_agent(
         machine: for jobs that are pinned to it; by default, the name of the host.
         once: whether to run one job, and stop.
         job: the number of the one job to run, and stop.
-        lease: how many seconds a job stays here when the server hears nothing.
+        lease: how many seconds a job stays here when the server hears nothing; by default, as
+            many as the server says, by ``gochan serve --lease``.
         timeout: how many seconds a job may run that says nothing else.
         grace: how many seconds jobs have to clean up if the block is left.
         secret: of agents; by default, ``GOCHAN_SECRET`` of the environment, or for a server on this

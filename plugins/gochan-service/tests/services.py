@@ -45,12 +45,15 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(folder: Path, *, store: Store | None = None) -> AsyncIterator[Service]:
+async def open_service(
+    folder: Path, *, store: Store | None = None, lease: float = 30.0
+) -> AsyncIterator[Service]:
     """Serve a store, by default one in memory, at a port of this machine."""
     register, files = Register(folder / "people"), Files(folder / "files")
     async with open_store("memory:") as memory:
         jobs = memory if store is None else store
-        async with open_server(jobs, Keyring(SECRET), register, TOKENS, files) as server:
+        opening = open_server(jobs, Keyring(SECRET), register, TOKENS, files, lease=lease)
+        async with opening as server:
             listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
             url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
             async with serve(server.application, listeners, stopping=server.stopping):

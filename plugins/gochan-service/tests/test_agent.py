@@ -58,6 +58,28 @@ def agent(
 # Handlers
 
 
+@pytest.mark.parametrize(
+    ("server", "own", "seconds"), [(12, None, 12), (12, 40, 40), (0, None, 30)]
+)
+async def test_a_job_is_leased_for_as_long_as_the_server_says(
+    server: float, own: float | None, seconds: float, tmp_path: Path
+) -> None:
+    """Unless the agent asks for another time, or the server is an older one, which does not say."""
+    leases: list[float] = []
+
+    async def look(_: object) -> None:
+        (record,) = await service.store.look([1])
+        assert record is not None
+        assert record.lease_until is not None
+        leases.append(record.lease_until.timestamp() - service.store.now())
+
+    async with open_service(tmp_path, lease=server) as service:
+        await submit(service, 1)
+        async with agent(service, look, lease=own):
+            await ended(service, 1)
+    assert leases == [pytest.approx(seconds, abs=2)]
+
+
 async def test_a_handler_runs_the_jobs_of_a_server(tmp_path: Path) -> None:
     """As many at a time as its capacity; results are kept."""
     now = most = 0

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from gochan.durable import DurableQueue, Store, open_durable_queue
 from .._remote import HttpStore
 from .._wire import AgentSaid
 from ._one_job import OneJob
+
+_LEASE: Final = 30.0  # seconds, if the server is an older one and does not say
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -30,7 +32,7 @@ async def open_agent_at(
     capacity: int = 1,
     labels: Mapping[str, str] | None = None,
     machine: str | None = None,
-    lease: float = 30.0,
+    lease: float | None = None,
     timeout: float = 3600.0,
     grace: float = 5.0,
     once: bool = False,
@@ -54,7 +56,7 @@ async def open_agent_at(
         queue,
         once_only if only else handler,
         workers=1 if only else capacity,
-        lease=lease,
+        lease=(store.lease or _LEASE) if lease is None else lease,
         timeout=timeout,
         machine=machine,
         labels=labels or {},

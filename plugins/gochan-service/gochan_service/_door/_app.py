@@ -86,7 +86,7 @@ class Door:
         canceller = Canceller()
         self.listeners = Listeners(store, canceller)
         self.agents.on_undrain = self.listeners.wake
-        self.exchanges = Exchanges(store, self.listeners, self.agents, self.stopping)
+        self.exchanges = Exchanges(store, self.listeners, self.agents, self.stopping, lease)
         self.cache = Cache()
         self.meter = Meter(store, self.agents, self.cache)
         self.past = Past()

@@ -33,15 +33,22 @@ class Exchanges:
         listeners: who hears its bells.
         agents: who has been heard of.
         stopping: set when the server stops; then nobody waits.
+        lease: for how many seconds agents should lease jobs; 0 if that is up to them.
     """
 
     def __init__(
-        self, store: Store, listeners: Listeners, agents: Agents, stopping: trio.Event
+        self,
+        store: Store,
+        listeners: Listeners,
+        agents: Agents,
+        stopping: trio.Event,
+        lease: float = 0.0,
     ) -> None:
         self._store = store
         self._listeners = listeners
         self._agents = agents
         self._stopping = stopping
+        self._lease = lease
 
     async def __call__(
         self, exchange: Exchange, store: Store, permit: Permit | None, gone: Wait
@@ -72,7 +79,8 @@ class Exchanges:
             for index in range(len(calls)):
                 nursery.start_soon(make, index)
         hints, number = await self._hear(exchange, agent, gone)
-        return Exchanged(self._store.now(), answers, hints, self._listeners.word, number)
+        word = self._listeners.word
+        return Exchanged(self._store.now(), answers, hints, word, number, self._lease)
 
     async def _hear(
         self, exchange: Exchange, agent: Agent | None, gone: Wait

@@ -68,6 +68,8 @@ class FarDesk:
     def __init__(
         self, address: str, post: Post, clock: FarClock, said: Callable[[], AgentSaid | None]
     ) -> None:
+        self.lease = 0.0
+        """For how many seconds the server wants jobs to be leased; 0 if it has no wish."""
         self._said = said
         self._address = address
         self._post = post
@@ -152,6 +154,7 @@ class FarDesk:
         if len(exchanged.answers) != len(batch):
             raise StoreError(f"{self._address} has not answered all calls")
         self._clock.hear(exchanged.now)
+        self.lease = exchanged.lease
         for errand, answer in zip(batch, exchanged.answers, strict=True):
             errand.answer = answer
 

@@ -91,6 +91,11 @@ class HttpStore(BookStore):
         """Do what `Store.listen` says."""
         return self._far_bells.listen(queue)
 
+    @property
+    def lease(self) -> float:
+        """For how many seconds the server wants jobs to be leased; 0 if it has no wish."""
+        return self._far_desk.lease
+
     async def workers(self) -> Sequence[KnownWorker]:
         """Return the agents that the server has heard of: see `gochan.durable.Roster`.
 

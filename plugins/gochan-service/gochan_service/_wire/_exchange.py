@@ -62,6 +62,7 @@ class Exchanged(Struct, frozen=True):
         hints: the bells that have rung since the last answer to this listener, by queue.
         server: a word that the server has drawn when it started.
         number: of this answer, among those to this listener.
+        lease: for how many seconds jobs should be leased; 0 if the server has no wish.
     """
 
     now: float
@@ -69,6 +70,7 @@ class Exchanged(Struct, frozen=True):
     hints: dict[str, list[Hint]] = {}
     server: str = ""
     number: int = 0
+    lease: float = 0.0
 
 
 encode = msgspec.json.Encoder().encode
