@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from gochan_service._commands._program import check_program
 
 from .places import GOCHAN, Place, until
 
@@ -127,6 +128,36 @@ def test_a_terminal_is_not_told_what_to_do(place: Place) -> None:
     os.close(ours)
     assert b"\x1b" not in shown
     assert b"\\x1b[2J\ttab" in shown.replace(b"        ", b"\t")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agent", "http://127.0.0.1:1", "--queue", "q"),
+        ("serve", "--listen", "127.0.0.1:0", "--agents", "1", "--queue", "q"),
+    ],
+)
+def test_a_command_that_is_not_there_is_told_at_the_start(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """With the status of `gochan run`, before a job is lost to it or a file is made."""
+    (tmp_path / "text").touch()
+    for command, status, why in (
+        ("nosuchprogram", 127, "nosuchprogram: command not found"),
+        ("./text", 126, "./text: cannot be executed"),
+    ):
+        done = subprocess.run(
+            [*GOCHAN, *words, "--", command, "{}"], cwd=tmp_path, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (status, f"gochan: {why}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+@pytest.mark.parametrize("command", [(), ("{}",), ("./{/}.sh", "x"), ("sh",)])
+def test_a_command_that_may_be_there_is_let_go_on(command: tuple[str, ...]) -> None:
+    """Its program is known by the job only, or there."""
+    check_program(command)
 
 
 @pytest.mark.parametrize(

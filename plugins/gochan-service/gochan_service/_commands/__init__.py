@@ -8,6 +8,7 @@
 #   _usual               where commands look for a server
 #   _harmless            text of others, as it may be printed
 #   _problems            what goes wrong, in one line
+#   _program             whether there is the program of a command
 #   _systemd             what systemd is told
 #   _place               where a server listens
 #   _until_reached       waiting for a server that is away at the start

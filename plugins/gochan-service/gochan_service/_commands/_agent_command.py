@@ -15,6 +15,7 @@ from gochan.processes import Children, guarding, open_children
 
 from .. import open_server_store
 from ._problems import run
+from ._program import check_program
 from ._until_reached import until_reached
 
 
@@ -84,13 +85,15 @@ def agent_command(
       gochan agent http://127.0.0.1:8000 --queue shrink -- optipng {}
 
     A server that is away, at the start too, is waited for; with --once or --job as well. A wrong
-    secret, or an address that is none, ends the agent at once, with status 2.
+    secret, or an address that is none, ends the agent at once, with status 2; a command that is not
+    there with 127, and one that cannot be executed with 126, as in 'gochan run'.
 
     After SIGTERM no further job starts, and those that run may go on for a while; then they are
     ended, go back to the queue, and lose no attempt.
     """  # noqa: D301  # click wants the character
     if bool(command) == any_command:
         raise click.UsageError("give a command, or let jobs bring their own: --any-command")
+    check_program(command)
     pairs = dict(_pair(label) for label in labels)
     from .._agent import LogCourier, open_agent_at, run_command_for  # which needs httpx
     from .._remote._address import agents_secret

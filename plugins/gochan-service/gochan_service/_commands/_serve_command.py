@@ -14,6 +14,7 @@ from gochan.processes import guarding
 from ._own_agents import OwnAgents
 from ._place import Place, tls_context
 from ._problems import run
+from ._program import check_program
 
 
 @click.command(name="serve", short_help="Serve a store to agents and people.")
@@ -117,6 +118,7 @@ def serve_command(
             "secrets would travel in clear text: give --tls-cert, or --behind-proxy if a proxy "
             "in front of it speaks TLS; --insecure does without"
         )
+    check_program(command)
     try:
         tls = tls_context(tls_cert, tls_key) if tls_cert else None
     except OSError as error:
