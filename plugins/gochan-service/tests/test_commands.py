@@ -157,7 +157,7 @@ def test_a_command_that_is_not_there_is_told_at_the_start(
 @pytest.mark.parametrize("command", [(), ("{}",), ("./{/}.sh", "x"), ("sh",)])
 def test_a_command_that_may_be_there_is_let_go_on(command: tuple[str, ...]) -> None:
     """Its program is known by the job only, or there."""
-    check_program(command)
+    assert check_program(command) == 0
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,9 @@ def agent_command(
     """  # noqa: D301  # click wants the character
     if bool(command) == any_command:
         raise click.UsageError("give a command, or let jobs bring their own: --any-command")
-    check_program(command)
+    status = check_program(command)
+    if status:
+        return status
     pairs = dict(_pair(label) for label in labels)
     from .._agent import LogCourier, open_agent_at, run_command_for  # which needs httpx
     from .._remote._address import agents_secret

@@ -118,7 +118,9 @@ def serve_command(
             "secrets would travel in clear text: give --tls-cert, or --behind-proxy if a proxy "
             "in front of it speaks TLS; --insecure does without"
         )
-    check_program(command)
+    status = check_program(command)
+    if status:
+        return status
     try:
         tls = tls_context(tls_cert, tls_key) if tls_cert else None
     except OSError as error:
