@@ -564,6 +564,39 @@ main()
         assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("place", ["run._run._lower_workers", "run._run.open_children"])
+def test_a_ctrl_c_before_anything_has_begun_loses_no_line(tmp_path: Path, place: str) -> None:
+    """However many come: all lines are left over, or there is no file that says otherwise."""
+    todo, left = tmp_path / "todo", tmp_path / "left"
+    todo.write_bytes(numbers(5))
+    module, name = place.rsplit(".", 1)
+    program = f"""
+import os
+import gochan._command._run_command
+from gochan._command.{module.rpartition(".")[0]} import {module.rpartition(".")[2]} as module
+from gochan._command.run.items import _left_over
+from gochan.__main__ import main
+
+def interrupted(*arguments, **options):
+    os.kill(os.getpid(), {INT})
+
+def interrupted_again(*arguments, original=_left_over.Content.write, **options):
+    interrupted()
+    return original(*arguments, **options)
+
+module.{name} = interrupted
+_left_over.Content.write = interrupted_again
+main()
+"""
+    arguments = ["run", "--input", todo, "--left-over", left, "--", "false"]
+    ended = finish(*arguments, command=(sys.executable, "-c", program))
+    assert ended.status == 128 + INT
+    if place.endswith("open_children"):
+        assert left.read_bytes() == numbers(5)
+    else:
+        assert not left.exists()
+
+
 @pytest.mark.parametrize("broken", ["_note", "_show_progress", "display.close"])
 def test_left_over_lines_are_written_even_if_we_fail(tmp_path: Path, broken: str) -> None:
     """Whatever is wrong with this program, no line is lost, and none is both done and left."""

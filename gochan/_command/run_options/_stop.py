@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import ExitStack
-from typing import BinaryIO, Final
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final
 
 import click
 
@@ -23,7 +24,7 @@ _DRAIN: Final = 20.0
 def _make(values: Values, files: ExitStack) -> StopOptions:
     path = values["left_over_path"]
     if path is not None and not values["dry_run"]:
-        files.enter_context(_open_left_over(path))
+        files.enter_context(_left_over_file(path))
     drain = values["drain"]
     return StopOptions(
         drain=_DRAIN if drain is None else drain,
@@ -54,17 +55,27 @@ def _attach(context: click.Context, _option: click.Parameter, path: str | None) 
     context.exit(status)
 
 
-def _open_left_over(path: str) -> BinaryIO:
-    """Check that the file can be written, and change nothing: it may be the input."""
+@contextmanager
+def _left_over_file(path: str) -> Iterator[None]:
+    """Check that the file can be written, and change nothing: it may be the input.
+
+    If the block is left by an exception, such as a Ctrl-C before the run has begun, a new file
+    in which nothing was written is removed: an empty one says that all lines are done.
+    """
     refuse_dash(path, "--left-over")
-    with naming(path, "--left-over"):
-        file = open(path, "ab")  # noqa: SIM115  # the caller closes it
+    is_new = not os.path.lexists(path)
+    with naming(path, "--left-over"), open(path, "ab"):
+        pass
     real = os.path.realpath(path)
     if os.path.isfile(real) and not os.access(os.path.dirname(real), os.W_OK):
-        file.close()
         why = f"{path}: it is to be replaced, but its folder cannot be written"
         raise click.BadParameter(why, param_hint="--left-over")
-    return file
+    try:
+        yield
+    except BaseException:
+        if is_new and not os.path.getsize(path):
+            os.unlink(path)
+        raise
 
 
 GROUP: Final = Group(

@@ -82,11 +82,16 @@ class Saving:
         return await trio.to_thread.run_sync(save)
 
     def save_now(self) -> None:
-        """Write the file if that has not been done, whatever has happened."""
+        """Write the file if that has not been done, whatever has happened.
+
+        If a Ctrl-C has brought us here, no other one breaks this off.
+        """
         if not self._saved:
             self._saved = True
+            earlier = signal.signal(signal.SIGINT, signal.SIG_IGN)
             content = self._left_over.content(self._source.rest())
             self.problem = self._left_over.save(content).problem
+            signal.signal(signal.SIGINT, earlier)
 
     @contextmanager
     def hear_interrupts(self, queue: JobQueue[Any, Any]) -> Iterator[None]:
