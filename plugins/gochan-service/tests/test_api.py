@@ -410,6 +410,21 @@ async def test_events_tell_which_queues_have_changed(tmp_path: Path) -> None:
     assert lines[:2] == ["retry: 500", ""]
 
 
+async def test_nobody_can_take_the_bells_of_others_by_names_that_are_made_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A viewer may listen to queues that are not there yet, but half of the room is for others."""
+    monkeypatch.setattr("gochan_service._door._listeners.MOST", 10)
+    async with open_service(tmp_path) as service, service.client() as client:
+        names = "&".join(f"queue=made-up-{number}" for number in range(20))
+        greedy = await service.ask("GET", f"/api/v1/events?{names}", who="viewer")
+        assert (greedy.status_code, greedy.headers["retry-after"]) == (429, "1")
+        assert "one that is not there: 'made-up-5'" in greedy.json()["error"]
+        await submit(service)
+        async with client.stream("GET", "/api/v1/events?queue=q") as response:
+            assert response.status_code == 200
+
+
 # gochan's own clients
 
 

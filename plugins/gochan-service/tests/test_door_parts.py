@@ -11,7 +11,7 @@ from gochan_service._door._canceller import Canceller
 from gochan_service._door._exchanges import Exchanges
 from gochan_service._door._inbox import Inbox
 from gochan_service._door._limits import Limited
-from gochan_service._door._listeners import Ear, Listeners
+from gochan_service._door._listeners import Ear, Listeners, TooMany
 from gochan_service._door._offers import Offers
 from gochan_service._wire import AgentSaid, Exchange, Exchanged
 from starlette.requests import Request
@@ -154,6 +154,25 @@ async def test_a_store_that_is_away_is_no_change(autojump_clock: MockClock) -> N
             store.statistics = away  # type: ignore[method-assign]
             await trio.sleep(600)
             assert not ear.rung.is_set()
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_store_that_is_away_knows_no_queue(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then the room of queues that there are is not given away; who asks comes again."""
+    monkeypatch.setattr("gochan_service._door._listeners.MOST", 2)
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        listeners = Listeners(store, Canceller())
+        nursery.start_soon(listeners.run)
+        await listeners.follow("made up")
+
+        async def away() -> Any:
+            raise StoreUnavailable("away")
+
+        store.queues = away  # type: ignore[method-assign]
+        with pytest.raises(TooMany, match="for one that is not there: 'q'"):
+            await listeners.follow("q")
         nursery.cancel_scope.cancel()
 
 

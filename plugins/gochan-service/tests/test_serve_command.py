@@ -193,6 +193,9 @@ def test_clients_trust_whom_the_system_trusts(
         trio.run(look)
         with pytest.raises(click.UsageError, match="no job 1"):
             print_log(server.url, 1, follow=False, version=None)
+        monkeypatch.setenv("GOCHAN_TOKEN", "gochan_token_of_a_stranger")
+        with pytest.raises(click.UsageError, match="not accept the token in GOCHAN_TOKEN"):
+            print_log(server.url, 1, follow=False, version=None)
 
 
 def test_other_places(tmp_path: Path) -> None:

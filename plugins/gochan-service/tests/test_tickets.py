@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from gochan.durable import Ending, Ticket, Worker
+from gochan.durable import Ending, QueueSettings, Ticket, Worker
 
 from .doors import QUEUE, SECRET, Near, open_near
 
@@ -819,6 +819,8 @@ async def test_too_many_listeners(
 ) -> None:
     """Are told to come again; so are those who want too many queues."""
     monkeypatch.setattr("gochan_service._door._listeners.MOST", 2)
+    for number in (1, 2, 3, 4):
+        await near.store.configure(f"queue {number}", QueueSettings())
     for number in (1, 2):
         said = {"listener": f"listener {number}", "queues": [f"queue {number}"]}
         assert (await near.post("/rpc/v1/exchange", json=said)).status_code == 200

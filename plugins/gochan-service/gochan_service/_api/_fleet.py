@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gochan.durable import Store
 
 from .._door._agents import Agent, Agents
-from .._door._listeners import Listeners
+from .._door._listeners import Listeners, TooMany
 from .._door._waiting import first_of
 from .._people import check_role
 from ._events import COMMENT, GREETING, QUIET, event, stream
@@ -98,6 +98,11 @@ class Fleet:
         store = await self._visitors.ask(request)
         check_questions(request, "queue")
         queues = request.query_params.getlist("queue") or [*await store.queues()]
+        try:
+            for queue in queues:
+                await self._listeners.follow(queue)
+        except TooMany as error:
+            raise Problem(429, str(error), retry_after="1") from None
         return stream(self._events(queues, Welcome(self._visitors, request)))
 
     async def _events(self, queues: list[str], welcome: Welcome) -> AsyncIterator[bytes]:

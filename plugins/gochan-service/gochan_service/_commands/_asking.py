@@ -44,15 +44,15 @@ def ask(method: str, url: str, *path: str) -> Any:
         )  # fmt: skip
     except httpx.HTTPError as error:
         raise click.UsageError(f"{address}: {reason_of(error)}") from None
-    if response.status_code == 401:
-        raise click.UsageError(f"{address} does not accept {described(token)}")
     if not response.is_success:
-        raise click.UsageError(why(response))
+        raise click.UsageError(why(response, address, token))
     return response.json()
 
 
-def why(response: httpx.Response) -> str:
-    """Return what a server says about what it refuses."""
+def why(response: httpx.Response, address: str, token: str) -> str:
+    """Return what a server says about what it refuses; of a token, which one that was."""
+    if response.status_code == 401:
+        return f"{address} does not accept {described(token)}"
     try:
         return str(response.json()["error"])
     except (ValueError, KeyError, TypeError):

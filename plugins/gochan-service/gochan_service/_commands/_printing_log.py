@@ -32,7 +32,7 @@ def print_log(url: str, id: int, *, follow: bool, version: int | None) -> None:
         ) as response:  # fmt: skip
             if response.status_code != 200:
                 response.read()
-                raise click.UsageError(why(response))
+                raise click.UsageError(why(response, address, token))
             for chunk in response.iter_bytes():
                 _print(chunk)
     except httpx.HTTPError as error:

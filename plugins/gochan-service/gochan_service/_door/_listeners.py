@@ -14,7 +14,8 @@
 # had a bell that was lost. In the first such time after bells nobody knows how they were.
 #
 # The bells of a queue are heard as long as somebody wants to hear them, and for a while after:
-# clients can name any queue, and what nobody wants must not stay.
+# clients can name any queue, and what nobody wants must not stay. Half of the room is for queues
+# that there are, so that no client can take it from the others by names that it has made up.
 
 from __future__ import annotations
 
@@ -163,7 +164,13 @@ class Listeners:
             del self._ears[name]
 
     async def follow(self, queue: str) -> bool:
-        """Hear the bells of a queue from now on, and for a while; return whether that is new."""
+        """Hear the bells of a queue from now on, and for a while; return whether that is new.
+
+        Raises:
+            TooMany: there are too many queues, or too many for one that is not there.
+        """
+        if len(self._followed) >= MOST // 2 and queue not in self._followed:
+            await self._refuse_unknown(queue)
         followed = self._followed.get(queue)
         if followed is None:
             if len(self._followed) >= MOST:
@@ -174,6 +181,12 @@ class Listeners:
         is_new = not followed.heard.is_set()
         await followed.heard.wait()
         return is_new
+
+    async def _refuse_unknown(self, queue: str) -> None:
+        with suppress(StoreError):
+            if queue in await self._store.queues():
+                return
+        raise TooMany(f"too many queues are listened to for one that is not there: {queue!r}")
 
     def rings(self, queue: str) -> int:
         """Return how often the bells of a queue have rung."""
