@@ -210,6 +210,14 @@ def test_a_worker_is_a_lane() -> None:
     assert find(rows, "kiel:5").split()[1:] == ["0/4", "idle"]
 
 
+def test_jobs_that_were_claimed_ahead_are_not_said_to_run() -> None:
+    """A worker claims more than it runs; nobody else knows which of them it runs."""
+    known = replace(KNOWN, running=[runs(number) for number in range(1, 23)])
+    ahead = find(shown(known), "oslo:1").split()[1:9]
+    assert ahead == ["2/2", "and", "20", "claimed", "ahead:", "1", "12", "s"]
+    assert find(shown(replace(known, workers=[])), "oslo:1").split()[1:4] == ["22", "1", "12"]
+
+
 def test_workers_that_are_gone_are_left_out() -> None:
     """Those that have stopped, and those that were silent for an hour; but not with jobs."""
     gone = [

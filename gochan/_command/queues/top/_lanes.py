@@ -22,7 +22,7 @@ class Lane:
 
     Attributes:
         name: of the worker.
-        jobs: those that it runs.
+        jobs: those that it has: it runs some, and has claimed the others ahead, for when it is free.
         capacity: how many it may run; ``None`` if nobody has said so.
         silent: for how many seconds it has not been heard of; ``None`` if that is not known.
         phase: of its stop, such as "draining"; nothing if it goes on.
@@ -33,6 +33,12 @@ class Lane:
     capacity: int | None = None
     silent: float | None = None
     phase: str = ""
+
+    @property
+    def running(self) -> int:
+        """How many of the jobs it can run now; the store does not know which."""
+        count = len(self.jobs)
+        return count if self.capacity is None else min(count, self.capacity)
 
 
 @final

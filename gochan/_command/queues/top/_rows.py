@@ -118,13 +118,16 @@ def _short(number: int) -> str:
 def lane_row(lane: Lane, now: float, columns: int, width: int) -> Row:
     """Return a worker, how much it has to do, and what it runs."""
     capacity = "" if lane.capacity is None else f"/{lane.capacity}"
-    full = lane.capacity is not None and len(lane.jobs) >= lane.capacity
+    full = lane.running == lane.capacity
+    ahead = len(lane.jobs) - lane.running
     row = [Span("  "), cell(lane.name, width)]
-    row += [cell(f"{len(lane.jobs)}{capacity}", 7, "good" if full else "", right=True)]
+    row += [cell(f"{lane.running}{capacity}", 7, "good" if full else "", right=True)]
     if lane.silent is not None and lane.silent >= SILENT:
         row.append(Span(f"silent for {seconds_in_words(lane.silent)} ", "bad"))
     elif lane.phase:
         row.append(Span(f"stops: {lane.phase} ", "note"))
+    if ahead:
+        row.append(Span(f"and {ahead} claimed ahead: ", "dim"))
     row += [span for job in lane.jobs for span in _on_lane(job, now)]
     return cut(row if lane.jobs or len(row) > 3 else [*row, Span("idle", "dim")], columns)
 
