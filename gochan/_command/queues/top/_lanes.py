@@ -22,7 +22,7 @@ class Lane:
 
     Attributes:
         name: of the worker.
-        jobs: those that it has: it runs some, and has claimed the others ahead, for when it is free.
+        jobs: those that it has: it runs some, and has claimed the others ahead.
         capacity: how many it may run; ``None`` if nobody has said so.
         silent: for how many seconds it has not been heard of; ``None`` if that is not known.
         phase: of its stop, such as "draining"; nothing if it goes on.
