@@ -58,6 +58,7 @@ async def test_agents_are_listed_and_drained(tmp_path: Path) -> None:
             json.loads(line) for line in (await agents("list", "--json")).output.splitlines()
         ]
         assert {one["name"]: one["draining"] for one in objects} == {"a/b c": True, "host:7": False}
+        assert (await agents()).output.splitlines()[0].startswith("host:7\t3\tp,q")
 
 
 async def test_what_is_refused_is_said(tmp_path: Path) -> None:
@@ -78,6 +79,7 @@ async def test_what_is_refused_is_said(tmp_path: Path) -> None:
         ({"GOCHAN_TOKEN": "x"}, ["list", "--at", "http://127.0.0.1:1"], "http://127.0.0.1:1: "),
         ({"GOCHAN_TOKEN": "x"}, ["list", "--at", "nothing"], "is like http://"),
         ({}, ["list", "--at", "http://host"], "set GOCHAN_TOKEN"),
+        ({"GOCHAN_TOKEN": "x", "GOCHAN_URL": "nothing"}, [], "is like http://"),
         ({}, ["drain"], "Missing argument 'NAME...'"),
     ],
 )

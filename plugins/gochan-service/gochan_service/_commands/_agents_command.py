@@ -14,13 +14,21 @@ from ._usual import SERVER
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
-@click.group(name="agents", short_help="List the agents of a server, and drain them.")
-def agents_command() -> None:
-    """List the agents of a server, and drain them.
+@click.group(
+    name="agents",
+    short_help="List the agents of a server, and drain them.",
+    invoke_without_command=True,
+)
+@click.pass_context
+def agents_command(context: click.Context) -> None:
+    """List the agents of a server, and drain them. Without a command, it lists them.
 
     An agent that is drained gets no more jobs; what it has, it ends. It goes on like that, also if
     it or the server is started again, until it is undrained.
     """
+    if context.invoked_subcommand is None:
+        with _list.make_context("list", [], parent=context) as listing:
+            _list.invoke(listing)
 
 
 def _at(command: _Command) -> _Command:
