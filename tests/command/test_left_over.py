@@ -448,8 +448,10 @@ def test_a_file_that_could_not_be_replaced_is_refused_at_once(
     run_lines: RunLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Since a new file is written beside it."""
+    left = tmp_path / "left"
+    left.touch()
     monkeypatch.setattr(os, "access", lambda path, _: path != str(tmp_path))
-    ended = run_lines(b"a\n", "--left-over", tmp_path / "left", "/bin/true")
+    ended = run_lines(b"a\n", "--left-over", left, "/bin/true")
     assert (ended.status, ended.out) == (2, b"")
     (complaint,) = ended.complaints
     assert complaint.endswith("it is to be replaced, but its folder cannot be written")
@@ -491,7 +493,7 @@ def test_the_file_is_written_as_soon_as_a_run_begins_to_end(tmp_path: Path) -> N
     with start(*arguments) as running:
         wait_until((tmp_path / "began").exists, "the first command")
         running.signal(TERM)
-        wait_until(lambda: left.read_bytes() == lines.read_bytes(), "the file")
+        wait_until(lambda: left.exists() and left.read_bytes() == lines.read_bytes(), "the file")
         (tmp_path / "go").touch()
         ended = running.ended()
     assert ended.status == 143
@@ -511,7 +513,7 @@ def test_it_is_written_early_though_all_was_read(tmp_path: Path, source: str) ->
     with start(*arguments, *more, lines=numbers(3)) as running:
         wait_until((tmp_path / "began").exists, "the first command")
         running.signal(INT)
-        wait_until(lambda: left.read_bytes() == numbers(3), "the file")
+        wait_until(lambda: left.exists() and left.read_bytes() == numbers(3), "the file")
         (tmp_path / "go").touch()
         assert running.ended().status == 130
     assert left.read_bytes() == b"2\n3\n"
@@ -562,6 +564,26 @@ main()
         assert todo.read_bytes() == numbers(5)
         assert ended.status in (1, 128 + number)
         assert "Traceback" not in ended.err
+
+
+def test_until_it_is_written_there_is_no_file(tmp_path: Path, marker: str) -> None:
+    """An empty one would say that all lines are done. Then it is like any new file."""
+    left = tmp_path / "left"
+    arguments = ["run", "--left-over", left, "--", "sleep"]
+    with start(*arguments, lines=f"{marker}\n".encode()) as running:
+        wait_until(lambda: sleepers(marker), "the command")
+        assert not left.exists()
+        running.signal(signal.SIGKILL)
+        running.process.wait()
+        wait_until(lambda: not sleepers(marker), "its end")
+    assert not left.exists()
+    mask = os.umask(0o027)
+    try:
+        assert finish("run", "--left-over", left, "--", "false", lines=b"a\n").status == 1
+    finally:
+        os.umask(mask)
+    assert left.read_bytes() == b"a\n"
+    assert left.stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("place", ["run._run._lower_workers", "run._run.open_children"])

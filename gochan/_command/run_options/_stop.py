@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Final
 
 import click
@@ -21,10 +20,10 @@ from ._paths import naming, refuse_dash
 _DRAIN: Final = 20.0
 
 
-def _make(values: Values, files: ExitStack) -> StopOptions:
+def _make(values: Values, _files: ExitStack) -> StopOptions:
     path = values["left_over_path"]
     if path is not None and not values["dry_run"]:
-        files.enter_context(_left_over_file(path))
+        _check_left_over(path)
     drain = values["drain"]
     return StopOptions(
         drain=_DRAIN if drain is None else drain,
@@ -55,27 +54,20 @@ def _attach(context: click.Context, _option: click.Parameter, path: str | None) 
     context.exit(status)
 
 
-@contextmanager
-def _left_over_file(path: str) -> Iterator[None]:
+def _check_left_over(path: str) -> None:
     """Check that the file can be written, and change nothing: it may be the input.
 
-    If the block is left by an exception, such as a Ctrl-C before the run has begun, a new file
-    in which nothing was written is removed: an empty one says that all lines are done.
+    A new one is there only once it is written: an empty one says that all lines are done.
     """
     refuse_dash(path, "--left-over")
-    is_new = not os.path.lexists(path)
+    is_new = not os.path.exists(path)
     with naming(path, "--left-over"), open(path, "ab"):
-        pass
-    real = os.path.realpath(path)
-    if os.path.isfile(real) and not os.access(os.path.dirname(real), os.W_OK):
+        if is_new:
+            os.unlink(os.path.realpath(path))
+    folder = os.path.dirname(os.path.realpath(path))
+    if os.path.isfile(path) and not os.access(folder, os.W_OK):
         why = f"{path}: it is to be replaced, but its folder cannot be written"
         raise click.BadParameter(why, param_hint="--left-over")
-    try:
-        yield
-    except BaseException:
-        if is_new and not os.path.getsize(path):
-            os.unlink(path)
-        raise
 
 
 GROUP: Final = Group(

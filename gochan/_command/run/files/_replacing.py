@@ -100,7 +100,7 @@ class Replacement:
     """A file beside another one, which takes its place once it is complete.
 
     Attributes:
-        path: of the file to be replaced; a symbolic link to it stays one.
+        path: of the file to be replaced, if there is one; a symbolic link to it stays one.
         descriptor: of the new one.
         notes: what has changed besides the content.
     """
@@ -108,7 +108,7 @@ class Replacement:
     def __init__(self, path: str) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._old = os.stat(path)
+        self._old = _stat(path)
         folder, name = os.path.split(path)
         self.descriptor, self._name = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
 
@@ -163,6 +163,16 @@ class Replacement:
         """Remove the line that is not complete; return how many are left."""
         os.ftruncate(self.descriptor, _end_of_lines(self.descriptor, end))
         return count_lines(self.descriptor, 0, end, lambda: True) or 0
+
+
+def _stat(path: str) -> os.stat_result:
+    """Return what a file is like; if there is none, what the system makes a new one like."""
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        with open(path, "xb") as file:
+            os.unlink(path)
+            return os.fstat(file.fileno())
 
 
 def _end_of_lines(descriptor: int, end: bytes) -> int:

@@ -76,7 +76,7 @@ class LeftOver:
             return Saved()
         path = os.path.realpath(self._path)
         try:
-            if os.path.isfile(path):
+            if self.can_be_written_twice:
                 return _replace(path, content, go_on, keep_part=keep_part)
             # A device cannot be replaced.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -92,8 +92,9 @@ class LeftOver:
 
     @property
     def can_be_written_twice(self) -> bool:
-        """Whether there is a file that can be replaced."""
-        return self._path is not None and os.path.isfile(self._path)
+        """Whether it is a file that can be replaced, or will be one."""
+        path = self._path
+        return path is not None and (os.path.isfile(path) or not os.path.exists(path))
 
 
 @final
