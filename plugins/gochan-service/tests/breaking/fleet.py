@@ -268,7 +268,7 @@ class Fleet:
         await self.ask("POST", f"agents/{name}/drain")
         # What it was given before, it may begin and end.
         with trio.fail_after(60):
-            while self.ledger.now() - self.ledger.busy_until(agent.name) < 0.5:  # noqa: ASYNC110
+            while name in await self._workers():  # noqa: ASYNC110
                 await trio.sleep(0.1)
         idle = self.ledger.now()
         await trio.sleep(0.5)
@@ -277,6 +277,11 @@ class Fleet:
 
     async def _heard_of(self) -> list[str]:
         return [agent["name"] for agent in (await self.ask("GET", "agents"))["agents"]]
+
+    async def _workers(self) -> set[str]:
+        """Return who has been given jobs that have not ended."""
+        page = await self.ask("GET", f"jobs?queue={QUEUE}&state=running&limit=200")
+        return {job["worker"] for job in page["jobs"]}
 
     async def works(self) -> None:
         """Wait until what is submitted from now on is run, so that all is well again."""

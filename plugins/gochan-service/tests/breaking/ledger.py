@@ -120,11 +120,6 @@ class Ledger:
         if before != (kind, version):
             self.problems.append(f"job {id} had ended as {before}, and then as {(kind, version)}")
 
-    def busy_until(self, agent: str) -> float:
-        """Return since when an agent has run nothing; now, if it does."""
-        runs = [run for run in self.runs() if run.agent == agent]
-        return max((run.ended or self.now() for run in runs), default=0.0)
-
     def runs(self) -> list[Run]:
         """Return the runs, by their beginnings."""
         runs: dict[tuple[int, int], Run] = {}
