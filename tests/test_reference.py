@@ -137,7 +137,8 @@ def test_what_users_of_other_programs_are_told_to_type_exists() -> None:
     page = REFERENCE.parent / "how-to" / "run-commands-side-by-side.md"
     cells = [line.split(" | ")[-1] for line in text_of(page).splitlines() if line[:1] == "|"]
     codes = [code for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
-    texts = [code.split("|")[-1] for code in codes]  # what comes before is another program
+    texts = [re.split(r"[|;]", code)[-1].strip() for code in codes]  # before, another program
+    texts = [text for text in texts if text.startswith(("-", "gochan"))]
     found = {name for text in texts for name in re.findall(r"(?<!\S)--?[a-zA-Z0][\w-]*", text)}
     assert {"--line-buffer", "--journal", "-j"} <= found
     assert found - {name for names in options_of_run() for name in names} == set()

@@ -205,7 +205,7 @@ async def _opened_in_threads(file: _File, *, shared: bool) -> AsyncIterator[Stor
         try:
             async with beside(
                 partial(neighbours.hear, bells),
-                partial(_look_for_changes, file, desk, bells),
+                partial(_look_for_changes, file, desk, bells, await _version(desk)),
             ):
                 yield store
         finally:
@@ -224,20 +224,30 @@ def _connect_twice(file: _File) -> tuple[Connection, Connection]:
         raise
 
 
-async def _look_for_changes(file: _File, desk: Desk, bells: Bells) -> None:
+async def _version(desk: Desk) -> int | None:
+    """Return what changes when another process has written, if that can be known now."""
+    try:
+        return int(await desk(VERSION))
+    except StoreUnavailable:
+        return None
+
+
+async def _look_for_changes(file: _File, desk: Desk, bells: Bells, seen: int | None) -> None:
     """Ring for what other processes have written, in case their bells were lost; for ever."""
-    seen = None
+    timed = None  # the version whose time we have
     while True:
+        version = await _version(desk)
         try:
-            version = await desk(VERSION)
             ahead = file.clock.ahead > _AHEAD and not file.reads
-            if ahead or version != seen:
+            if ahead or version != timed:
                 file.clock.reach(await desk("keep_time", ahead))
+                timed = version
+        except StoreUnavailable:
+            pass  # it is looked at again, and others are told, too
+        if version is not None:
             if seen not in (None, version):
                 bells.ring({queue: [Hint("changed")] for queue in bells.queues})
             seen = version
-        except StoreUnavailable:
-            pass  # it is looked at again, and others are told, too
         await trio.sleep(_LOOK)
 
 

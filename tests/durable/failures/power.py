@@ -20,7 +20,7 @@ import apsw
 import trio
 
 from gochan.durable import Retry, RetryLater, current_job, open_durable_queue, open_store
-from gochan.durable._outage import insist
+from gochan.durable._outage import Outages
 
 from .ledger import QUEUE, Verdict, said
 
@@ -176,7 +176,7 @@ async def live(
         disk.acknowledge(job.id, "stored")
         if number % 9 == 0:
             await trio.sleep(dice.random())
-            await insist(partial(job.cancel, "enough"))
+            await Outages(QUEUE, str(path)).insist("cancel", partial(job.cancel, "enough"))
         outcome = await job.wait()
         disk.acknowledge(job.id, outcome.kind)
 
