@@ -219,7 +219,12 @@ def test_there_it_prints_the_same(folder: Path, row: Row) -> None:
         ["bash", "-c", row.theirs],
         input=row.lines.encode(),
         capture_output=True,
-        # Commands that end in another order print in another order, unless parallel is told this.
-        env={**os.environ, "PARALLEL": "--keep-order"},
+        # Commands that end in another order print in another order, unless parallel is told this;
+        # and it would take the shell that it finds among its parents.
+        env={
+            **os.environ,
+            "PARALLEL": "--keep-order",
+            "PARALLEL_SHELL": shutil.which("bash") or "",
+        },
     )
     assert (found.stdout.decode() == row.out) is (not row.different)
