@@ -2,23 +2,23 @@
 
 # The files, from the bottom up: each uses only those above it.
 #
-#   _writing    writing all of some bytes
-#   _scratch    files without a name
-#   _limits     how long a command may be
-#   _places     places in a command for what differs: {}, {.}, {2}, {name}
-#   _filling    the command for one value
-#   _session    the processes that a command starts, and signals to them
-#   _program    what a child process runs, and what it is given
+#   _writing      writing all of some bytes
+#   _scratch      files without a name
+#   _limits       how long a command may be
+#   _places       places in a command for what differs: {}, {.}, {2}, {name}
+#   _filling      the command for one value
+#   _session      the processes that a command starts, and signals to them
+#   _program      what a child process runs, and what it is given
 #   _posix_spawn  `posix_spawn`, during which other threads go on
-#   _spawning   starting a process
-#   _starting   threads that start processes
-#   _enlarging  pipes that hold more
-#   _watcher    waiting for many files and processes at a time
-#   _pipes      the pipes from a child
-#   _collected  what a command has written, kept
-#   _guardian   ends the commands if gochan is killed
-#   _orphans    processes that commands have left behind
-#   _child      child processes, from their start to their end
+#   _spawning     starting a process
+#   _starting     threads that start processes
+#   _enlarging    pipes that hold more
+#   _watcher      waiting for many files and processes at a time
+#   _pipes        the pipes from a child
+#   _collected    what a command has written, kept
+#   _guardian     ends the commands if gochan is killed
+#   _orphans      processes that commands have left behind
+#   _child        child processes, from their start to their end
 
 from __future__ import annotations
 

@@ -5,8 +5,9 @@
 # A child leads a session of its own, so that Ctrl-C at the terminal reaches us alone, no
 # program can ask for a password, and all that the child starts can be ended with it.
 #
-# Threads start the children, and have the watcher wait for their ends. So a child that has
-# started wakes nobody, unless somebody waits for that, in order to end it.
+# If there are more of them than processors, threads start the children, and have the watcher
+# wait for their ends. So a child that has started wakes nobody, unless somebody waits for that,
+# in order to end it.
 #
 # Its output comes through pipes, not into files: a program that opens /dev/stdout again would
 # empty a file. What it reads is a file in memory, or nothing.
@@ -294,8 +295,6 @@ class Child:
     @property
     def gone(self) -> bool:
         """Whether it has ended, and has left nothing that we would have to wait for."""
-        if self.problem is not None:
-            return True
         return not self._group_lives and self._pipes_ended.is_set()
 
     async def end_politely(self) -> None:

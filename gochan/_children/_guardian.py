@@ -59,9 +59,7 @@ class Guardian:
 
     def __init__(self) -> None:
         self.process: int | None = None
-        self._table = memoryview(mmap.mmap(-1, 8 * _SLOTS)).cast(
-            "q"
-        )  # the first is never looked at
+        self._table = memoryview(mmap.mmap(-1, 8 * _SLOTS)).cast("q")  # nobody reads the first
         self._free: list[int] = []
         self._used = 0
         self._pipe = -1

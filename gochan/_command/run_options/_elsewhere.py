@@ -52,7 +52,7 @@ _ALWAYS_SO: Final = frozenset(
 
 _HERE_ALONE: Final = "commands run on this machine alone; 'ssh {} …' runs one on another"
 _SEMAPHORE: Final = "there are no semaphores; flock(1) is one"
-_PERL: Final = "with --shell, sh can change a line: 'f={}; mv {} \"${f%.jpg}.png\"'"
+BY_SHELL: Final = "with --shell, sh can change a line: 'f={}; mv {} \"${f%.jpg}.png\"'"
 
 _INSTEAD: Final = {
     name: text
@@ -82,7 +82,7 @@ _INSTEAD: Final = {
         "--recstart --recend --rrs --regexp": "--pipe takes lines; --null, --delimiter end them",
         "--files": "--results FOLDER keeps what each command has written",
         "--compress --tempdir --tmpdir": "large outputs wait in the folder that TMPDIR names",
-        "--plus --rpl": _PERL,
+        "--plus --rpl": BY_SHELL,
         "--shellquote": "'printf %q' of bash quotes a word; --dry-run shows whole commands",
         "--noswap": "--memory-free SIZE starts none while less memory is available",
         "--sql --sqlmaster --sqlworker --sqlandworker": "--json and --joblog are for programs",

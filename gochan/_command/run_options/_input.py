@@ -17,6 +17,7 @@ from .._suggestions import suggest_files
 from ..run import SEPARATOR, InputOptions, Quoted, Separator, as_separator
 from ._amounts import Size
 from ._arguments import read_sources
+from ._elsewhere import BY_SHELL
 from ._group import Group, Values
 from ._paths import naming
 
@@ -66,8 +67,7 @@ def _check(values: Values, marked: Sequence[tuple[str, list[str]]]) -> None:
     if values["pipe"] and marked:
         raise click.UsageError(f"--pipe and {marked[0][0]} exclude each other")
     if _PERL.search(" ".join(values["command"])):
-        why = "with --shell, sh can change a line: 'f={}; mv {} \"${f%.jpg}.png\"'"
-        raise click.UsageError(f"there is no {{= … =}}: {why}")
+        raise click.UsageError(f"there is no {{= … =}}: {BY_SHELL}")
     if values["pipe"] and values["batch"] == 0:
         raise click.UsageError("--pipe --batch 0: a block has no lines; --block is in bytes")
     if values["shell"] and values["bash"]:

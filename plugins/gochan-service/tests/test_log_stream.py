@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -43,18 +44,25 @@ class Server:
         return sizes
 
 
-async def test_what_is_printed_arrives_in_order(autojump_clock: trio.testing.MockClock) -> None:
-    """Small pieces are gathered; the parts of all runs go together."""
-    server = Server()
+@asynccontextmanager
+async def carrying(server: Server) -> AsyncIterator[LogCourier]:
+    """Carry logs to a server inside the block."""
     courier = LogCourier(server)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(courier.run)
+        yield courier
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_printed_arrives_in_order(autojump_clock: trio.testing.MockClock) -> None:
+    """Small pieces are gathered; the parts of all runs go together."""
+    server = Server()
+    async with carrying(server) as courier:
         one, other = courier.open(1, 1), courier.open(2, 5)
         for n in range(100):
             await one.write(b"%d\n" % n)
             await other.write(b".")
         await trio.sleep(SOON + 0.1)
-        nursery.cancel_scope.cancel()
     assert server.logs == {
         (1, 1): b"".join(b"%d\n" % n for n in range(100)), (2, 5): b"." * 100
     }  # fmt: skip
@@ -64,16 +72,13 @@ async def test_what_is_printed_arrives_in_order(autojump_clock: trio.testing.Moc
 async def test_much_is_sent_at_once(autojump_clock: trio.testing.MockClock) -> None:
     """Without waiting for more."""
     server = Server()
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         log = courier.open(1, 1)
         await log.write(b"x" * MUCH)
         await trio.sleep(0.005)
         assert server.requests == [[MUCH]]  # before a flush, which would hurry it as well
         await log.flush()
         assert trio.current_time() == pytest.approx(0.01)
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_run_that_ends_waits_for_nothing_else(
@@ -81,15 +86,12 @@ async def test_a_run_that_ends_waits_for_nothing_else(
 ) -> None:
     """Its worker is free for the next one as soon as the server has its log."""
     server = Server()
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         for n in range(10):
             log = courier.open(n, 1)
             await log.write(b"done")
             await log.flush()
         assert trio.current_time() == pytest.approx(0.1)
-        nursery.cancel_scope.cancel()
 
 
 async def test_an_end_does_not_send_what_is_on_its_way(
@@ -97,15 +99,12 @@ async def test_an_end_does_not_send_what_is_on_its_way(
 ) -> None:
     """It waits for that."""
     server = Server()
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         log = courier.open(1, 1)
         await log.write(b"x" * MUCH)
         await trio.sleep(0.005)
         await log.flush()
         await trio.sleep(1)
-        nursery.cancel_scope.cancel()
     assert server.requests == [[MUCH]]
 
 
@@ -114,16 +113,13 @@ async def test_who_prints_faster_than_the_server_takes_waits(
 ) -> None:
     """So memory is bounded; and nothing is missing."""
     server = Server()
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         log = courier.open(1, 1)
         most = 0
         for _ in range(200):
             await log.write(b"x" * 2**16)
             most = max(most, log.waiting)
         await log.flush()
-        nursery.cancel_scope.cancel()
     assert most <= 2**20 + 2**16
     assert len(server.logs[1, 1]) == 200 * 2**16
     assert max(map(sum, server.requests)) <= 2**18
@@ -136,9 +132,7 @@ async def test_after_an_outage_it_goes_on_where_the_server_is(
     """Nothing is missing, and nothing is there twice."""
     server = Server()
     server.loses_answers = loses
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         log = courier.open(1, 1)
         await log.write(b"first ")
         await log.flush()
@@ -147,7 +141,6 @@ async def test_after_an_outage_it_goes_on_where_the_server_is(
         await trio.sleep(1.5)
         await log.write(b"third")
         await log.flush()
-        nursery.cancel_scope.cancel()
     assert server.logs[1, 1] == b"first second third"
 
 
@@ -155,9 +148,7 @@ async def test_a_run_whose_log_nobody_takes_goes_on(autojump_clock: trio.testing
     """Since it is over for the server, or the log is too long."""
     server = Server()
     server.over = {1}
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         late, long, good = (courier.open(id, 1) for id in (1, 2, 3))
         await late.write(b"x" * 2**21)  # would wait for room
         assert late.waiting == 0
@@ -168,7 +159,6 @@ async def test_a_run_whose_log_nobody_takes_goes_on(autojump_clock: trio.testing
         await long.flush()
         await good.write(b"good")
         await good.flush()
-        nursery.cancel_scope.cancel()
     assert server.logs == {(3, 1): b"good"}
 
 
@@ -178,14 +168,11 @@ async def test_the_end_of_a_run_does_not_wait_for_ever(
     """For a server that is away."""
     server = Server()
     server.troubles = [StoreUnavailable("away")] * 1000
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         log = courier.open(1, 1)
         await log.write(b"x")
         await log.flush()
         assert trio.current_time() == 10.0
-        nursery.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("later", [0.005, 0.5], ids=["in a request", "in a pause"])
@@ -195,9 +182,7 @@ async def test_the_log_of_a_run_goes_before_its_end(
     """What could not be sent in an outage, of this run alone; in as many parts as it needs."""
     server = Server()
     server.troubles = [StoreUnavailable("away")] * 1000
-    courier = LogCourier(server)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(courier.run)
+    async with carrying(server) as courier:
         log, other = courier.open(1, 1), courier.open(2, 1)
         await log.write(b"x" * 2**19)
         await log.flush()
@@ -216,7 +201,6 @@ async def test_the_log_of_a_run_goes_before_its_end(
         await courier.bring({Ticket(1, 1)})
         assert trio.current_time() - began < 0.1
         await other.flush()
-        nursery.cancel_scope.cancel()
     assert server.logs[2, 1] == b"y"
 
 

@@ -13,10 +13,9 @@ import trio
 from gochan.durable import StoreError, StoreUnavailable
 
 from .._wire import Part
-from ._log_stream import Send
+from ._log_stream import PAUSE, Send
 
 _PART: Final = 2**20
-_PAUSE: Final = 1.0  # after a request that could not be made
 _MOST: Final = 1000  # files of a run
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -59,7 +58,7 @@ async def _send_file(id: int, version: int, name: str, path: str, send: Send) ->
                 try:
                     (size,) = await send([Part(id, version, name, offset, data)])
                 except StoreUnavailable:  # what a run has made is worth a wait
-                    await trio.sleep(_PAUSE)
+                    await trio.sleep(PAUSE)
                     continue
                 if size is None:
                     raise UploadFailed(f"{path} comes too late: the run is over")

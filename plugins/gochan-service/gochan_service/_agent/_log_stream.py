@@ -29,7 +29,7 @@ MUCH: Final = 16 * 2**10  # bytes that are sent at once
 SOON: Final = 0.2  # seconds after which less is sent, too
 _PART: Final = 256 * 2**10
 _ROOM: Final = 2**20  # bytes that may wait before the run has to
-_PAUSE: Final = 1.0  # after a request that could not be made
+PAUSE: Final = 1.0  # after a request that could not be made
 _FLUSH: Final = 10.0  # seconds that the end of a run waits
 _HELD: Final = 60.0  # seconds that ends are held back by logs alone, as where files have no room
 
@@ -129,7 +129,7 @@ class LogCourier:
             try:
                 await self._carry(self._sending)
             except StoreUnavailable:
-                await trio.sleep(_PAUSE)
+                await trio.sleep(PAUSE)
             for stream in self._sending:
                 if stream.waiting:
                     self._note(stream)
