@@ -8,6 +8,7 @@
 #   _places       places in a command for what differs: {}, {.}, {2}, {name}
 #   _filling      the command for one value
 #   _session      the processes that a command starts, and signals to them
+#   _processors   how many processors there are for us
 #   _program      what a child process runs, and what it is given
 #   _posix_spawn  `posix_spawn`, during which other threads go on
 #   _spawning     starting a process
@@ -31,6 +32,7 @@ from ._limits import ARGUMENT, EACH, room_for_command, size_of
 from ._orphans import Orphans, adopt_orphans
 from ._pipes import OnOutput
 from ._places import Place, PlaceError, UnfitError, find_places
+from ._processors import count_processors
 from ._program import ChildError, Program
 from ._scratch import open_memory, open_scratch
 from ._spawning import NOT_STARTED
@@ -51,6 +53,7 @@ __all__ = [
     "Program",
     "UnfitError",
     "adopt_orphans",
+    "count_processors",
     "enlarge_pipe",
     "fill_in",
     "find_places",

@@ -33,6 +33,7 @@ from ._guardian import Guardian
 from ._orphans import Orphans
 from ._pipes import OnOutput, Pipe, Stream, open_pipe
 from ._posix_spawn import Files
+from ._processors import count_processors
 from ._program import ChildError, Program
 from ._scratch import open_memory
 from ._session import Session
@@ -49,7 +50,7 @@ _LOOK: Final = 0.02
 _GRACE: Final = 5.0
 
 # How many children are few: each of them has a processor.
-_FEW: Final = os.cpu_count() or 1
+_FEW: Final = count_processors()
 
 # The numbers of the standard files.
 _STDOUT: Final = 1

@@ -45,7 +45,6 @@ from .pace import (
     Rate,
     TimeLimit,
     available_memory,
-    count_processors,
 )
 
 __all__ = [
@@ -70,6 +69,5 @@ __all__ = [
     "as_separator",
     "attach_to_journal",
     "available_memory",
-    "count_processors",
     "run",
 ]

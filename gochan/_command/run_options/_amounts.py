@@ -8,7 +8,8 @@ from typing import Any, Final, Generic, TypeVar, final
 
 import click
 
-from ..run import Halt, TimeLimit, count_processors
+from ..._children import count_processors
+from ..run import Halt, TimeLimit
 
 T = TypeVar("T")
 

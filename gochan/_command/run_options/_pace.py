@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import click
 
+from ..._children import count_processors
 from ..._plugins import PluginError, installed_plugins
 from ...strategies import Strategy
 from .._standard_files import complain
 from .._suggestions import suggest_strategies
-from ..run import Condition, Load, Memory, PaceOptions, Rate, available_memory, count_processors
+from ..run import Condition, Load, Memory, PaceOptions, Rate, available_memory
 from . import _amounts
 from ._group import Group, Values
 

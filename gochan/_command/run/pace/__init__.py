@@ -4,7 +4,6 @@
 #
 #   _gate        through which each command must go before it starts
 #   _conditions  what has to be true then: a rate, load, memory
-#   _processors  how many processors there are for us
 #   _halt        when a run ends early
 #   _time_limit  how long a command may run
 
@@ -13,7 +12,6 @@ from __future__ import annotations
 from ._conditions import Load, Memory, Rate, available_memory
 from ._gate import Condition, Gate, GateShut
 from ._halt import FIRST_FAILURE, Halt
-from ._processors import count_processors
 from ._time_limit import TimeLimit
 
 __all__ = [
@@ -27,5 +25,4 @@ __all__ = [
     "Rate",
     "TimeLimit",
     "available_memory",
-    "count_processors",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gochan._command.run.pace._processors import count_processors
+from gochan._children._processors import count_processors
 
 
 @pytest.fixture(autouse=True)
