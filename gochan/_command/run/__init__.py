@@ -43,8 +43,10 @@ from .pace import (
     Load,
     Memory,
     Rate,
+    Rest,
     TimeLimit,
     available_memory,
+    needs_rest,
 )
 
 __all__ = [
@@ -63,11 +65,13 @@ __all__ = [
     "ProcessOptions",
     "Quoted",
     "Rate",
+    "Rest",
     "Separator",
     "StopOptions",
     "TimeLimit",
     "as_separator",
     "attach_to_journal",
     "available_memory",
+    "needs_rest",
     "run",
 ]

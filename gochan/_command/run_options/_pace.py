@@ -14,7 +14,7 @@ from ..._plugins import PluginError, installed_plugins
 from ...strategies import Strategy
 from .._standard_files import complain
 from .._suggestions import suggest_strategies
-from ..run import Condition, Load, Memory, PaceOptions, Rate, available_memory
+from ..run import Condition, Load, Memory, PaceOptions, Rate, Rest, available_memory, needs_rest
 from . import _amounts
 from ._group import Group, Values
 
@@ -26,14 +26,18 @@ def _make(values: Values, _files: ExitStack) -> PaceOptions:
     return PaceOptions(
         workers=values["workers"],
         strategy=_make_strategy(values["strategy"], _capacity(values)),
-        conditions=tuple(_make_conditions(values["rate"], values["load"], values["memory_free"])),
+        conditions=tuple(_make_conditions(values)),
     )
 
 
-def _make_conditions(
-    interval: float | None, load: float | None, memory: int | None
-) -> Iterator[Condition]:
+def _make_conditions(values: Values) -> Iterator[Condition]:
     """Yield what has to be true when a command starts; what costs nothing comes first."""
+    workers: int = values["workers"]
+    interval: float | None = values["rate"]
+    load: float | None = values["load"]
+    memory: int | None = values["memory_free"]
+    if needs_rest(workers):
+        yield Rest(workers)
     if interval is not None:
         yield Rate(interval)
     if load is not None:
