@@ -31,6 +31,10 @@ _CROSSING = 0.15
 # Seconds within which the end of a command is known to the server, if nobody is away.
 _REPORTED = 5.0
 
+# Seconds by which the first line of a command may be later than its start, on a busy machine. So
+# it may have begun, as it says, after its agent was killed.
+_STARTING = 1.0
+
 # Seconds that a lease lasts; how much earlier a job may have been leased than its command began;
 # and for how long the server has to have been away, or its agent has just been late.
 LEASE = 30.0
@@ -217,7 +221,7 @@ class Ledger:
         killed = self.killed.get(run.agent)
         if killed is None:
             return not run.whole and run.ended is not None
-        if killed < run.begun - 0.1:
+        if killed < run.begun - _STARTING:
             return False
         return run.ended is None or not run.whole or killed < run.ended + _REPORTED + self.away
 

@@ -53,15 +53,16 @@ async def test_a_job_that_was_run_once_is_in_order(tmp_path: Path) -> None:
 
 
 async def test_a_job_may_run_again_if_its_agent_was_killed(tmp_path: Path) -> None:
-    """While it ran, or before the server can have heard of its end; or if it was cut short."""
+    """While it ran or started, or before the server can have heard of its end; or if it was cut."""
     assert (await verdict_of(tmp_path, FIRST[0], *AGAIN, killed=10.05)).problems == []
+    assert (await verdict_of(tmp_path, FIRST[0], *AGAIN, killed=9.2)).problems == []
     assert (await verdict_of(tmp_path, *FIRST, *AGAIN, killed=12)).problems == []
     assert (await verdict_of(tmp_path, FIRST[0], CUT, *AGAIN)).problems == []
 
 
 async def test_a_job_that_runs_again_for_no_reason_is_doubled(tmp_path: Path) -> None:
     """Nobody was killed; or before it began, or long after its end."""
-    for killed in (None, 9.0, 25.0):
+    for killed in (None, 8.9, 25.0):
         verdict = await verdict_of(tmp_path, *FIRST, *AGAIN, killed=killed)
         assert "run again for no reason" in verdict.doubled[0]
 
