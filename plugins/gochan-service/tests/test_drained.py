@@ -55,15 +55,16 @@ async def test_who_was_silent_for_a_day_is_forgotten(
 
 
 async def test_who_has_left_is_not_listed_for_ever(autojump_clock: MockClock) -> None:
-    """Fleets that grow and shrink would make the list ever longer; who is drained is kept."""
+    """Fleets that grow and shrink, and drain who goes, would make the list ever longer."""
     agents = Agents()
     for name in ("a", "b", "c"):
         agents.heard(AgentSaid(name))
     agents.drain("b", True)
     await trio.sleep(FORGOTTEN + 1)
     agents.heard(AgentSaid("d"))
-    assert [agent.name for agent in agents.all()] == ["b", "d"]
-    assert [agent.name for agent in agents.known()] == ["b", "d"]
+    assert [agent.name for agent in agents.all()] == ["d"]
+    assert [agent.name for agent in agents.known()] == ["d"]
+    assert not agents.orders
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a": [{}, "x"]}'])

@@ -24,7 +24,7 @@ def agents_command(context: click.Context) -> None:
     """List the agents of a server, and drain them. Without a command, it lists them.
 
     An agent that is drained gets no more jobs; what it has, it ends. It goes on like that, also if
-    it or the server is started again, until it is undrained.
+    it or the server is started again, until it is undrained, or has been silent for a day.
     """
     if context.invoked_subcommand is None:
         with _list.make_context("list", [], parent=context) as listing:

@@ -18,8 +18,11 @@ from ._listeners import TooMany
 MOST_POLLS: Final = 100
 """How many polls an agent may have under way; more would be a mistake of it."""
 
-FORGOTTEN: Final = 86_400.0
+FORGOTTEN: Final = 86_400.0  # seconds without a word, whether it was drained or not
 MOST: Final = 10_000
+CROWDED: Final = 600.0
+"""After how many seconds without a word agents are forgotten when there is no room for others."""
+
 MOST_QUEUES: Final = 100
 """How many queues of an agent are remembered."""
 
@@ -119,9 +122,9 @@ class Agents:
         agent = self._agents.get(said.name)
         if agent is None:
             if len(self._agents) >= MOST:
-                self._forget()
+                self._forget(CROWDED)
             if len(self._agents) >= MOST:
-                raise TooMany("too many agents have been here today")
+                raise TooMany("too many agents work for this server")
             agent = self._agents[said.name] = Agent(said.name)
         agent.seen = trio.current_time()
         self.news.add(said.name)
@@ -137,16 +140,21 @@ class Agents:
             agent.held = said.held
         return agent
 
-    def _forget(self) -> None:
-        latest = trio.current_time() - FORGOTTEN
+    def _forget(self, silent: float) -> None:
+        """Forget those that were silent for so many seconds.
+
+        Drained ones, too: a fleet that grows and shrinks drains each agent before its end.
+        """
+        latest = trio.current_time() - silent
         for name, agent in [*self._agents.items()]:
-            if agent.seen < latest and not agent.draining:
+            if agent.seen < latest and not agent.polls:
                 del self._agents[name]
                 self.news.discard(name)
+                self.orders.pop(name, None)
 
     def all(self) -> list[Agent]:
         """Return them, but for those that were silent for a day."""
-        self._forget()
+        self._forget(FORGOTTEN)
         return [*self._agents.values()]
 
     def known(self) -> list[KnownWorker]:

@@ -46,7 +46,7 @@ _WRITE: Final = (
     "SET said = EXCLUDED.said, seen = EXCLUDED.seen WHERE agents_agent.seen < EXCLUDED.seen"
 )
 _DRAIN: Final = "UPDATE {s}.agents_agent SET draining = %s WHERE name = %s"
-_FORGET: Final = "DELETE FROM {s}.agents_agent WHERE seen < %s AND draining = 0"
+_FORGET: Final = "DELETE FROM {s}.agents_agent WHERE seen < %s"
 _READ: Final = "SELECT name, said, seen, draining FROM {s}.agents_agent"
 
 _Row: TypeAlias = tuple[str, str, float]
