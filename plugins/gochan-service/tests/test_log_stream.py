@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 from gochan_service._agent._log_stream import MUCH, SOON, LogCourier
+from gochan_service._door._limits import LONGEST_BODY
 from gochan_service._wire import Part
 
 from gochan.durable import StoreError, StoreUnavailable, Ticket
@@ -22,6 +23,7 @@ class Server:
         self.troubles: list[Exception] = []
         self.over: set[int] = set()
         self.loses_answers = False
+        self.refuses = False
 
     async def __call__(self, parts: Sequence[Part]) -> Sequence[int | None]:
         self.requests.append([len(part.data) for part in parts])
@@ -35,7 +37,7 @@ class Server:
                 continue
             log = self.logs.get((part.id, part.version), b"")
             assert part.name == "log"
-            if part.offset <= len(log):
+            if part.offset <= len(log) and not self.refuses:
                 log = log[: part.offset] + part.data + log[part.offset + len(part.data) :]
             self.logs[part.id, part.version] = log
             sizes.append(len(log))
@@ -144,6 +146,50 @@ async def test_after_an_outage_it_goes_on_where_the_server_is(
     assert server.logs[1, 1] == b"first second third"
 
 
+async def test_a_server_that_has_lost_a_part_gets_what_follows(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """As after a power cut: the run goes on, and the server is not asked without a pause."""
+    server = Server()
+    async with carrying(server) as courier:
+        log = courier.open(1, 1)
+        await log.write(b"first ")
+        await log.flush()
+        server.logs[1, 1] = b"fir"
+        with trio.fail_after(10):
+            await log.write(b"x" * 2**21)
+            await log.flush()
+    assert server.logs[1, 1] == b"fir" + b"x" * 2**21
+    assert len(server.requests) < 20
+
+
+async def test_an_old_answer_takes_nothing_back(autojump_clock: trio.testing.MockClock) -> None:
+    """An end sends what is on its way already; the answers may come in any order."""
+    log = LogCourier(Server()).open(1, 1)
+    await log.write(b"0123456789")
+    log.hear(log.part().offset, 5)
+    log.hear(0, 3)
+    assert (log.part().offset, log.part().data) == (5, b"56789")
+    log.hear(0, 10)
+    assert (log.part().offset, log.waiting) == (10, 0)
+
+
+async def test_many_logs_are_not_too_much_for_one_request(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A server takes so many bytes, and so many parts; after an outage all runs have many."""
+    server = Server()
+    async with carrying(server) as courier:
+        logs = [courier.open(id, 1) for id in range(2000)]
+        for log in logs:
+            await log.write(b"x" * (2**18 if log.run.id < 200 else 1))
+        for log in logs:
+            await log.flush()
+    assert len(server.logs) == 2000
+    assert max(map(sum, server.requests)) * 4 / 3 < LONGEST_BODY / 2
+    assert max(map(len, server.requests)) <= 1000
+
+
 async def test_a_run_whose_log_nobody_takes_goes_on(autojump_clock: trio.testing.MockClock) -> None:
     """Since it is over for the server, or the log is too long."""
     server = Server()
@@ -207,7 +253,7 @@ async def test_the_log_of_a_run_goes_before_its_end(
 async def test_logs_alone_do_not_hold_the_ends_back_for_ever(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """As where there is no room for files; nor does a server that has not what it had."""
+    """As where there is no room for files; nor does a server that takes nothing."""
     server = Server()
     courier = LogCourier(server)
     log = courier.open(1, 1)
@@ -229,6 +275,10 @@ async def test_logs_alone_do_not_hold_the_ends_back_for_ever(
     with pytest.raises(StoreUnavailable):
         await courier.bring({Ticket(1, 1)})
     del server.logs[1, 1]
+    await courier.bring({Ticket(1, 1)})
+    assert (log.waiting, server.logs[1, 1]) == (0, b"z")
+    await log.write(b"z")
+    server.refuses = True
     await courier.bring({Ticket(1, 1)})
     assert log.waiting == 1
 

@@ -5,14 +5,16 @@
 # A run writes into its stream, and waits only if the server is far behind. One task sends what all
 # streams have, in one request: as soon as there is much, or a run is to end, or a little later. A
 # stream keeps what the server has not got, so a part whose answer was lost is sent again, from
-# where the server says. The run ends when all it has printed has arrived, or when that takes too
-# long: once its end is told, nobody may add to its log. So what is left then, since the server is
-# away, goes there right before the end of the run, which cannot be told either until it is back.
+# where the server says. If that is before what the server had, it has lost that part, as in a power
+# cut, and what follows is sent in its place, since nobody has it any more. The run ends when all it
+# has printed has arrived, or when that takes too long: once its end is told, nobody may add to its
+# log. So what is left then, since the server is away, goes there right before the end of the run,
+# which cannot be told either until it is back.
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Final, TypeAlias, final
 
 import trio
@@ -28,6 +30,8 @@ LOG: Final = "log"
 MUCH: Final = 16 * 2**10  # bytes that are sent at once
 SOON: Final = 0.2  # seconds after which less is sent, too
 _PART: Final = 256 * 2**10
+_LOAD: Final = 8 * 2**20  # bytes in a request, before they are put into words
+_MOST: Final = 1000  # parts in a request
 _ROOM: Final = 2**20  # bytes that may wait before the run has to
 PAUSE: Final = 1.0  # after a request that could not be made
 _FLUSH: Final = 10.0  # seconds that the end of a run waits
@@ -73,14 +77,22 @@ class LogStream:
         """How many bytes the server has not."""
         return len(self._rest)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """How many bytes the server has, and has not."""
+        return self._sent, len(self._rest)
+
     def part(self) -> Part:
         """Return what is to be sent next."""
         return Part(self.run.id, self.run.version, LOG, self._sent, bytes(self._rest[:_PART]))
 
-    def hear(self, size: int | None) -> None:
-        """Hear how long the log is on the server."""
+    def hear(self, offset: int, size: int | None) -> None:
+        """Hear how long the log is on the server, after a part that began at ``offset``."""
         if size is None:
             self.end()
+        elif size < offset:  # it has lost what it had
+            if offset == self._sent:  # and this is no old answer
+                self._sent = size
         else:
             del self._rest[: max(0, size - self._sent)]
             self._sent = max(size, self._sent)
@@ -151,20 +163,37 @@ class LogCourier:
             self._held_since = math.inf
 
     async def _bring(self, late: list[LogStream]) -> None:
-        before = math.inf
-        while left := sum(stream.waiting for stream in late):
-            if left >= before:  # the server has not what it had; the ends are worth more
+        before: list[tuple[int, int]] = []
+        while left := [stream.place for stream in late if stream.waiting]:
+            if left == before:  # the server takes nothing; the ends are worth more
                 return
             before = left
             await self._carry([stream for stream in late if stream.waiting])
 
     async def _carry(self, streams: Sequence[LogStream]) -> None:
-        """Send the next part of each stream."""
+        """Send the next part of each stream, in as many requests as that takes."""
+        for start, stop in _loads([min(stream.waiting, _PART) for stream in streams]):
+            await self._carry_load(streams[start:stop])
+
+    async def _carry_load(self, streams: Sequence[LogStream]) -> None:
+        parts = [stream.part() for stream in streams]
+        sizes: Sequence[int | None]
         try:
-            sizes = await self._send([stream.part() for stream in streams])
+            sizes = await self._send(parts)
         except StoreUnavailable:
             raise
         except StoreError:  # a log that is too long, for one
             sizes = [None] * len(streams)
-        for stream, size in zip(streams, sizes, strict=True):
-            stream.hear(size)
+        for stream, part, size in zip(streams, parts, sizes, strict=True):
+            stream.hear(part.offset, size)
+
+
+def _loads(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where parts of these sizes go into one request."""
+    start = size = 0
+    for stop, one in enumerate(sizes):
+        if stop > start and (size + one > _LOAD or stop - start == _MOST):
+            yield start, stop
+            start, size = stop, 0
+        size += one
+    yield start, len(sizes)
