@@ -36,6 +36,8 @@ class Bells:
             yield bell.receiver
         finally:
             self._listeners[queue].remove(bell)
+            if not self._listeners[queue]:
+                del self._listeners[queue]  # servers hear whatever queues their clients name
             bell.close()
 
     def ring(self, hints: Mapping[str, Iterable[Hint]]) -> None:
@@ -50,7 +52,7 @@ class Bells:
     @property
     def queues(self) -> list[str]:
         """The queues that somebody listens to."""
-        return [queue for queue, listeners in self._listeners.items() if listeners]
+        return [*self._listeners]
 
 
 def merged(hints: Iterable[Hint]) -> list[Hint]:

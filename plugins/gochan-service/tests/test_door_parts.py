@@ -176,6 +176,15 @@ async def test_a_store_that_is_away_knows_no_queue(
         nursery.cancel_scope.cancel()
 
 
+async def test_queues_that_nobody_hears_do_not_stay() -> None:
+    """Clients can name any queue, for years."""
+    bells = Bells()
+    for queue in ("a", "b"):
+        async with bells.listen(queue), bells.listen(queue):
+            assert bells.queues == [queue]
+    assert not bells._listeners
+
+
 async def test_notes_about_offers_do_not_grow(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

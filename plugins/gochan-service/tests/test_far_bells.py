@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import msgspec
+import pytest
 import trio
 from gochan_service._remote._far_bells import FarBells
 from gochan_service._remote._far_clock import FarClock
@@ -17,6 +20,7 @@ class Server:
 
     def __init__(self) -> None:
         self.polls: list[tuple[list[str], float]] = []
+        self.asked: list[str] = []  # of which queues, now
         self.hints: dict[str, list[Hint]] = {}
         self.rung = trio.Event()
         self.away = False
@@ -31,8 +35,12 @@ class Server:
         self.polls.append((exchange.queues, wait))
         if self.away:
             raise StoreUnavailable("away")
-        with trio.move_on_after(wait):
-            await self.rung.wait()
+        self.asked = exchange.queues
+        try:
+            with trio.move_on_after(wait):
+                await self.rung.wait()
+        finally:
+            self.asked = []
         hints, self.hints = self.hints, {}
         self.rung = trio.Event()
         await trio.sleep(self.on_the_way)
@@ -78,6 +86,25 @@ async def test_who_listens_later_is_heard_at_once(autojump_clock: trio.testing.M
                 assert await heard(two) == "waiting"
         nursery.cancel_scope.cancel()
     assert ["one", "two"] in [queues for queues, _ in server.polls]
+
+
+@pytest.mark.parametrize("others", [["other"], []], ids=["beside others", "alone"])
+async def test_who_comes_back_is_heard_again(
+    others: list[str], autojump_clock: trio.testing.MockClock
+) -> None:
+    """The server is asked about a queue that was left, and is listened to once more."""
+    server = Server()
+    bells = FarBells(server, FarClock())
+    async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+        nursery.start_soon(bells.run)
+        for queue in others:
+            await stack.enter_async_context(bells.listen(queue))
+        for away in (0, 1, 100, 1):
+            async with bells.listen("q"):
+                await trio.sleep(1)
+                assert "q" in server.asked
+            await trio.sleep(away)
+        nursery.cancel_scope.cancel()
 
 
 async def test_after_an_outage_anything_may_have_happened(

@@ -59,13 +59,17 @@ class FarBells:
     @asynccontextmanager
     async def listen(self, queue: str) -> AsyncIterator[ReceiveChan[Hint]]:
         """Receive the hints about a queue, inside the block."""
-        async with self._bells.listen(queue) as hints:
-            heard = self._heard.get(queue)
-            if heard is None:
-                heard = self._heard[queue] = trio.Event()
-                self._changed.set()
-            await heard.wait()
-            yield hints
+        try:
+            async with self._bells.listen(queue) as hints:
+                heard = self._heard.get(queue)
+                if heard is None:
+                    heard = self._heard[queue] = trio.Event()
+                    self._changed.set()
+                await heard.wait()
+                yield hints
+        finally:
+            if queue not in self._bells.queues:  # the next poll leaves it out
+                del self._heard[queue]
 
     async def run(self) -> None:
         """Hear bells, for ever."""
@@ -111,7 +115,8 @@ class FarBells:
             self._fails = False
             self._ring_all(queues)
         for queue in queues:
-            self._heard[queue].set()
+            if queue in self._heard:  # nobody may want to hear it any more
+                self._heard[queue].set()
 
     def _note_answer(self, exchanged: Exchanged) -> None:
         self._answers.pop(exchanged.server, None)
