@@ -145,6 +145,57 @@ async def test_a_new_scaler_finds_the_agents_of_an_old_one(world: World, make: M
     assert len(world.said) == 1  # it is not said again and again
 
 
+async def test_agents_of_another_queue_are_left_alone(world: World, make: Make) -> None:
+    """Although their names begin alike; they may be busy with jobs that this one does not see."""
+    world.there = ["p-linux-1", "p-linux-2"]
+    world.hear("p-linux-1")
+    scaler = make()
+    for _ in range(5):
+        await scaler.step()
+        world.now += 5
+    assert (scaler.names, world.said) == ([], [])
+    assert world.there == ["p-linux-1", "p-linux-2"]
+
+
+async def test_a_drained_agent_that_is_not_heard_of_is_not_wanted_again(
+    world: World, make: Make
+) -> None:
+    """Its machine may sleep: nobody can be told that it gets jobs again."""
+    world.there = ["p-1"]
+    world.hear("p-1")
+    scaler = make()
+    await scaler.step()
+    assert world.said == ["drains p-1"]
+    world.known.clear()
+    world.now += 5
+    world.waiting = 1
+    await scaler.step()
+    assert len(world.there) == 3
+    assert "wants again" not in str(world.said)
+
+
+async def test_a_server_that_begins_anew_has_not_lost_its_agents(world: World, make: Make) -> None:
+    """It hears from them soon. Where the provider cannot list, no others are created meanwhile."""
+    world.can_list = False
+    world.waiting = 1
+    scaler = make(max=2)
+    await scaler.step()
+    world.hear_all()
+    world.now += 5
+    await scaler.step()
+    assert len(world.there) == 2
+    world.known.clear()
+    world.now += 5
+    await scaler.step()
+    world.now += 5
+    await scaler.step()
+    assert len(world.there) == 2
+    world.hear_all()
+    world.now += 5
+    await scaler.step()
+    assert len(world.there) == 2
+
+
 async def test_an_agent_that_was_killed_is_replaced(world: World, make: Make) -> None:
     """At once if the provider says so, although the server has heard from it a moment ago."""
     world.there = ["p-1"]

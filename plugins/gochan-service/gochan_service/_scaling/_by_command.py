@@ -15,7 +15,7 @@ from typing import Final, final
 
 import trio
 
-from ._providers import AgentPlan, ProviderError
+from ._providers import AgentPlan, ProviderError, is_of
 
 _LONGEST: Final = 300.0  # seconds that a command may take
 _LATE: Final = 1.0  # seconds that its output may come after its end
@@ -63,7 +63,7 @@ class CommandProvider:
         if "list" not in self._plan.options:
             return None
         lines = (await self._run("list", "")).splitlines()
-        return [line.strip() for line in lines if line.startswith(f"{self._plan.prefix}-")]
+        return [name for name in map(str.strip, lines) if is_of(self._plan.prefix, name)]
 
     async def _run(self, what: str, name: str) -> str:
         words = [self._fill_in(word, name) for word in shlex.split(self._plan.options[what])]

@@ -45,6 +45,14 @@ class Provider(Protocol):
         """
 
 
+def is_of(prefix: str, name: str) -> bool:
+    """Whether an agent of this name is one of those that have this prefix.
+
+    One word follows: ``build-linux-1`` is of the prefix ``build-linux``, not of ``build``.
+    """
+    return name.rpartition("-")[0] == prefix
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class AgentPlan:
@@ -55,7 +63,7 @@ class AgentPlan:
     queue: str
     """Whose jobs they run."""
     prefix: str
-    """What their names begin with; a hyphen follows."""
+    """What their names begin with; a hyphen and one word without a hyphen follow."""
     capacity: int = 1
     """How many jobs each can run at the same time."""
     command: Sequence[str] = ()

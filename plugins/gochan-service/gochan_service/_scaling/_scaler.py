@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -23,7 +24,7 @@ import trio
 from gochan.durable import StoreError, StoreUnavailable
 
 from ._fleet import KnownAgent, Seen
-from ._providers import Provider, ProviderError
+from ._providers import Provider, ProviderError, is_of
 from ._rates import ArrivalRate
 from ._scaling import Scaling
 from ._snapshot import ScaledAgent, ScalingDecision, ScalingSnapshot
@@ -57,6 +58,8 @@ class _Known:
     """Whether anybody has; if not, it was just asked for."""
     heard: bool = False
     """Whether the server has ever heard from it."""
+    latest: float = -math.inf
+    """When it has done so last."""
     vanished: float | None = None
     """When the provider did not know it any more."""
     destroyed: bool = False
@@ -145,7 +148,7 @@ class Scaler:
     # Looking
 
     async def _look(self) -> ScalingSnapshot:
-        listed = await self._provider.list()
+        listed = self._ours(await self._provider.list())
         seen = await self._fleet.look()
         now = self._clock()
         heard = self._newest(seen)
@@ -165,6 +168,10 @@ class Scaler:
             failed=self._failed,
         )
 
+    def _ours(self, listed: Collection[str] | None) -> Collection[str] | None:
+        """Return those whom we have named, of what a provider lists."""
+        return None if listed is None else {one for one in listed if is_of(self._prefix, one)}
+
     def _has_gone(self, agent: ScaledAgent) -> bool:
         """Whether an agent that neither side knows was there before, and not just asked for."""
         return self._known[agent.name].seen
@@ -178,7 +185,7 @@ class Scaler:
         """Return what the server says of ours that it hears; one that began anew is there twice."""
         newest: dict[str, KnownAgent] = {}
         for one in sorted(seen.agents, key=lambda one: -one.heard):
-            if one.heard < _HEARD and one.instance.startswith(f"{self._prefix}-"):
+            if one.heard < _HEARD and is_of(self._prefix, one.instance):
                 newest[one.instance] = one
         self._names = {name: one.name for name, one in newest.items()}
         return newest
@@ -192,6 +199,7 @@ class Scaler:
         for name, known in self._known.items():
             if name in heard:
                 known.capacity, known.heard, known.seen = heard[name].capacity, True, True
+                known.latest = now - heard[name].heard
             if listed is not None:
                 self._compare(name, known, listed, now)
 
@@ -212,6 +220,8 @@ class Scaler:
         heard = told is not None
         if told is not None and known.vanished is not None:
             heard = now - told.heard > known.vanished
+        # A server that has just begun does not know whom it has heard before.
+        lately = heard or not known.seen or now - known.latest < _HEARD
         return ScaledAgent(
             name=name,
             capacity=known.capacity,
@@ -219,7 +229,7 @@ class Scaler:
             age=now - known.since,
             draining=told is not None and told.draining,
             heard=heard,
-            provided=heard or not known.seen if listed is None else name in listed,
+            provided=lately if listed is None else name in listed,
         )
 
     # Acting

@@ -196,7 +196,8 @@ class Scaling:
         """Return which of those that we have drained are needed again."""
         names: list[str] = []
         for agent in there:
-            if missing > 0 and agent.name in self._drained and agent.name not in self._destroyed:
+            is_ours = agent.name in self._drained and agent.name not in self._destroyed
+            if missing > 0 and is_ours and agent.heard:  # nobody else can be told
                 names.append(agent.name)
                 missing -= agent.capacity
         self._drained.difference_update(names)
