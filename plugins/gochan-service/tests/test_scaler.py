@@ -497,7 +497,7 @@ async def test_local_agents_are_processes(tmp_path: Path, monkeypatch: pytest.Mo
         assert {*await provider.list()} == {"p-1", "p-2"}
         said = "-m gochan agent http://host --queue q --capacity 3 --label instance=p-1 --once -- x"
         await sees(lambda: (folder / "p-1.log").read_text() == f"{said}\n")
-        await sees(lambda: (folder / "p-2.process").read_text())
+        await sees(lambda: text_in(folder / "p-2.process"))
     async with open_local(wanted) as other:
         assert {*await other.list()} == {"p-1", "p-2"}
         await other.destroy("p-1")
@@ -519,10 +519,42 @@ async def test_local_agents_are_processes(tmp_path: Path, monkeypatch: pytest.Mo
                 await trio.sleep(0.01)
 
 
+def text_in(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
 async def sees(condition: Callable[[], object]) -> None:
     with trio.fail_after(30):
         while not condition():  # noqa: ASYNC110  # another process makes it true
             await trio.sleep(0.01)
+
+
+async def test_an_agent_that_cannot_be_noted_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: nobody would know that it runs."""
+    monkeypatch.setattr(_local.sys, "executable", script(tmp_path / "python", "echo runs"))
+    folder = tmp_path / "agents"
+    async with open_local(AgentPlan("http://host", "q", "p", command=("x",), folder=folder)) as one:
+        (folder / "p-1.process").symlink_to(tmp_path / "nowhere" / "file")
+        await one.create("p-1")
+        await sees(lambda: (folder / "p-1.log").read_text())
+        with trio.fail_after(30):
+            while await one.list() or one._children:  # noqa: ASYNC110  # it is the parent
+                await trio.sleep(0.01)
+        assert "runs" not in (folder / "p-1.log").read_text()
+
+
+async def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    """Those of a prefix that begins alike; what cannot be read is told."""
+    async with open_local(AgentPlan("http://host", "q", "p", command=("x",), folder=tmp_path)) as p:
+        (tmp_path / "p-linux-1.process").write_text("1\n")
+        (tmp_path / "p-1.process").write_text("1\n")
+        assert [*await p.list()] == []
+        assert os.listdir(tmp_path) == ["p-linux-1.process"]
+        (tmp_path / "p-2.process").mkdir()
+        with pytest.raises(ProviderError, match="cannot be listed: Is a directory"):
+            await p.list()
 
 
 async def test_without_the_proc_filesystem_a_number_has_to_do(

@@ -5,7 +5,8 @@
 # An agent outlives the scaler, which may be killed at any moment, and finds it again: in a folder
 # there is a file for each agent, with the number of its process and when that started, as the
 # system tells, so that another process of the same number is not taken for it. The agent's own
-# process writes it, before it becomes the agent: so there is no moment at which one runs unknown.
+# process writes it, before it becomes the agent: so there is no moment at which one runs unknown,
+# and where it cannot be written, there is no agent.
 
 from __future__ import annotations
 
@@ -14,14 +15,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, final
 
-from ._providers import AgentPlan, ProviderError
+from ._providers import AgentPlan, ProviderError, is_of
 
-_NOTE: Final = 'cat /proc/$$/stat >"$0" 2>/dev/null || echo $$ >"$0"; exec "$@"'
+_NOTE: Final = (
+    'if [ -r /proc/$$/stat ]; then cat /proc/$$/stat; else echo $$; fi >"$0" && exec "$@"'
+)
 _WRITING: Final = 10.0  # seconds that a process has to write its file
 _STARTED: Final = 19  # which word after the name of the program says when it started
 
@@ -91,17 +94,26 @@ class LocalProvider:
 
     async def list(self) -> Collection[str]:
         """Return the agents whose processes are alive, and forget the others."""
-        names = [path.stem for path in self._folder.glob(f"{self._plan.prefix}-*.process")]
-        alive = []
-        for name in names:
-            if self._process(name) is None:
-                self._file(name).unlink(missing_ok=True)
-            else:
-                alive.append(name)
+        try:
+            alive = self._alive()
+        except OSError as error:
+            raise ProviderError(f"agents cannot be listed: {error.strerror}") from None
         # Only now: one that has died meanwhile is forgotten above, and has to be reaped.
         self._children = [child for child in self._children if child.poll() is None]
         new, self._new = self._new, set()
         return new.union(alive)
+
+    def _alive(self) -> Sequence[str]:
+        names = [path.stem for path in self._folder.glob(f"{self._plan.prefix}-*.process")]
+        alive = []
+        for name in names:
+            if not is_of(self._plan.prefix, name):
+                continue
+            if self._process(name) is None:
+                self._file(name).unlink(missing_ok=True)
+            else:
+                alive.append(name)
+        return alive
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.process"
@@ -125,7 +137,7 @@ def _is_alive(number: int, noted: str) -> bool:
     if now is None:
         return not os.path.exists("/proc/self/stat") and _exists(number)
     words, before = now.rpartition(")")[2].split(), noted.rpartition(")")[2].split()
-    return words[0] not in "ZX" and words[_STARTED] == before[_STARTED]
+    return words[0] not in "ZX" and words[_STARTED] in before[_STARTED : _STARTED + 1]
 
 
 def _stat_of(number: int) -> str | None:
