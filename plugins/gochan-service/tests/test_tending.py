@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -73,17 +74,22 @@ async def test_agents_are_heard_before_jobs_are_lost(
 async def test_files_of_jobs_that_are_gone_are_deleted(
     tmp_path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After a while; the others stay. Trouble is told."""
+    """After a while; the others stay, and what is not ours. Trouble is told."""
+    folder = tmp_path / "files"
     async with open_near(tmp_path) as near:
         for id in (1, 2, 5000):
             near.files.append(id, 3, "log", 0, b"x")
-        (tmp_path / "files" / "7").mkdir()
+        for odd in ("7", "lost+found", "0/odd", "0/2/odd", "0/1/odd"):
+            (folder / odd).mkdir()
+        (folder / "8").touch()
         await near.submit("1")
         await trio.sleep(3700)
         assert near.files.versions(1) == [3]
         assert near.files.names(1, 3) == ["log"]
         assert near.files.versions(2) == near.files.versions(5000) == []
         assert near.files.read(2, 3, "log", 0, 10) == b""
+        assert sorted(os.listdir(folder)) == ["0", "7", "8", "lost+found"]
+        assert sorted(os.listdir(folder / "0")) == ["1", "odd"]
 
         async def fail(*arguments: Any) -> Any:
             raise StoreUnavailable("away")

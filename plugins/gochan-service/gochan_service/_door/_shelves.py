@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, final
 
@@ -119,7 +120,7 @@ class FolderShelf:
 
     def versions(self, job: int) -> list[int]:
         """Return the runs of a job that have files, in order."""
-        return sorted(int(path.name) for path in _inside(self._job(job)))
+        return sorted(_numbers(self._job(job)))
 
     def names(self, job: int, version: int) -> list[str]:
         """Return the names of the files of a run, in order."""
@@ -127,12 +128,14 @@ class FolderShelf:
 
     def jobs(self) -> Iterator[list[int]]:
         """Yield the numbers of the jobs that have files, some at a time."""
-        for shelf in _inside(self._folder):
-            yield [int(path.name) for path in _inside(shelf)]
+        for shelf in _numbers(self._folder):
+            yield _numbers(self._folder / str(shelf))
 
     def remove(self, job: int) -> None:
         """Delete the files of a job."""
         shutil.rmtree(self._job(job), ignore_errors=True)
+        with suppress(OSError):  # there are others in it
+            self._job(job).parent.rmdir()
 
     def path(self, file: FileOf) -> Path:
         """Return where a file is."""
@@ -146,8 +149,13 @@ def _inside(folder: Path) -> list[Path]:
     """Return what is in a folder; nothing if it is not there."""
     try:
         return [*folder.iterdir()]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _numbers(folder: Path) -> list[int]:
+    """Return the names in a folder that are numbers; others are not ours, as ``lost+found``."""
+    return [int(path.name) for path in _inside(folder) if path.name.isdecimal()]
 
 
 # Tables
