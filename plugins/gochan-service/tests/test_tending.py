@@ -71,6 +71,25 @@ async def test_agents_are_heard_before_jobs_are_lost(
             nursery.cancel_scope.cancel()
 
 
+async def test_agents_are_heard_first_after_a_server_was_stopped(
+    autojump_clock: MockClock,
+) -> None:
+    """As by SIGSTOP, or in a machine that sleeps: they could not say that they are there."""
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        nursery.start_soon(tend, store)
+        await trio.sleep(1.5)
+        await store.enqueue([NewJob(queue=QUEUE, payload=b"1")] * 2)
+        mine, _ = await store.claim(QUEUE, 2, Worker("a"), 30.0)
+        await trio.sleep(3)
+        autojump_clock.jump(600)
+        await trio.sleep(HEARD - 0.1)
+        assert await store.extend([mine.ticket], 30.0) == ["held"]
+        await trio.sleep(1.2)
+        counts = await store.statistics(QUEUE)
+        assert (counts.running, counts.waiting) == (1, 1)
+        nursery.cancel_scope.cancel()
+
+
 async def test_files_of_jobs_that_are_gone_are_deleted(
     tmp_path: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

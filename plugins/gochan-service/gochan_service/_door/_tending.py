@@ -4,7 +4,8 @@
 # -------------------
 # While a server or its store is away, leases end, though their agents live, and have perhaps ended
 # their jobs long ago. They say so as soon as it is back. So if jobs are leased then, their agents
-# are heard before a job is taken for lost, or what is done would be done twice.
+# are heard before a job is taken for lost, or what is done would be done twice. A server was away,
+# too, if it slept for longer than it wanted: it was stopped, or its machine was asleep.
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ async def tend(store: Store) -> None:
         except StoreError as error:
             LOGGER.warning("the store could not be tended: %s", error)
             pause = _TROUBLE
+        before = store.now()
         await trio.sleep(pause)
+        is_back = is_back or store.now() - before > pause + HEARD
 
 
 async def _are_any_leased(store: Store) -> bool:
