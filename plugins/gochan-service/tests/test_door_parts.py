@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+from gochan_service._api import Growth
 from gochan_service._door._agents import Agents
 from gochan_service._door._canceller import Canceller
 from gochan_service._door._exchanges import Exchanges
@@ -183,6 +184,37 @@ async def test_queues_that_nobody_hears_do_not_stay() -> None:
         async with bells.listen(queue), bells.listen(queue):
             assert bells.queues == [queue]
     assert not bells._listeners
+
+
+async def test_who_follows_a_log_leaves_nothing_behind(autojump_clock: MockClock) -> None:
+    """When it grows no more, or its reader leaves before the others."""
+    growth = Growth()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(growth.wait, 7)
+        for id in (7, 8):
+            with trio.move_on_after(1):
+                await growth.wait(id)
+        assert [*growth._events] == [7]
+        growth.ring(7)
+    assert not growth._events
+
+
+async def test_nobody_listens_under_a_name_of_the_server_itself(
+    autojump_clock: MockClock,
+) -> None:
+    """A client draws its word; whatever it is, it takes no bells from those who wait here."""
+    async with open_store("memory:") as store, trio.open_nursery() as nursery:
+        listeners = Listeners(store, Canceller())
+        nursery.start_soon(listeners.run)
+        async with listeners.hearing("q") as mine:
+            mine.take()
+            for name in [*listeners._ears]:
+                (await listeners.ear(str(name), ["q"])).take()
+            await store.enqueue([NewJob(queue="q", payload=b"1")])
+            await trio.sleep(1)
+            assert "q" in mine.take()
+            assert len(listeners._ears) == 2
+        nursery.cancel_scope.cancel()
 
 
 async def test_notes_about_offers_do_not_grow(

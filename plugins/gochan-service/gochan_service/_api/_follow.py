@@ -38,7 +38,11 @@ class Growth:
     async def wait(self, id: int) -> None:
         """Wait until the log of a job grows."""
         event = self._events.setdefault(id, trio.Event())
-        await event.wait()
+        try:
+            await event.wait()
+        finally:
+            if not event.is_set() and not event.statistics().tasks_waiting:
+                del self._events[id]
 
 
 async def parts(

@@ -114,12 +114,12 @@ class Listeners:
         self._store = store
         self._canceller = canceller
         self._wanted = Chan[str](math.inf, name="queues to be heard")
-        self._ears: dict[str, Ear] = {}
+        self._ears: dict[str | int, Ear] = {}  # by a client's word, or a number for one of ours
         self._numbers = count()
         self._followed: dict[str, _Followed] = {}
         self._swept = trio.current_time()
 
-    async def ear(self, name: str, queues: Iterable[str]) -> Ear:
+    async def ear(self, name: str | int, queues: Iterable[str]) -> Ear:
         """Return the ear of a client, which hears these queues from now on.
 
         Raises:
@@ -155,7 +155,7 @@ class Listeners:
     @asynccontextmanager
     async def hearing(self, *queues: str) -> AsyncIterator[Ear]:
         """Return an ear for the bells of queues, inside the block."""
-        name = f"here {next(self._numbers)}"
+        name = next(self._numbers)
         ear = await self.ear(name, queues)
         ear.asked = math.inf
         try:
