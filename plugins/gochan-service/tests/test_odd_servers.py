@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+import trio
 from gochan_service._remote._http_store import open_http_store
 from trio.testing import MockClock
 
-from gochan.durable import StoreError, StoreUnavailable
+from gochan.durable import Ending, NewJob, StoreError, StoreUnavailable
 
 SECRET = "gochan_agent_0123456789abcdef"
 
@@ -76,3 +77,40 @@ async def test_what_may_pass_is_told_apart(
     """So that a queue waits for it."""
     with pytest.raises(StoreUnavailable, match=words):
         await asked(status, text)
+
+
+async def test_much_goes_in_several_requests(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """A server takes so many bytes at once, and each result or payload may have many."""
+    monkeypatch.setattr("gochan_service._remote._far_desk.LOAD", 1000)
+    lengths: list[int] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        body = b"".join([part async for part in request.stream])
+        lengths.append(len(body))
+        await trio.sleep(1)
+        calls = json.loads(body).get("calls", [])
+        return httpx.Response(200, text=answers(*map(value_of, calls)))
+
+    def value_of(call: Any) -> Any:
+        if "jobs" in call:
+            return {"value": [{"reason": "no"}] * len(call["jobs"])}
+        return {"value": [one["id"] % 2 == 0 for one in call["endings"]]}
+
+    transport = httpx.MockTransport(answer)
+    async with open_http_store("http://far", SECRET, 9.0, transport=transport) as store:
+        endings = [Ending(id, 1, "done", b"7" * 400) for id in range(9)]
+        assert await store.finish(endings) == [id % 2 == 0 for id in range(9)]
+        async with trio.open_nursery() as nursery:
+            for ending in endings:
+                nursery.start_soon(store.finish, [ending])
+        assert len(lengths) > 9
+        assert max(lengths) < 2000
+        jobs = [NewJob(queue="q", payload=b"7" * 400)] * 9
+        lengths.clear()
+        await store.enqueue(jobs)
+        assert max(lengths) < 2000
+        await store.enqueue(jobs, whole=True)
+        assert max(lengths) > 3600

@@ -6,6 +6,9 @@
 # it as one exchange, and wake the tasks with the answers. So the busier the process, the fewer
 # requests a job costs. There are two couriers, so that a call need not wait for a slow one.
 #
+# A server takes so many bytes in a request. What can be long, results and payloads, goes in several
+# calls, and long calls go in several exchanges.
+#
 # A call whose task is cancelled before a courier has taken it is never sent; later, it is made.
 #
 # If the whole block is cancelled, the couriers go on: a queue inside it still has to give its jobs
@@ -14,11 +17,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import trio
+from msgspec import Raw
 
 from gochan.durable import StoreClosed, StoreError, StoreUnavailable
 
@@ -37,18 +41,36 @@ from .._wire import (
 from ._far_clock import FarClock
 from ._post import Post
 
+T = TypeVar("T")
+
 _MOST: Final = 500  # calls in an exchange
+LOAD: Final = 16 * 2**20
+"""How many bytes of calls go together; a server takes four times as many."""
 COURIERS: Final = 2
+
+
+def loads(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[Sequence[T]]:
+    """Yield things that go in one call each time, in their order."""
+    start = size = 0
+    for stop, thing in enumerate(things):
+        size += size_of(thing) * 4 // 3  # as base64
+        if size > LOAD and stop > start:
+            yield things[start:stop]
+            start, size = stop, size_of(thing) * 4 // 3
+    yield things[start:]
 
 
 @final
 class _Errand:
     """A call on its way."""
 
-    __slots__ = ("answer", "call", "done", "error")
+    __slots__ = ("answer", "call", "done", "error", "raw", "size")
 
     def __init__(self, call: Call) -> None:
         self.call = call
+        words = encode(call)
+        self.raw = Raw(words)
+        self.size = len(words)
         self.done = trio.Event()
         self.answer: Answer | None = None
         self.error: Exception | None = None
@@ -129,7 +151,7 @@ class FarDesk:
             while not self._errands:
                 self._news = trio.Event()
                 await self._news.wait()
-            batch = [self._errands.popleft() for _ in range(min(_MOST, len(self._errands)))]
+            batch = self._take()
             self._away += 1
             try:
                 await self._carry(batch)
@@ -144,8 +166,20 @@ class FarDesk:
                 if not self._away and not self._errands:
                     self._idle.set()
 
+    def _take(self) -> list[_Errand]:
+        """Return what goes next: not too many calls, nor bytes, but one in any case."""
+        batch = [self._errands.popleft()]
+        size = batch[0].size
+        while self._errands and len(batch) < _MOST:
+            size += self._errands[0].size
+            if size > LOAD:
+                break
+            batch.append(self._errands.popleft())
+        return batch
+
     async def _carry(self, batch: list[_Errand]) -> None:
-        exchange = Exchange(self._said(), [errand.call for errand in batch])
+        # The calls are in words already, as the encoder takes them.
+        exchange = Exchange(self._said(), [errand.raw for errand in batch])
         raw = await self._post("exchange", encode(exchange), 0.0)
         try:
             exchanged = decode(raw, Exchanged)

@@ -16,8 +16,11 @@ from gochan.durable import (
     Bells,
     BookStore,
     Ending,
+    Enqueued,
     Hint,
     KnownWorker,
+    NewJob,
+    Refusal,
     Release,
     StoreError,
     Tended,
@@ -29,7 +32,7 @@ from .._wire import AgentSaid, Part, Parts, Sizes, decode, encode
 from ._address import trust_of
 from ._far_bells import FarBells
 from ._far_clock import FarClock
-from ._far_desk import COURIERS, FarDesk
+from ._far_desk import COURIERS, FarDesk, loads
 from ._post import Post, open_post
 
 # Seconds after which a queue looks itself. It hears when bells were lost on the way, and the server
@@ -58,10 +61,24 @@ class HttpStore(BookStore):
         """Make a call from now on before it is told how runs have ended; no end if it raises."""
         self._before_ends = call
 
+    async def enqueue(
+        self, jobs: Sequence[NewJob], *, whole: bool = False
+    ) -> Sequence[Enqueued | Refusal]:
+        """Do what `Store.enqueue` says."""
+        if whole:
+            return await super().enqueue(jobs, whole=True)
+        answers: list[Enqueued | Refusal] = []
+        for some in loads(jobs, lambda one: len(one.payload)):
+            answers += await super().enqueue(some)
+        return answers
+
     async def finish(self, endings: Sequence[Ending]) -> Sequence[bool]:
         """Do what `Store.finish` says."""
         await self._prepare(endings)
-        return await super().finish(endings)
+        answers: list[bool] = []
+        for some in loads(endings, lambda one: len(one.result or b"")):
+            answers += await super().finish(some)
+        return answers
 
     async def release(self, releases: Sequence[Release]) -> Sequence[bool]:
         """Do what `Store.release` says."""
