@@ -283,6 +283,37 @@ async def test_files_wait_for_a_server_that_is_away(
     assert trio.current_time() == 4.0
 
 
+async def test_files_go_one_after_the_other(tmp_path: Path) -> None:
+    """However many runs have some: what keeps the leases must not wait for all of them."""
+    (tmp_path / "file").write_bytes(b"x")
+    under_way, sent = [0], 0
+
+    async def send(parts: Any) -> list[int | None]:
+        nonlocal sent
+        sent += 1
+        under_way.append(under_way[-1] + 1)
+        await trio.testing.wait_all_tasks_blocked()
+        under_way.append(under_way[-1] - 1)
+        return [1]
+
+    class Children:
+        environment: Mapping[bytes, bytes] = {}
+
+        async def run(self, program: Any, write: Any) -> int:
+            return 0
+
+    children: Any = Children()
+    patterns = [f"{tmp_path}/file"]
+    handler = run_command_for(["true"], children, LogCourier(send), send, patterns)
+    async with (
+        open_store("memory:") as store,
+        open_durable_queue(store, "q", handler, workers=5) as queue,
+    ):
+        await queue.submit_many("abcde")
+        await queue.join()
+    assert (sent, max(under_way)) == (5, 1)
+
+
 def test_why_a_server_cannot_be_reached_is_said_by_what_knows_it() -> None:
     """An error without words comes from another one, or is named."""
     inner, outer = OSError("the certificate has expired"), OSError()

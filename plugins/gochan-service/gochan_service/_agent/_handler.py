@@ -12,6 +12,7 @@ import trio
 from gochan.durable import current_job
 from gochan.processes import ChildError, Children, Program, fill_in
 
+from .._wire import Part
 from ._artefacts import upload
 from ._log_stream import LogCourier, Send
 
@@ -36,6 +37,11 @@ def run_command_for(
         send: takes the files that it has made.
         patterns: which files these are; ``{}`` in them is the payload.
     """
+    turn = trio.CapacityLimiter(1)  # on a slow line, all at once would hold up what keeps leases
+
+    async def send_in_turn(parts: Sequence[Part]) -> Sequence[int | None]:
+        async with turn:
+            return await send(parts)
 
     async def handler(payload: object) -> None:
         record = current_job().record
@@ -54,7 +60,7 @@ def run_command_for(
             # Without files there is no wait here: what is done is not cut short by a stop.
             if not status and patterns:
                 wanted = [os.fsdecode(fill_in([pattern, "{}"], text)[0]) for pattern in patterns]
-                await upload(record.id, record.version, wanted, send)
+                await upload(record.id, record.version, wanted, send_in_turn)
         except ChildError as error:
             raise CommandFailed(str(error)) from None
         finally:

@@ -20,7 +20,9 @@ Post: TypeAlias = Callable[[str, bytes, float], Awaitable[bytes]]
 It raises `StoreUnavailable` if there is none, and `StoreError` if the server refuses.
 """
 
-_CONNECTIONS: Final = 4
+# Two for calls, one for bells; of an agent: one for logs, one for those of runs that end, one for
+# files.
+_CONNECTIONS: Final = 6
 
 
 class _Body(httpx.AsyncByteStream):
