@@ -27,7 +27,10 @@ from .._plugins import (
 from ._built_in_commands import BUILT_IN
 
 # Commands that are worth naming where they are missing, and their distributions.
-KNOWN: Final = {"sim": "gochan-sim"}
+KNOWN: Final = {
+    **dict.fromkeys(("agent", "agents", "log", "people", "scale", "serve"), "gochan-service"),
+    "sim": "gochan-sim",
+}
 
 
 @final

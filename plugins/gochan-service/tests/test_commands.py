@@ -10,7 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from gochan_service import gochan_commands
 from gochan_service._commands._program import check_program
+
+from gochan._command._plugin_commands import KNOWN
 
 from .places import GOCHAN, Place, until
 
@@ -167,7 +170,10 @@ def test_a_command_that_may_be_there_is_let_go_on(command: tuple[str, ...]) -> N
         (("agent", "http://127.0.0.1:1", "--queue", "q"), "give a command, or let jobs bring"),
         (("agent", "http://h", "--queue", "q", "--any-command", "x"), "give a command, or let"),
         (("agent", "http://h", "--queue", "q", "--label", "x", "true"), "not like NAME=VALUE"),
-        (("agent", "nothing", "--queue", "q", "true"), "set GOCHAN_SECRET"),
+        (("agent", "--queue", "q", "--", "wc", "-l"), "Invalid value for URL: the address of a"),
+        (("agent", "127.0.0.1:1", "--queue", "q", "wc"), "8000, not '127.0.0.1:1'"),
+        (("agent", "http://h", "--queue", "q", "wc", "-l"), "'-l'; put -- before the command"),
+        (("agent", "http://h", "--quue", "q", "wc"), "Did you mean --queue"),
         (("log", "http://h", "1"), "set GOCHAN_TOKEN"),
         (("log", "http://", "1"), "is like http://"),
         (("log", "--at", "http://", "1"), "is like http://"),
@@ -183,6 +189,12 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, words: tuple[str, ...], why: 
     assert done.returncode == 2
     assert why in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_where_it_is_not_installed_its_commands_are_known() -> None:
+    """All of them, so that each says what to install."""
+    known = {name for name, distribution in KNOWN.items() if distribution == "gochan-service"}
+    assert known == {command.name for command in gochan_commands()}
 
 
 def test_a_job_that_is_not_there_is_named(place: Place) -> None:

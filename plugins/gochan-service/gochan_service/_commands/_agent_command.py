@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import Any
+from typing import Any, final
 
 import click
 
@@ -19,8 +19,25 @@ from ._program import check_program
 from ._until_reached import until_reached
 
 
+@final
+class _AgentCommand(click.Command):
+    """A command that is followed by another one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read its options; one that seems to be of the other command is told apart."""
+        is_divided = "--" in args
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if is_divided or error.possibilities:
+                raise
+            said = error.format_message().rstrip(".")
+            raise click.UsageError(f"{said}; put -- before the command of jobs") from None
+
+
 @click.command(
     name="agent",
+    cls=_AgentCommand,
     context_settings={"show_default": True},
     short_help="Run a command for each job of a server.",
 )
@@ -91,14 +108,19 @@ def agent_command(
     After SIGTERM no further job starts, and those that run may go on for a while; then they are
     ended, go back to the queue, and lose no attempt.
     """  # noqa: D301  # click wants the character
+    from .._remote._address import agents_secret, check_address  # which needs httpx
+
+    try:
+        check_address(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="URL") from None
     if bool(command) == any_command:
         raise click.UsageError("give a command, or let jobs bring their own: --any-command")
     status = check_program(command)
     if status:
         return status
     pairs = dict(_pair(label) for label in labels)
-    from .._agent import LogCourier, open_agent_at, run_command_for  # which needs httpx
-    from .._remote._address import agents_secret
+    from .._agent import LogCourier, open_agent_at, run_command_for
 
     def say(line: str) -> None:
         print(f"gochan: {line}", file=sys.stderr, flush=True)
