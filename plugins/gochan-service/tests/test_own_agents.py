@@ -91,12 +91,18 @@ def is_alive(process: int) -> bool:
 async def test_an_agent_that_cannot_run_is_tried_less_and_less_often(
     autojump_clock: MockClock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is said each time; one that has run for long is started again soon."""
+    """It is said each time; one that has run for long is started again soon.
+
+    Each has the secret that is good when it starts: a rotation may be why the last one has ended.
+    """
     starts: list[float] = []
+    secrets: list[bytes] = []
 
     class Children:
         async def run(self, program: Program, output: None) -> int:
             starts.append(trio.current_time())
+            assert program.environment is not None
+            secrets.append(program.environment[b"GOCHAN_SECRET"])
             if len(starts) == 1:
                 raise ChildError("command not found", 127)
             await trio.sleep(100 if len(starts) == 8 else 0)
@@ -104,11 +110,12 @@ async def test_an_agent_that_cannot_run_is_tried_less_and_less_often(
 
     monkeypatch.setattr(_own_agents, "open_children", lambda _: Opened(Children()))
     wanted = OwnAgents(1, "q", 4, ["echo", "{}"])
-    async with running(wanted, "http://host", "secret"):
+    async with running(wanted, "http://host", lambda: f"secret-{len(starts)}"):
         began = trio.current_time()
         await trio.sleep(260)
     gaps = [round(later - sooner) for sooner, later in pairwise(starts)]
     assert starts[0] == began
+    assert secrets == [b"secret-%d" % number for number in range(len(starts))]
     assert gaps == [1, 2, 4, 8, 16, 30, 30, 101, 2, 4, 8, 16, 30]
     said = capsys.readouterr().err.splitlines()
     assert said[:2] == [

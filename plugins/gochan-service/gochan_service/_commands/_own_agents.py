@@ -4,13 +4,14 @@
 # -------------------
 # Each agent is a job of a queue in this process, which runs it as `gochan run` runs a command: it
 # is ended with all that it has started, also if the server is killed. One that ends by itself is
-# started again. The server goes on until all have ended, so that they can report.
+# started again, with the secret that is the newest then: a rotation ends those that have an old
+# one. The server goes on until all have ended, so that they can report.
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, final
@@ -58,13 +59,14 @@ class OwnAgents:
 
 
 @asynccontextmanager
-async def running(wanted: OwnAgents, url: str, secret: str) -> AsyncIterator[JobQueue[int, None]]:
+async def running(
+    wanted: OwnAgents, url: str, secret: Callable[[], str]
+) -> AsyncIterator[JobQueue[int, None]]:
     """Keep agents running inside the block; a stop of the queue ends them in order."""
-    program = wanted.program(url, secret)
     async with open_children(wanted.guardian) as children:
 
         async def keep(number: int) -> None:
-            await _keep_running(program, children)
+            await _keep_running(lambda: wanted.program(url, secret()), children)
 
         grace = _DRAIN + _GRACE + _SPARE
         async with open_job_queue(keep, workers=wanted.number, grace=grace) as agents:
@@ -75,13 +77,13 @@ async def running(wanted: OwnAgents, url: str, secret: str) -> AsyncIterator[Job
             await agents.wait_stopped()
 
 
-async def _keep_running(program: Program, children: Children) -> None:
+async def _keep_running(program: Callable[[], Program], children: Children) -> None:
     """Run an agent, and another one if it ends."""
     pause = _FIRST_PAUSE
     while True:
         began = trio.current_time()
         try:
-            why = f"has ended with status {await children.run(program, None)}"
+            why = f"has ended with status {await children.run(program(), None)}"
         except ChildError as error:
             why = str(error)
         if trio.current_time() - began > _LONGEST_PAUSE:

@@ -185,7 +185,9 @@ class Service:
         if self._own_agents is None:
             await self._wait_for_the_stop()
         else:
-            async with running(self._own_agents, url, self._files.secrets.secrets[0]) as agents:
+            async with running(
+                self._own_agents, url, lambda: self._files.secrets.secrets[-1]
+            ) as agents:
 
                 async def hurry() -> None:
                     await self._hurry.wait()
@@ -201,6 +203,9 @@ class Service:
 
     def _greet(self, store: str, url: str) -> None:
         _say(f"serving {store} at {url}")
+        if self._place.path is not None:
+            _say("a proxy reaches that; commands and browsers need the address of the proxy")
+            url = "https://…"
         at = "" if url == SERVER else f" --at {url}"
         secrets, tokens = self._files.secrets_at, self._files.tokens_at
         _say(f"jobs: gochan submit{at} --queue NAME, which reads a line for each job")
