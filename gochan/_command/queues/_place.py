@@ -80,7 +80,7 @@ class Place:
             problem = first_error(group)
         if isinstance(problem, click.ClickException):
             raise problem
-        raise click.UsageError(f"{problem}{self._hint(problem)}")
+        raise click.UsageError(f"{str(problem).rstrip('.')}{self._hint(problem)}")
 
     def _hint(self, problem: BaseException) -> str:
         """Return what else to try if the server is not there that nobody has named."""

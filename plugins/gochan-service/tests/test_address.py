@@ -18,13 +18,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("GOCHAN_SECRET", "GOCHAN_SECRET_FILE", "GOCHAN_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "jobs.db.token").write_text("token-of-here\n")
-    (tmp_path / "jobs.db.secret").write_text("secret-of-here\nthe-old-one\n")
+    (tmp_path / "jobs.db.secret").write_text("the-old-one\nsecret-of-here\n")
     return tmp_path
 
 
 @pytest.mark.parametrize("url", [HERE, "http://localhost:80", "https://[::1]:8000/"])
 def test_a_server_of_this_folder_needs_no_words(url: str) -> None:
-    """It has written them here; during a rotation, the first is the new one."""
+    """It has written them here; during a rotation, the last is the new one."""
     assert check(url, None, None, 1.0)[1] == "token-of-here"
     assert agents_secret(url=url) == "secret-of-here"
 
@@ -49,6 +49,17 @@ def test_what_is_said_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(HERE, None, None, 1.0)[1] == "token"
     assert check(HERE, "mine", None, 1.0)[1] == "mine"
     assert agents_secret("mine", url=HERE) == "mine"
+
+
+@pytest.mark.parametrize("where", ["GOCHAN_SECRET", "GOCHAN_SECRET_FILE"])
+def test_the_token_of_a_person_is_no_secret_of_agents(
+    where: str, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """It would open the door for people, where what commands print is not taken."""
+    (folder / "mistaken").write_text("gochan_token_of_a_person\n")
+    monkeypatch.setenv(where, "mistaken" if where.endswith("FILE") else "gochan_token_of_a_person")
+    with pytest.raises(ValueError, match=f"the token in .*{where}.* is that of a person"):
+        agents_secret(url=HERE)
 
 
 def test_the_secret_of_agents_does_not_hide_the_token_of_this_folder(

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from gochan_service import HttpStore, open_agent, open_server_store
@@ -15,6 +16,7 @@ from gochan_service._agent import LogCourier, _log_stream, open_agent_at, run_co
 from gochan_service._agent._artefacts import UploadFailed, name_of, upload
 from gochan_service._agent._handler import command_in, text_of
 from gochan_service._remote._address import reason_of
+from gochan_service._remote._post import open_post
 from gochan_service._wire import AgentSaid
 
 from gochan.durable import (
@@ -321,6 +323,35 @@ def test_why_a_server_cannot_be_reached_is_said_by_what_knows_it() -> None:
     assert reason_of(outer) == "the certificate has expired"
     assert reason_of(inner) == "the certificate has expired"
     assert reason_of(TimeoutError()) == "TimeoutError"
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "begins with http:"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "SSL_CERT_FILE names"),
+        ("Server disconnected without sending a response.", "a response; if it speaks TLS, "),
+    ],
+)
+def test_what_to_do_about_an_odd_error_is_said(said: str, cure: str) -> None:
+    """A wrong scheme, and a certificate that nobody here knows, are common."""
+    assert cure in reason_of(OSError(said))
+
+
+async def test_the_page_of_a_proxy_is_told_in_a_line(tmp_path: Path) -> None:
+    """It has many, in HTML; words of others are one line, too."""
+    pages = {
+        "text/html": "<html>\n<h1>502 Bad Gateway</h1>\n</html>",
+        "text/plain": "not\nnow",
+    }
+    for kind, page in pages.items():
+        answer = httpx.Response(502, text=page, headers={"content-type": kind})
+        transport = httpx.MockTransport(lambda request, answer=answer: answer)
+        async with open_post("http://h", SECRET, 1.0, False, transport) as post:
+            with pytest.raises(StoreUnavailable) as caught:
+                await post("healthz", b"{}", 0.0)
+        why = {"text/html": "Bad Gateway", "text/plain": "not now"}[kind]
+        assert str(caught.value) == f"http://h answers 502: {why}"
 
 
 # Commands

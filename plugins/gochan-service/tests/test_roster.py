@@ -57,7 +57,7 @@ async def test_people_see_who_works(tmp_path: Path) -> None:
             await until_known(store, "drain")
             over.set()
         async with open_server_store(service.url, secret=SECRET) as other:
-            with pytest.raises(StoreError, match="an agent may not workers"):
+            with pytest.raises(StoreError, match="the secret of agents is not for 'workers'"):
                 await other.workers()
 
 

@@ -20,4 +20,5 @@ def permit_agent(call: Call) -> str | None:
     """Say why an agent may not make a call; ``None`` if it may."""
     if type(call) in _AGENTS or (isinstance(call, Configure) and call.settings is None):
         return None
-    return f"an agent may not {type(call).__name__.lower()}; that needs the token of a person"
+    what = type(call).__name__.lower()
+    return f"the secret of agents is not for {what!r}; that needs the token of a person"

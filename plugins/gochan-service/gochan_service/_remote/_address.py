@@ -30,12 +30,19 @@ _STORES: Final = ("jobs.db", "gochan")
 
 _LIKE: Final = "the address of a server is like http://127.0.0.1:8000"
 
+# What to do about errors of the network, by words that are in them.
+_CURES: Final = {
+    "WRONG_VERSION_NUMBER": "it speaks no TLS there; without TLS, an address begins with http:",
+    "CERTIFICATE_VERIFY_FAILED": "SSL_CERT_FILE names a file with an authority of your own",
+    "disconnected without sending a resp": "if it speaks TLS, its address begins with https:",
+}
+
 
 def agents_secret(secret: str | None = None, *, url: str = "") -> str:
     """Return the secret that an agent shows to the server at ``url``.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it is the token of a person.
     """
     secret = (
         secret
@@ -47,6 +54,11 @@ def agents_secret(secret: str | None = None, *, url: str = "") -> str:
         raise ValueError(
             "an agent needs the server's secret: set GOCHAN_SECRET to what 'gochan serve' has "
             "written into the file that it names, or GOCHAN_SECRET_FILE to the file itself"
+        )
+    if secret.startswith(TOKEN):
+        raise ValueError(
+            f"an agent needs the server's secret, and {described(secret)} is that of a person: "
+            "take what 'gochan serve' has written into jobs.db.secret"
         )
     return secret
 
@@ -78,13 +90,11 @@ def persons_token(*, url: str) -> str:
     return token
 
 
-def check(
-    address: str, token: str | None, secret: str | None, timeout: float
-) -> tuple[str, str, float]:
-    """Check the arguments of `open_server_store`; return the address, the credential, the limit.
+def check_address(address: str) -> None:
+    """Check that an address may be that of a server.
 
     Raises:
-        TypeError, ValueError: one is of the wrong type, or out of range.
+        ValueError: it cannot.
     """
     try:
         httpx.URL(address)  # which minds odd characters
@@ -94,11 +104,23 @@ def check(
         raise ValueError(f"{_LIKE}: {error}") from None
     is_odd = is_odd or parts.scheme not in ("http", "https") or not parts.hostname
     if is_odd or parts.query or parts.fragment:
-        raise ValueError(_LIKE)
+        is_word = not set(address) & {"@", "/", "?"}  # which cannot hold a password
+        raise ValueError(f"{_LIKE}, not {address!r}" if is_word else _LIKE)
     if parts.username is not None or parts.password is not None:
         raise ValueError(
             "the address of a server has no password; set GOCHAN_TOKEN or GOCHAN_SECRET"
         )
+
+
+def check(
+    address: str, token: str | None, secret: str | None, timeout: float
+) -> tuple[str, str, float]:
+    """Check the arguments of `open_server_store`; return the address, the credential, the limit.
+
+    Raises:
+        TypeError, ValueError: one is of the wrong type, or out of range.
+    """
+    check_address(address)
     check_seconds("timeout", timeout, more_than=0, finite=True)
     credential = token or (None if secret else os.environ.get("GOCHAN_TOKEN"))
     credential = credential or secret
@@ -115,13 +137,13 @@ def check(
 
 
 def _written_here(url: str, what: str) -> str | None:
-    """Return what a server of this folder has written for its users, if it may be that one."""
+    """Return the newest that a server of this folder has written, if it may be that one."""
     if not _is_near(urlsplit(url).hostname or ""):
         return None
     for store in _STORES:
         words = _words_in(f"{store}.{what}")
         if words:
-            return words[0]
+            return words[-1]
     return None
 
 
@@ -166,10 +188,10 @@ def trust_of(url: str) -> ssl.SSLContext:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what is wrong, in the words of the error, or of what it comes from."""
+    """Return what is wrong, in the words of the error, or of what it comes from; and a cure."""
     said: BaseException | None = error
-    while said is not None:
-        if str(said):
-            return str(said)
+    while said is not None and not str(said):
         said = said.__cause__ or said.__context__
-    return type(error).__name__
+    words = type(error).__name__ if said is None else str(said)
+    cures = [f"; {cure}" for sign, cure in _CURES.items() if sign in words]
+    return words.rstrip(".") + "".join(cures)

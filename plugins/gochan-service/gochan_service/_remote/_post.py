@@ -88,9 +88,16 @@ async def open_post(
                 return response.content
             if response.status_code in (401, 403):
                 raise StoreError(f"{url} does not accept {described(credential)}")
-            why = response.text.strip()[:200] or response.reason_phrase
+            why = _words_of(response)
             if response.status_code >= 500 or response.status_code in (408, 429):
                 raise StoreUnavailable(f"{url} answers {response.status_code}: {why}")
             raise StoreError(f"{url} answers {response.status_code}: {why}")
 
         yield post
+
+
+def _words_of(response: httpx.Response) -> str:
+    """Return why something is refused, in one line; the page of a proxy says no more than that."""
+    if "html" in response.headers.get("content-type", ""):
+        return response.reason_phrase
+    return " ".join(response.text.split())[:200] or response.reason_phrase
