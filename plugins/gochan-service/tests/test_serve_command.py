@@ -219,6 +219,7 @@ def test_other_places(tmp_path: Path) -> None:
             with httpx.Client(transport=transport, base_url="http://x") as client:
                 assert client.get("/healthz").text == "ok\n"
             assert (tmp_path / "other").exists()
+            assert "gochan agent unix:" not in "".join(server.lines)  # which would not work
             options = "--store", "sqlite:other.db", "--listen", f"unix:{place}"
             assert "already in use" in failing(tmp_path, *options)
             server.process.kill()  # which leaves the socket
@@ -242,6 +243,7 @@ def test_other_places(tmp_path: Path) -> None:
         (["--secret-file", "shared"], "others can read shared"),
         (["--agents", "1", "--queue", "q"], "--agents needs --queue and a command"),
         (["--queue", "q"], "give --agents"),
+        (["--tls-cert", "shared"], "; if its key is in another file, give that by --tls-key"),
         (["--agents", "1", "--queue", "q", "--listen", "unix:x", "--", "x"], "listen at HOST:PORT"),
     ],
 )

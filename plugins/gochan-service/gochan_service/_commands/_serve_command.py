@@ -124,7 +124,8 @@ def serve_command(
     try:
         tls = tls_context(tls_cert, tls_key) if tls_cert else None
     except OSError as error:
-        raise click.UsageError(f"{tls_cert} cannot be used for TLS: {error}") from None
+        cure = "" if tls_key else "; if its key is in another file, give that by --tls-key"
+        raise click.UsageError(f"{tls_cert} cannot be used for TLS: {error}{cure}") from None
 
     def reload_tls() -> None:
         if tls is not None and tls_cert is not None:
