@@ -158,7 +158,7 @@ def _missing(
 
 def _why_not(worker: KnownWorker) -> str:
     if worker.phase:
-        return f"it stops: {worker.phase}"
+        return f"it {worker.stop}"
     return f"silent for {_span(worker.silent or 0.0)}"
 
 

@@ -30,6 +30,13 @@ class KnownWorker:
     queues: tuple[str, ...] = ()
     """Whose jobs it has asked for, sorted; empty if that is not known."""
 
+    @property
+    def stop(self) -> str:
+        """What to say of its stop, such as ``"stops: drain"``; empty as long as it takes jobs."""
+        if self.phase == "report":  # the last one: nothing runs there any more
+            return "has stopped"
+        return f"stops: {self.phase}" if self.phase else ""
+
     def suits(self, machine: str | None, labels: Mapping[str, str]) -> bool:
         """Whether a job that is pinned like this may run there."""
         return Worker(self.name, self.machine, self.labels).suits(machine, labels)

@@ -62,6 +62,7 @@ def worker(name: str, **options: Any) -> KnownWorker:
         ({}, [], ["No worker is there."]),
         ({}, [worker("a", silent=91.0)], ["No worker takes it: a (silent for 91 s)."]),
         ({}, [worker("a", phase="drain")], ["No worker takes it: a (it stops: drain)."]),
+        ({}, [worker("a", phase="report")], ["No worker takes it: a (it has stopped)."]),
         (
             {"labels": {"gpu": "yes", "os": "linux"}},
             [worker("a", labels={"os": "linux"}), worker("b")],

@@ -78,6 +78,7 @@ async def test_what_is_refused_is_said(tmp_path: Path) -> None:
     [
         ({"GOCHAN_TOKEN": "x"}, ["list", "--at", "http://127.0.0.1:1"], "http://127.0.0.1:1: "),
         ({"GOCHAN_TOKEN": "x"}, ["list", "--at", "nothing"], "is like http://"),
+        ({"GOCHAN_TOKEN": "x"}, ["--at", "nothing"], "is like http://"),
         ({}, ["list", "--at", "http://host"], "set GOCHAN_TOKEN"),
         ({"GOCHAN_TOKEN": "x", "GOCHAN_URL": "nothing"}, [], "is like http://"),
         ({}, ["drain"], "Missing argument 'NAME...'"),

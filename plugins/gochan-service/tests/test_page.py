@@ -395,7 +395,11 @@ async def test_agents_that_are_there_come_first(tmp_path: Path) -> None:
         gone, _ = pages._agents.all()
         gone.seen -= 91.0
         text = (await client.get("/agents")).text
+        gone.phase = "report"  # the last one: it was stopped in order
+        stopped = (await client.get("/agents")).text
     assert text.index("b-there") < text.index("a-gone") < text.index(">silent<")
+    assert stopped.index("a-gone") < stopped.index(">has stopped<")
+    assert ">silent<" not in stopped
     assert 'data-name="Queues">count</td>' in text
     assert 'data-name="Jobs">5</td><td class="n" data-name="Capacity">7</td>' in text
 

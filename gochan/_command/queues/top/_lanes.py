@@ -25,14 +25,14 @@ class Lane:
         jobs: those that it has: it runs some, and has claimed the others ahead.
         capacity: how many it may run; ``None`` if nobody has said so.
         silent: for how many seconds it has not been heard of; ``None`` if that is not known.
-        phase: of its stop, such as "draining"; nothing if it goes on.
+        stop: what to say of its stop, such as "stops: drain"; nothing if it goes on.
     """
 
     name: str
     jobs: Sequence[JobRecord]
     capacity: int | None = None
     silent: float | None = None
-    phase: str = ""
+    stop: str = ""
 
     @property
     def running(self) -> int:
@@ -71,7 +71,7 @@ def lanes(known: Known) -> list[Lane]:
         if worker is None:
             found.append(Lane(name, mine))
         else:
-            found.append(Lane(name, mine, worker.capacity, worker.silent, worker.phase))
+            found.append(Lane(name, mine, worker.capacity, worker.silent, worker.stop))
     there = [lane for lane in found if lane.jobs or not _is_gone(lane)]
     return sorted(there, key=lambda lane: (-len(lane.jobs), lane.name))
 
@@ -79,7 +79,7 @@ def lanes(known: Known) -> list[Lane]:
 def _is_gone(lane: Lane) -> bool:
     """Whether a worker has stopped, or was lost so long ago that nobody asks for it."""
     silent = lane.silent or 0.0
-    return silent >= _FORGOTTEN or (bool(lane.phase) and silent >= SILENT)
+    return silent >= _FORGOTTEN or (bool(lane.stop) and silent >= SILENT)
 
 
 def ends(known: Known) -> list[End]:

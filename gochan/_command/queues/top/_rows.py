@@ -124,8 +124,8 @@ def lane_row(lane: Lane, now: float, columns: int, width: int) -> Row:
     row += [cell(f"{lane.running}{capacity}", 7, "good" if full else "", right=True)]
     if lane.silent is not None and lane.silent >= SILENT:
         row.append(Span(f"silent for {seconds_in_words(lane.silent)} ", "bad"))
-    elif lane.phase:
-        row.append(Span(f"stops: {lane.phase} ", "note"))
+    elif lane.stop:
+        row.append(Span(f"{lane.stop} ", "note"))
     if ahead:
         row.append(Span(f"and {ahead} claimed ahead: ", "dim"))
     row += [span for job in lane.jobs for span in _on_lane(job, now)]

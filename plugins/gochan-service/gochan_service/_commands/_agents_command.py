@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import click
 
@@ -14,21 +14,25 @@ from ._usual import SERVER
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
-@click.group(
-    name="agents",
-    short_help="List the agents of a server, and drain them.",
-    invoke_without_command=True,
-)
-@click.pass_context
-def agents_command(context: click.Context) -> None:
+@final
+class _Listing(click.Group):
+    """A group of commands, of which the first is `list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take options of `list` without its name."""
+        is_option = not args or args[0].startswith("-")
+        if is_option and not set(args) & set(ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(name="agents", cls=_Listing, short_help="List the agents of a server, and drain them.")
+def agents_command() -> None:
     """List the agents of a server, and drain them. Without a command, it lists them.
 
     An agent that is drained gets no more jobs; what it has, it ends. It goes on like that, also if
     it or the server is started again, until it is undrained, or has been silent for a day.
     """
-    if context.invoked_subcommand is None:
-        with _list.make_context("list", [], parent=context) as listing:
-            _list.invoke(listing)
 
 
 def _at(command: _Command) -> _Command:
@@ -52,7 +56,8 @@ def _list(url: str, as_json: bool) -> None:
             click.echo(json.dumps(agent))
             continue
         labels = ",".join(f"{name}={value}" for name, value in sorted(agent["labels"].items()))
-        state = agent["phase"] or ("drain" if agent["draining"] else "")
+        phase = "stopped" if agent["phase"] == "report" else agent["phase"]
+        state = phase or ("drain" if agent["draining"] else "")
         queues = ",".join(agent["queues"])
         heard = f"{agent['heard']:.0f} s"
         words = [agent["name"], str(agent["capacity"]), queues, labels, heard, state]
