@@ -209,30 +209,41 @@ def test_what_a_plugin_prints_while_it_is_asked_goes_elsewhere(install: Install)
 # Commands that are known, although they are not there
 
 
-WITHOUT_SIM = """
+WITHOUT_PLUGINS = """
 import importlib.metadata, sys
 find = importlib.metadata.entry_points
 importlib.metadata.entry_points = lambda **options: [
-    entry for entry in find(**options) if entry.name != "sim"
+    entry for entry in find(**options) if entry.name not in ("service", "sim")
 ]
 from gochan.__main__ import main
 main()
 """
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["--seeds", "3", "x"]])
-def test_a_command_that_is_not_installed_says_what_to_install(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "distribution"),
+    [
+        (["sim"], "gochan-sim"),
+        (["sim", "--help"], "gochan-sim"),
+        (["sim", "--seeds", "3", "x"], "gochan-sim"),
+        (["serve"], "gochan-service"),
+        (["agent", "http://host", "--queue", "q", "--", "echo"], "gochan-service"),
+    ],
+)
+def test_a_command_that_is_not_installed_says_what_to_install(
+    command: list[str], distribution: str
+) -> None:
     """Whatever its arguments are."""
-    line = complaint(finish("sim", *arguments, command=(sys.executable, "-c", WITHOUT_SIM)))
+    line = complaint(finish(*command, command=(sys.executable, "-c", WITHOUT_PLUGINS)))
     assert line == (
-        "gochan: the command 'gochan sim' is in the distribution gochan-sim, which is not "
-        "installed; in a clone of gochan: pip install ./plugins/gochan-sim"
+        f"gochan: the command 'gochan {command[0]}' is in the distribution {distribution}, which is "
+        f"not installed; in a clone of gochan: pip install ./plugins/{distribution}"
     )
 
 
 def test_a_command_that_is_not_installed_is_in_the_list() -> None:
     """With what to install."""
-    ended = finish("--help", command=(sys.executable, "-c", WITHOUT_SIM))
+    ended = finish("--help", command=(sys.executable, "-c", WITHOUT_PLUGINS))
     assert (ended.status, ended.err) == (0, "")
     text = "".join(ended.out.decode().split())  # the list is wrapped, at hyphens as well
     assert "simNotinstalled;inacloneofgochan:pipinstall./plugins/gochan-sim" in text

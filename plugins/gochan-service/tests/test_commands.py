@@ -10,10 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from gochan_service import gochan_commands
 from gochan_service._commands._program import check_program
-
-from gochan._command._plugin_commands import KNOWN
 
 from .places import GOCHAN, Place, until
 
@@ -189,12 +186,6 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, words: tuple[str, ...], why: 
     assert done.returncode == 2
     assert why in done.stderr
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_where_it_is_not_installed_its_commands_are_known() -> None:
-    """All of them, so that each says what to install."""
-    known = {name for name, distribution in KNOWN.items() if distribution == "gochan-service"}
-    assert known == {command.name for command in gochan_commands()}
 
 
 def test_a_job_that_is_not_there_is_named(place: Place) -> None:
