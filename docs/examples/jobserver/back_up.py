@@ -15,10 +15,9 @@ for name in ("jobs.db", "jobs.db.people"):
     # A transaction that only reads: all of one moment, and nobody waits for it.
     with closing(sqlite3.connect(f"file:{source / name}?mode=ro", uri=True)) as database:
         database.execute("VACUUM INTO ?", [str(draft / name)])
-for name in ("jobs.db.secret", "jobs.db.token"):
-    shutil.copy2(source / name, draft)
-if (source / "jobs.db.drained").exists():
-    shutil.copy2(source / "jobs.db.drained", draft)
+for name in ("jobs.db.secret", "jobs.db.token", "jobs.db.drained"):
+    if (source / name).exists():  # the secret may be elsewhere, by --secret-file
+        shutil.copy2(source / name, draft)
 if (source / "jobs.db.files").is_dir():
     shutil.copytree(source / "jobs.db.files", draft / "jobs.db.files")
 draft.rename(target)  # only now it is a backup
