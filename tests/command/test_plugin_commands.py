@@ -236,8 +236,8 @@ def test_a_command_that_is_not_installed_says_what_to_install(
     """Whatever its arguments are."""
     line = complaint(finish(*command, command=(sys.executable, "-c", WITHOUT_PLUGINS)))
     assert line == (
-        f"gochan: the command 'gochan {command[0]}' is in the distribution {distribution}, which is "
-        f"not installed; in a clone of gochan: pip install ./plugins/{distribution}"
+        f"gochan: the command 'gochan {command[0]}' is in the distribution {distribution}, which "
+        f"is not installed; in a clone of gochan: pip install ./plugins/{distribution}"
     )
 
 
