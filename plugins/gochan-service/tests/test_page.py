@@ -16,9 +16,9 @@ import pytest
 import trio
 from gochan_service._page._plain_log import plain
 from gochan_service._page._words import ago, data, short, span, took, utc
-from gochan_service._people import Person
+from gochan_service._people import Person, Register
 
-from gochan.durable import Ending, NewJob, Release, Worker
+from gochan.durable import Ending, NewJob, Release, StoreUnavailable, Worker
 
 from .services import SECRET, Service, open_service
 
@@ -422,6 +422,33 @@ async def test_a_store_that_is_away_is_said(tmp_path: Path) -> None:
         answer = await client.get("/queues")
         assert answer.status_code == 503
         assert "the store cannot be reached" in answer.text
+
+
+async def test_a_register_that_is_away_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a full disk, or a database that is away: with a page, and it is no error of the server."""
+
+    def away(*arguments: Any, **options: Any) -> Any:
+        raise StoreUnavailable("the register is away")
+
+    async with open_service(tmp_path) as service, browser(service) as client:
+        for name in ("who", "begin_session", "end_session"):
+            page = await client.get("/")
+            monkeypatch.setattr(Register, name, away)
+            if name == "who":
+                page = await client.get("/", headers={"accept": "text/html"})
+                answers = [page, await client.get("/nothing", headers={"accept": "text/html"})]
+                monkeypatch.undo()
+            elif name == "begin_session":
+                token = {"token": "gochan_token_of_operator"}
+                answers = [await client.post("/login", data=token)]
+            else:
+                answers = [await client.post("/logout", data={"csrf": csrf_in(page)})]
+            for answer in answers:
+                assert answer.status_code == 503
+                assert "the register is away" in answer.text
+    assert "failed" not in caplog.text
 
 
 # Words

@@ -8,7 +8,7 @@ import trio
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from .._api import Problem
+from .._api import WRONG, Problem
 from .._people import Person
 from ._sessions import Sessions, check_site, fields_of
 from ._shell import HEADERS, Shell, for_people
@@ -37,8 +37,12 @@ class Login:
             return self.shell.page(request, "login", None, problem.status, why=str(problem))
         token = form.get("token")
         response = RedirectResponse("/", 303, HEADERS)
-        if isinstance(token, str) and await self._sessions.log_in(token.strip(), request, response):
-            return response
+        word = token.strip() if isinstance(token, str) else ""
+        try:
+            if await self._sessions.log_in(word, request, response):
+                return response
+        except WRONG as error:  # the register is away, for one
+            return self.shell.wrong(request, None, error)
         await trio.sleep(_PAUSE)
         why = "This token opens nothing. It may have expired, or its owner is blocked."
         return self.shell.page(request, "login", None, 403, why=why)

@@ -70,13 +70,23 @@ class Shell:
         """Return a page that says what is wrong."""
         return self.page(request, "problem", person, status, why=why)
 
+    def wrong(self, request: Request, person: Person | None, error: Exception) -> Response:
+        """Return a page about an error that can be expected."""
+        problem = problem_of(error)
+        away = isinstance(error, (StoreUnavailable, StoreClosed))
+        why = f"the store cannot be reached: {problem}" if away else str(problem)
+        return self.problem(request, person, problem.status, why)
+
     async def missing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for what is not there: a browser gets a page, a program a line."""
         request = Request(scope, receive)
         answer: Response = PlainTextResponse("Not Found", 404)
         if "text/html" in request.headers.get("accept", ""):
-            person = await self.sessions.person(request)
-            answer = self.problem(request, person, 404, "There is no such page.")
+            try:
+                person = await self.sessions.person(request)
+                answer = self.problem(request, person, 404, "There is no such page.")
+            except WRONG as error:
+                answer = self.wrong(request, None, error)
         await answer(scope, receive, send)
 
 
@@ -93,15 +103,13 @@ def for_people(view: View) -> Answer:
     @wraps(view)
     async def answer(self: Any, request: Request) -> Response:
         shell: Shell = self.shell
-        person = await shell.sessions.person(request)
-        if person is None:
-            return RedirectResponse("/login", 303, HEADERS)
+        person = None
         try:
+            person = await shell.sessions.person(request)
+            if person is None:
+                return RedirectResponse("/login", 303, HEADERS)
             return await view(self, request, person)
         except WRONG as error:
-            problem = problem_of(error)
-            away = isinstance(error, (StoreUnavailable, StoreClosed))
-            why = f"the store cannot be reached: {problem}" if away else str(problem)
-            return shell.problem(request, person, problem.status, why)
+            return shell.wrong(request, person, error)
 
     return answer
