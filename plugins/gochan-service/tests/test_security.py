@@ -406,6 +406,36 @@ async def test_a_stream_ends_when_its_reader_is_let_in_no_more(
                 await is_over.wait()
 
 
+async def test_who_may_not_work_is_no_agent(tmp_path: Path) -> None:
+    """Or a viewer could fill the list of agents, and say anything of those that there are."""
+    said = {"agent": {"name": "made up", "capacity": 1000}}
+    async with open_service(tmp_path) as service:
+        for who, status in (("viewer", 403), ("submitter", 403), ("operator", 200)):
+            answer = await service.ask("POST", "/api/v1/exchange", who=who, json=said)
+            assert answer.status_code == status
+            agents = (await service.ask("GET", "/api/v1/agents")).json()["agents"]
+            assert len(agents) == (who == "operator")
+
+
+async def test_people_leave_room_for_the_listening_of_agents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that draws a new word each time takes half of the room at most."""
+    monkeypatch.setattr("gochan_service._door._listeners.MOST", 4)
+    async with open_service(tmp_path) as service:
+        for number, status in enumerate([200, 200, 429, 429]):
+            said = {"listener": f"listener {number}", "queues": ["q"]}
+            answer = await service.ask("POST", "/api/v1/exchange", who="viewer", json=said)
+            assert answer.status_code == status
+        said["listener"] = "listener 1"
+        answer = await service.ask("POST", "/api/v1/exchange", who="viewer", json=said)
+        assert answer.status_code == 200
+        async with service.client(SECRET) as agent:
+            for name in ("one agent", "another agent"):
+                said["listener"] = name
+                assert (await agent.post("/rpc/v1/exchange", json=said)).status_code == 200
+
+
 # A full disk
 
 

@@ -38,11 +38,25 @@ _SOON: Final = {"retry-after": "1"}
 
 
 async def exchange_for(
-    request: Request, exchanges: Exchanges, store: Store, permit: Permit | None = None
+    request: Request,
+    exchanges: Exchanges,
+    store: Store,
+    permit: Permit | None = None,
+    check_agent: Callable[[], object] = lambda: None,
 ) -> Response:
-    """Answer an exchange whose calls are those of ``store``, as far as they are permitted."""
+    """Answer an exchange whose calls are those of ``store``, as far as they are permitted.
+
+    Args:
+        request: with the exchange.
+        exchanges: make it.
+        store: as this client has it.
+        permit: which calls this client may make, if it is an agent.
+        check_agent: called if it says that it is one; raises if it may not.
+    """
     try:
         exchange = decode(await request.body(), Exchange)
+        if exchange.agent is not None:
+            check_agent()
         answer = await exchanges(exchange, store, permit, partial(_gone, request))
     except ValueError as error:
         return PlainTextResponse(f"{error}\n", 400)

@@ -58,7 +58,7 @@ class Exchanges:
         Args:
             exchange: what was sent.
             store: as this client has it.
-            permit: which calls this client may make; by default, all.
+            permit: which calls this client may make, if it is an agent; else, the store knows.
             gone: returns when the client has left.
 
         Raises:
@@ -78,17 +78,18 @@ class Exchanges:
         async with trio.open_nursery() as nursery:
             for index in range(len(calls)):
                 nursery.start_soon(make, index)
-        hints, number = await self._hear(exchange, agent, gone)
+        hints, number = await self._hear(exchange, agent, gone, of_people=permit is None)
         word = self._listeners.word
         return Exchanged(self._store.now(), answers, hints, word, number, self._lease)
 
     async def _hear(
-        self, exchange: Exchange, agent: Agent | None, gone: Wait
+        self, exchange: Exchange, agent: Agent | None, gone: Wait, *, of_people: bool
     ) -> tuple[dict[str, list[Hint]], int]:
         """Return what bells have rung, if the client listens, and the number of the answer."""
         if exchange.listener is None:
             return {}, 0
-        ear = await self._listeners.ear(exchange.listener, exchange.queues)
+        word, queues = exchange.listener, exchange.queues
+        ear = await self._listeners.ear(word, queues, of_people=of_people)
         self._note_heard(exchange, ear)
         if exchange.wait and not ear.rung.is_set():
             waits = gone, self._stopping.wait, ear.rung.wait

@@ -15,7 +15,8 @@
 #
 # The bells of a queue are heard as long as somebody wants to hear them, and for a while after:
 # clients can name any queue, and what nobody wants must not stay. Half of the room is for queues
-# that there are, so that no client can take it from the others by names that it has made up.
+# that there are, so that no client can take it from the others by names that it has made up; and
+# half of it is for agents, so that no person can keep them from hearing of jobs.
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ class TooMany(Exception):
 class Ear:
     """The bells that a client has not been told of."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_people: bool = False) -> None:
+        self.of_people = of_people
         self.queues: set[str] = set()
         self.asked: float = trio.current_time()
         self.rung = trio.Event()
@@ -119,8 +121,13 @@ class Listeners:
         self._followed: dict[str, _Followed] = {}
         self._swept = trio.current_time()
 
-    async def ear(self, name: str | int, queues: Iterable[str]) -> Ear:
+    async def ear(self, name: str | int, queues: Iterable[str], *, of_people: bool = False) -> Ear:
         """Return the ear of a client, which hears these queues from now on.
+
+        Args:
+            name: the word that it has drawn.
+            queues: which it hears.
+            of_people: whether it has the token of a person, not the secret of agents.
 
         Raises:
             TooMany: there are too many.
@@ -130,7 +137,9 @@ class Listeners:
         if ear is None:
             if len(self._ears) >= MOST:
                 raise TooMany("too many clients listen to this server")
-            ear = self._ears[name] = Ear()
+            if of_people and sum(one.of_people for one in self._ears.values()) >= MOST // 2:
+                raise TooMany("too many programs of people listen to this server")
+            ear = self._ears[name] = Ear(of_people)
         ear.asked = trio.current_time()
         for queue in queues:
             if queue not in ear.queues:
