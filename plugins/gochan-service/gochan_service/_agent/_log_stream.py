@@ -34,7 +34,8 @@ _LOAD: Final = 8 * 2**20  # bytes in a request, before they are put into words
 _MOST: Final = 1000  # parts in a request
 _ROOM: Final = 2**20  # bytes that may wait before the run has to
 PAUSE: Final = 1.0  # after a request that could not be made
-_FLUSH: Final = 10.0  # seconds that the end of a run waits
+_FLUSH: Final = 10.0  # seconds that the end of a run waits at most
+_SHARE: Final = 4  # and that part of a lease, which must not be lost meanwhile
 _HELD: Final = 60.0  # seconds that ends are held back by logs alone, as where files have no room
 
 
@@ -42,10 +43,17 @@ _HELD: Final = 60.0  # seconds that ends are held back by logs alone, as where f
 class LogStream:
     """What one run prints."""
 
-    def __init__(self, id: int, version: int, note: Callable[[LogStream], None]) -> None:
+    def __init__(
+        self,
+        id: int,
+        version: int,
+        note: Callable[[LogStream], None],
+        patience: Callable[[], float],
+    ) -> None:
         self.run: Final = Ticket(id, version)
         """Which run it is."""
         self._note = note
+        self._patience = patience
         self._sent = 0  # how many bytes the server has
         self._rest = bytearray()  # what it has not
         self._over = False  # nobody takes it any more
@@ -65,7 +73,7 @@ class LogStream:
     async def flush(self) -> None:
         """Wait until the server has all, but not for long."""
         self.ends = True
-        with trio.move_on_after(_FLUSH):
+        with trio.move_on_after(self._patience()):
             while self._rest and not self._over:
                 self._note(self)
                 await self._change.wait()
@@ -107,9 +115,14 @@ class LogStream:
 
 @final
 class LogCourier:
-    """Sends what all streams have."""
+    """Sends what all streams have.
 
-    def __init__(self, send: Send) -> None:
+    Attributes:
+        lease: for how many seconds the jobs are leased.
+    """
+
+    def __init__(self, send: Send, *, lease: float = math.inf) -> None:
+        self.lease = lease
         self._send = send
         self._streams: dict[LogStream, None] = {}  # those that have something to send
         self._sending: list[LogStream] = []  # those whose parts are on their way
@@ -119,7 +132,7 @@ class LogCourier:
 
     def open(self, id: int, version: int) -> LogStream:
         """Begin the log of a run."""
-        return LogStream(id, version, self._note)
+        return LogStream(id, version, self._note, lambda: min(_FLUSH, self.lease / _SHARE))
 
     def _note(self, stream: LogStream) -> None:
         self._streams[stream] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from functools import partial
@@ -127,7 +128,7 @@ def agent_command(
 
     async def work(children: Children) -> None:
         async with open_server_store(url, secret=agents_secret(url=url)) as store:
-            courier = LogCourier(store.upload)
+            courier = LogCourier(store.upload, lease=store.lease or math.inf)
             store.tell_before_ends(courier.bring)
             handler = run_command_for(command, children, courier, store.upload, patterns)
             async with (
