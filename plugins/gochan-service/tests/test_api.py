@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trio
+from gochan_service._api import page_of
 
-from gochan.durable import Ending, NewJob, QueueSettings, Worker
+from gochan.durable import Ending, NewJob, QueueSettings, Worker, open_store
 
 from .services import SECRET, Service, open_service
 
@@ -445,3 +447,33 @@ async def test_the_store_of_a_server_is_that_of_the_person(tmp_path: Path) -> No
         (record,) = await service.store.look([1])
         assert record is not None
         assert record.headers == {"gochan-person": "submitter"}
+
+
+@pytest.mark.parametrize("queues", [0, 1, 2, 50])
+async def test_a_page_reads_little_however_many_queues_there_are(queues: int) -> None:
+    """The newest jobs of all, in their order; not as many of each queue."""
+    async with open_store("memory:") as store:
+        names = [f"queue {number}" for number in range(queues)]
+        chance = random.Random(queues)
+        jobs = [NewJob(queue=chance.choice(names), payload=b"1") for _ in range(300 * bool(names))]
+        ids = [one.id for one in await store.enqueue(jobs)]  # type: ignore[union-attr]
+        read = 0
+        of_store = store.list
+
+        async def listing(*arguments: Any, **options: Any) -> Any:
+            nonlocal read
+            found = await of_store(*arguments, **options)
+            read += len(found)
+            return found
+
+        store.list = listing  # type: ignore[method-assign]
+        seen: list[int] = []
+        before: int | None = None
+        while True:
+            read = 0
+            page, before = await page_of(store, names, states=[], kinds=[], limit=20, before=before)
+            seen += [record.id for record in page]
+            assert read <= 45 + queues
+            if before is None:
+                break
+        assert seen == ids[::-1]

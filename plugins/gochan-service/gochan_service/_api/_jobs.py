@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
+from heapq import heappop, heappush
 from typing import Annotated, Any, Final, Literal, final
 
 import trio
@@ -313,12 +315,39 @@ async def page_of(
     limit: int,
     before: int | None,
 ) -> tuple[list[JobRecord], int | None]:
-    """Return the newest jobs of some queues, and below which number the next page begins."""
-    records: list[JobRecord] = []
-    for queue in queues:
-        records += await store.list(queue, states=states, kinds=kinds, limit=limit, before=before)
-    page = sorted(records, key=lambda record: -record.id)[:limit]
-    return page, page[-1].id if len(page) == limit else None
+    """Return the newest jobs of some queues, and below which number the next page begins.
+
+    Of each queue a share of the page is read, and more only of those that have more in it: there
+    may be thousands of queues.
+    """
+    names = [*queues]
+    share = min(limit, limit // max(1, len(names)) + 1)
+    lines: dict[str, deque[JobRecord]] = {}
+    firsts: list[tuple[int, str]] = []  # a heap: of each queue, the newest that is not in the page
+
+    async def read(queue: str, before: int | None) -> None:
+        lines[queue] = deque(
+            await store.list(queue, states=states, kinds=kinds, limit=share, before=before)
+        )
+        offer(queue)
+
+    def offer(queue: str) -> None:
+        if lines[queue]:
+            heappush(firsts, (-lines[queue][0].id, queue))
+
+    for queue in names:
+        await read(queue, before)
+    page: list[JobRecord] = []
+    while firsts:
+        _, queue = heappop(firsts)
+        page.append(lines[queue].popleft())
+        if len(page) == limit:
+            return page, page[-1].id
+        if lines[queue]:
+            offer(queue)
+        else:
+            await read(queue, page[-1].id)
+    return page, None
 
 
 async def run_again(store: Store, record: JobRecord) -> None:
