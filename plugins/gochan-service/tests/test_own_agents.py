@@ -76,6 +76,23 @@ def test_an_agent_that_is_killed_is_replaced(place: Place) -> None:
         until(lambda: not [one for one in there if is_alive(one)], "the end of all")
 
 
+@pytest.mark.slow
+def test_a_second_ctrl_c_does_not_wait_for_jobs(place: Place) -> None:
+    """Agents and what they run end at once, and the server after them."""
+    with all_in_one(place, "sh", "-c", "echo $$ >began-$1; exec sleep 1000", "sh") as server:
+        place.submit(1)
+        until(lambda: (place.folder / "began-1").exists(), "the job")
+        until(lambda: (place.folder / "began-1").read_text(), "its number")
+        job = int((place.folder / "began-1").read_text())
+        os.kill(server.pid, signal.SIGINT)
+        place.server.expect("stopping")
+        assert is_alive(job)
+        os.kill(server.pid, signal.SIGINT)
+        assert server.wait(10) == 1
+        until(lambda: not is_alive(job), "the end of the job")
+    assert "Traceback" not in place.server.said
+
+
 async def count_done(path: Path) -> int:
     async with open_store(f"sqlite:{path}") as store:
         return (await store.statistics("q")).done
@@ -110,7 +127,7 @@ async def test_an_agent_that_cannot_run_is_tried_less_and_less_often(
 
     monkeypatch.setattr(_own_agents, "open_children", lambda _: Opened(Children()))
     wanted = OwnAgents(1, "q", 4, ["echo", "{}"])
-    async with running(wanted, "http://host", lambda: f"secret-{len(starts)}"):
+    async with running(wanted, "http://host", lambda: f"secret-{len(starts)}", trio.Event()):
         began = trio.current_time()
         await trio.sleep(260)
     gaps = [round(later - sooner) for sooner, later in pairwise(starts)]

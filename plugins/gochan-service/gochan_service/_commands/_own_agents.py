@@ -14,11 +14,13 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, final
 
 import trio
 
 from gochan import JobQueue, open_job_queue
+from gochan.durable import beside
 from gochan.processes import ChildError, Children, Program, open_children
 
 _DRAIN: Final = 15.0  # seconds that jobs may go on at the end
@@ -60,9 +62,9 @@ class OwnAgents:
 
 @asynccontextmanager
 async def running(
-    wanted: OwnAgents, url: str, secret: Callable[[], str]
-) -> AsyncIterator[JobQueue[int, None]]:
-    """Keep agents running inside the block; a stop of the queue ends them in order."""
+    wanted: OwnAgents, url: str, secret: Callable[[], str], hurry: trio.Event
+) -> AsyncIterator[None]:
+    """Keep agents running inside the block, and end them in order; at once after ``hurry``."""
     async with open_children(wanted.guardian) as children:
 
         async def keep(number: int) -> None:
@@ -72,9 +74,15 @@ async def running(
         async with open_job_queue(keep, workers=wanted.number, grace=grace) as agents:
             for number in range(wanted.number):
                 await agents.submit(number)
-            yield agents
-            agents.stop_soon(drain=0, grace=grace)
-            await agents.wait_stopped()
+            async with beside(partial(_end_at_once, agents, hurry)):
+                yield
+                agents.stop_soon(drain=0, grace=grace)
+                await agents.wait_stopped()
+
+
+async def _end_at_once(agents: JobQueue[int, None], hurry: trio.Event) -> None:
+    await hurry.wait()
+    agents.stop_soon(drain=0, grace=0)
 
 
 async def _keep_running(program: Callable[[], Program], children: Children) -> None:

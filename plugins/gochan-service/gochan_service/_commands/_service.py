@@ -186,15 +186,9 @@ class Service:
             await self._wait_for_the_stop()
         else:
             async with running(
-                self._own_agents, url, lambda: self._files.secrets.secrets[-1]
-            ) as agents:
-
-                async def hurry() -> None:
-                    await self._hurry.wait()
-                    agents.stop_soon(drain=0, grace=0)
-
-                async with beside(hurry):
-                    await self._wait_for_the_stop()
+                self._own_agents, url, lambda: self._files.secrets.secrets[-1], self._hurry
+            ):
+                await self._wait_for_the_stop()
 
     async def _wait_for_the_stop(self) -> None:
         await self._stop.wait()
