@@ -97,6 +97,15 @@ async def test_a_session_begins_and_ends(tmp_path: Path) -> None:
         assert (await client.get("/")).headers["location"] == "/login"
 
 
+async def test_who_has_no_session_may_leave(tmp_path: Path) -> None:
+    """As with a token in the head of a request; the sessions of others go on."""
+    async with open_service(tmp_path) as service, browser(service) as other:
+        page = await service.ask("GET", "/")
+        out = await service.ask("POST", "/logout", data={"csrf": csrf_in(page)})
+        assert (out.status_code, out.headers["location"]) == (303, "/login")
+        assert (await other.get("/")).status_code == 200
+
+
 @pytest.mark.parametrize("form", [{"token": "wrong"}, {"token": ""}, {"other": "x"}, {}])
 async def test_a_token_that_opens_nothing_is_said(tmp_path: Path, form: dict[str, str]) -> None:
     """A moment later, so that guessing is slow."""

@@ -171,10 +171,10 @@ class Jobs:
     async def explain(self, request: Request) -> Response:
         """Say why a job waits, and when it should start; or why it has ended so."""
         store = await self._visitors.ask(request)
-        record = await job_of(store, request)
-        found = await explain_job(store, record.id, workers=self._agents.known())
+        id = _number_in(request)
+        found = await explain_job(store, id, workers=self._agents.known())
         if found is None:
-            raise Problem(404, f"there is no job {record.id}")
+            raise _unknown(id)
         return answer({"reasons": found.reasons, "ahead": found.ahead, "starts": found.starts})
 
     @answering
@@ -299,11 +299,20 @@ async def job_of(store: Store, request: Request) -> JobRecord:
         Problem: there is none.
         ValueError: that is no number of a job.
     """
-    id = number(request.path_params["id"], 1, 2**63 - 1)
+    id = _number_in(request)
     (record,) = await store.look([id])
     if record is None:
-        raise Problem(404, f"there is no job {id}")
+        raise _unknown(id)
     return record
+
+
+def _number_in(request: Request) -> int:
+    """Return the number of the job that a path names."""
+    return number(request.path_params["id"], 1, 2**63 - 1)
+
+
+def _unknown(id: int) -> Problem:
+    return Problem(404, f"there is no job {id}")
 
 
 async def page_of(

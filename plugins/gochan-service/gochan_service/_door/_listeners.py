@@ -214,9 +214,8 @@ class Listeners:
             async with self._store.listen(queue) as hints, trio.open_nursery() as nursery:
                 followed.heard.set()
                 nursery.start_soon(self._doubt, queue, followed)
-                async for hint in hints:
-                    self._hear(queue, followed, hint)
-                nursery.cancel_scope.cancel()
+                while True:
+                    self._hear(queue, followed, await hints.receive())
 
     def wake(self) -> None:
         """Let everybody look for jobs, since there may be some for them now."""

@@ -65,10 +65,11 @@ class Offers:
                 return [], note.until
             tickets = await self._ask(agent, queue, n)
             free = [one for one in tickets if self._is_free(one.id, agent.name)]
-            if not free:
-                lapses = [self._kept[one.id][1] for one in tickets]
-                note.rings, note.until = rings, min(trio.current_time() + LOOK, *lapses, math.inf)
-        return self._keep(agent, free[:n]), note.until
+            if free:
+                return self._keep(agent, free[:n]), note.until
+            lapses = [self._kept[one.id][1] for one in tickets]
+            note.rings, note.until = rings, min(trio.current_time() + LOOK, *lapses, math.inf)
+            return [], note.until
 
     async def any(self, agent: Agent, queue: str, n: int) -> list[Ticket]:
         """Return tickets, rather such as are kept for nobody else."""

@@ -57,9 +57,8 @@ class Sessions:
 
     async def log_out(self, request: Request, response: Response) -> None:
         """End a session."""
-        session = request.cookies.get(COOKIE)
-        if session:
-            await trio.to_thread.run_sync(self._visitors.register.end_session, session)
+        session = request.cookies.get(COOKIE, "")
+        await trio.to_thread.run_sync(self._visitors.register.end_session, session)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
     async def form(self, request: Request) -> FormData:
