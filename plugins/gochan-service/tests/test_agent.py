@@ -15,6 +15,7 @@ from gochan_service import HttpStore, open_agent, open_server_store
 from gochan_service._agent import LogCourier, _log_stream, open_agent_at, run_command_for
 from gochan_service._agent._artefacts import UploadFailed, name_of, upload
 from gochan_service._agent._handler import command_in, text_of
+from gochan_service._agent._one_job import OneJob
 from gochan_service._remote._address import reason_of
 from gochan_service._remote._post import open_post
 from gochan_service._wire import AgentSaid
@@ -23,9 +24,11 @@ from gochan.durable import (
     DurableQueue,
     JobRecord,
     NewJob,
+    Release,
     StoreError,
     StoreUnavailable,
     Tended,
+    Worker,
     beside,
     open_durable_queue,
     open_store,
@@ -137,6 +140,27 @@ async def test_an_agent_can_be_for_one_job(tmp_path: Path) -> None:
         assert (await ended(service, late)).kind == "done"
         records = await service.store.look([first, second])
         assert [record.state for record in records if record] == ["waiting", "waiting"]
+
+
+async def test_one_job_is_leased_once() -> None:
+    """Also if another agent was faster, and gives it back; not again after that."""
+    mine, other = Worker("mine"), Worker("other")
+    async with open_store("memory:") as store:
+        await store.enqueue([NewJob(queue="q", payload=b"1")])
+        one, accept = OneJob(store, 1), store.accept
+
+        async def be_late(*arguments: Any) -> Any:
+            (won,) = await store.claim("q", 1, other, 30.0)
+            answer = await accept(*arguments)
+            await store.release([Release(won.id, won.version, "unstarted", count=False)])
+            return answer
+
+        store.accept = be_late  # type: ignore[method-assign]
+        assert await one.claim("q", 1, mine, 30.0) == []
+        store.accept = accept  # type: ignore[method-assign]
+        (leased,) = await one.claim("q", 1, mine, 30.0)
+        await store.release([Release(1, leased.version, "unstarted", count=False)])
+        assert await one.claim("q", 1, mine, 30.0) == []
 
 
 async def test_a_drained_agent_gets_no_jobs(tmp_path: Path) -> None:

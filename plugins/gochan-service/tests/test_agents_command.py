@@ -71,6 +71,8 @@ async def test_what_is_refused_is_said(tmp_path: Path) -> None:
         assert (refused.exit_code, "viewer" in refused.output) == (2, True)
         unknown = await caller(service, "stranger")("list")
         assert f"{service.url} does not accept the token in GOCHAN_TOKEN" in unknown.output
+        elsewhere = await caller(service)("list", "--at", f"{service.url}/elsewhere")
+        assert "the server answers 404" in elsewhere.output
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trio
+from gochan_service import Lab
 from gochan_service._api import page_of
+from gochan_service._api._follow import Growth, parts
+from gochan_service._door._files import Files
+from trio.testing import MockClock
 
 from gochan.durable import Ending, NewJob, QueueSettings, Worker, open_store
 
@@ -351,6 +356,40 @@ async def test_a_log_is_followed_until_the_run_is_over(tmp_path: Path) -> None:
         assert got == [b"first ", b"sec"]
 
 
+async def yes() -> bool:
+    await trio.lowlevel.checkpoint()
+    return True
+
+
+@pytest.mark.parametrize("what", ["the server stops", "the job is removed"])
+async def test_a_log_is_not_followed_for_ever(
+    tmp_path: Path, autojump_clock: MockClock, what: str
+) -> None:
+    """Although its run is not over."""
+    stopping = trio.Event()
+    async with open_store("memory:") as store:
+        await store.enqueue([NewJob(queue="q", payload=b"1")])
+        (record,) = await store.claim("q", 1, ME, 1e9)
+        files = Files(tmp_path)
+        files.append(record.id, record.version, "log", 0, b"first ")
+        welcome: Any = yes
+        followed = parts(store, files, Growth(), record, record.version, 0, stopping, welcome)
+        assert await anext(followed) == (6, b"first ")
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def end() -> None:
+                await trio.sleep(100)
+                if what == "the server stops":
+                    stopping.set()
+                else:
+                    await store.finish([Ending(record.id, record.version, "done")])
+                    await store.purge("q", ["done"], 1)
+
+            assert [one async for one in followed] == []
+        assert 100 <= trio.current_time() < 102
+
+
 async def events(response: httpx.Response) -> list[dict[str, str]]:
     text = (await response.aread()).decode()
     blocks = [block for block in text.split("\n\n") if block]
@@ -410,6 +449,22 @@ async def test_events_tell_which_queues_have_changed(tmp_path: Path) -> None:
                 rest = [line async for line in stream]
         assert not [line for line in rest if line.startswith("data")] or rest
     assert lines[:2] == ["retry: 500", ""]
+
+
+async def test_a_stream_of_events_is_never_silent_for_long(autojump_clock: MockClock) -> None:
+    """So that nobody in between takes it for dead."""
+    async with (
+        Lab(seed=1) as lab,
+        lab.client() as client,
+        client.stream("GET", "/api/v1/events?queue=q", timeout=None) as response,
+    ):
+        told: list[float] = []
+        async for part in response.aiter_raw():
+            if part == b": still there\n\n":
+                told.append(trio.current_time())
+                if len(told) == 4:
+                    await lab.stop(lab.server)
+    assert all(14 < after - before < 21 for before, after in pairwise([0.0, *told]))
 
 
 async def test_nobody_can_take_the_bells_of_others_by_names_that_are_made_up(

@@ -383,6 +383,22 @@ async def test_what_is_odd_is_refused(
     assert ("a riddle" in caplog.text) == (status == 500)
 
 
+async def test_a_client_that_does_not_let_a_connection_end_is_cut(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second later: all that was to be said has been said."""
+
+    async def send_eof(line: Line) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Line, "send_eof", send_eof)
+    async with serving(App()) as lines:
+        line = await lines.dial()
+        await line.send_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b"HTTP/1.1 200" in await line.read()
+        assert 1 <= trio.current_time() < 2
+
+
 async def test_a_failure_after_the_head_ends_the_connection(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gochan_service._commands._directory_commands as directory_commands
 import gochan_service._commands._using_register as using_register
@@ -199,3 +200,15 @@ def test_a_store_that_keeps_no_register_is_named(monkeypatch: pytest.MonkeyPatch
     result = CliRunner().invoke(people_command, ["--register", "http://127.0.0.1:1", "list"])
     assert result.exit_code == 2
     assert "memory: keeps no register; give the file that is beside it" in result.output
+
+
+def test_a_register_beside_the_jobs_is_named_by_its_store(server: Any) -> None:
+    """A server and the command see the same people."""
+
+    def people(*words: str) -> Result:
+        return CliRunner().invoke(people_command, ["--register", server.address, *words])
+
+    assert people("add", "ada", "--role", "viewer").exit_code == 0
+    assert people("list").output.startswith("ada\tviewer\t")
+    again = people("add", "ada")
+    assert (again.exit_code, "ada" in again.output) == (2, True)

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import click
 import pytest
-from gochan_service._commands._scale_command import scale_command
+import trio
+from gochan_service._commands._scale_command import _leave, scale_command
+
+from gochan import Chan
 
 from .places import Place, Program, until
 
@@ -145,9 +148,34 @@ esac
     assert scaler.end() == 0
 
 
+class Ending:
+    """A scaler whose agents do not end."""
+
+    names = ("q-1", "q-2")
+
+    async def end(self, drain: float) -> list[str]:
+        await trio.sleep(drain)
+        return []
+
+
+async def test_a_second_signal_leaves_the_agents(
+    autojump_clock: trio.testing.MockClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose jobs are not waited for any longer."""
+    signals = Chan[int](1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_leave, Ending(), signals, 600.0)
+        await trio.sleep(5)
+        signals.send_nowait(signal.SIGTERM)
+    assert trio.current_time() == 5
+    _, last = capsys.readouterr().err.splitlines()
+    assert last == "gochan: leaves q-1, q-2"
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
+        (["--set", "size=2", "--create", "x {name}"], "needs --destroy"),
         (["--provider", "moon"], "there is no provider 'moon'"),
         (["--min", "3", "--max", "2"], "min, 3, is more than max, 2"),
         (["--provider", "local"], "needs the command for jobs"),

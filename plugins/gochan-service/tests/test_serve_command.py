@@ -22,6 +22,7 @@ import trustme
 from gochan_service._commands._place import Place
 from gochan_service._commands._printing_log import print_log
 from gochan_service._commands._serve_command import serve_command
+from gochan_service._commands._service import Service
 from gochan_service._commands._sole_server import refuse_second, sole_server
 
 from gochan.durable import StoreUnavailable, open_store
@@ -212,7 +213,7 @@ def test_other_places(tmp_path: Path) -> None:
         assert server.stop() == 0
         assert notices.recv(100) == b"STOPPING=1"
     place = tmp_path / "socket"
-    for _ in range(2):
+    for number in (signal.SIGKILL, signal.SIGTERM):
         with serving(tmp_path, "--listen", f"unix:{place}", "--secret-file", "other") as server:
             assert place.stat().st_mode & 0o777 == 0o600
             transport = httpx.HTTPTransport(uds=str(place))
@@ -222,9 +223,8 @@ def test_other_places(tmp_path: Path) -> None:
             assert "gochan agent unix:" not in "".join(server.lines)  # which would not work
             options = "--store", "sqlite:other.db", "--listen", f"unix:{place}"
             assert "already in use" in failing(tmp_path, *options)
-            server.process.kill()  # which leaves the socket
-            server.process.wait()
-    assert place.exists()
+            server.stop(number)
+        assert place.exists() is (number == signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
@@ -310,6 +310,33 @@ def test_a_file_system_without_locks_is_no_hindrance(
     monkeypatch.setattr("fcntl.flock", flock)
     with sole_server(f"sqlite:{tmp_path / 'jobs.db'}", "http://one"):
         refuse_second(f"sqlite:{tmp_path / 'jobs.db'}")
+
+
+def test_a_folder_that_is_not_there_is_left_to_the_store(tmp_path: Path) -> None:
+    """Which says so in its own words."""
+    with sole_server(f"sqlite:{tmp_path / 'nowhere' / 'jobs.db'}", "http://one"):
+        assert not [*tmp_path.iterdir()]
+
+
+async def test_a_signal_to_look_again_may_come_before_there_are_files() -> None:
+    """What there is already is looked at: the certificate."""
+    looks = []
+
+    class Closed:
+        path = "socket"
+
+        async def open(self, tls: object) -> list[Any]:
+            signal.raise_signal(signal.SIGHUP)
+            await trio.testing.wait_all_tasks_blocked()
+            raise OSError("taken")
+
+    closed: Any = Closed()
+    service = Service(
+        "memory:", closed, 30.0, None, None, lambda: looks.append("tls"), behind_proxy=False
+    )
+    with pytest.raises(OSError, match="cannot listen at socket: taken"):
+        await service.run()
+    assert looks == ["tls"]
 
 
 @pytest.mark.parametrize(

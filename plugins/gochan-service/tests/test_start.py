@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import gochan_service
+import pytest
+
 HEAVY = {"httpx", "starlette", "hypercorn", "jinja2", "msgspec"}
 
 
@@ -21,3 +24,9 @@ print(*sys.modules)
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert HEAVY & {*done.stdout.split()} == set()
+
+
+def test_a_name_that_is_not_there_is_named() -> None:
+    """As for any module, although names are looked for when they are used."""
+    with pytest.raises(AttributeError, match=r"'gochan_service' has no attribute 'Labb'"):
+        gochan_service.Labb  # noqa: B018
