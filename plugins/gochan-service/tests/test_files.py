@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from gochan_service._door import Files
@@ -67,6 +68,27 @@ def test_a_run_keeps_so_much_and_no_more(files: Files) -> None:
     assert files.append(7, 1, "b", 0, b"x") == 1
     assert files.append(7, 1, "b", 1, b"x" * 99) == 100
     assert files.names(7, 1) == ["a", "b", "log"]
+
+
+@pytest.mark.parametrize(("size", "free", "takes"), [
+    (9000, 60, False), (9000, 70, True), (2, 0.1, False), (2, 0.2, True),
+])  # fmt: skip
+def test_files_leave_room_for_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: float, free: float, takes: bool
+) -> None:
+    """Or a long log would fill the disk, and nobody could even cancel its job."""
+    megabyte = 2**20 // 512
+    blocks = SimpleNamespace(
+        f_frsize=512, f_blocks=int(size * megabyte), f_bavail=int(free * megabyte)
+    )
+    monkeypatch.setattr("gochan_service._door._shelves.os.fstatvfs", lambda _: blocks)
+    files = Files(tmp_path / "files")
+    if takes:
+        assert files.append(7, 1, "log", 0, b"x" * 50_000) == 50_000
+        return
+    with pytest.raises(OSError, match="what is left of the disk is for jobs"):
+        files.append(7, 1, "log", 0, b"x" * 50_000)
+    assert files.size(7, 1, "log") == 0
 
 
 @pytest.mark.parametrize(

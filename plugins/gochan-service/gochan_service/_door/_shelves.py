@@ -5,9 +5,13 @@
 # A part is written where it belongs: what is sent again changes nothing, and one that would leave
 # a hole is not taken. In a folder, that is what a file does by itself. In tables, a file is a row
 # with its size, which a writer locks; and parts, which follow one another without an overlap.
+#
+# The last bytes of a disk are not for files in a folder: jobs are most likely on the same disk, and
+# on a full one they could not even be cancelled.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,6 +20,10 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol, final
 
 from .._shared import SharedTables
+
+# What files leave of a disk, or at least that part of it.
+_SPARE: Final = 64 * 2**20
+_SHARE: Final = 20
 
 _SHELF: Final = 1000  # jobs in a folder, and in a page of tables
 
@@ -93,6 +101,7 @@ class FolderShelf:
             size = os.fstat(descriptor).st_size
             if offset > size:
                 return size
+            _check_room(descriptor, len(data))
             rest, end = memoryview(data), offset + len(data)
             while rest:
                 rest = rest[os.pwrite(descriptor, rest, end - len(rest)) :]
@@ -143,6 +152,18 @@ class FolderShelf:
 
     def _job(self, job: int) -> Path:
         return self._folder / str(job // _SHELF) / str(job)
+
+
+def _check_room(descriptor: int, size: int) -> None:
+    """Look whether there is room for a part, and some more.
+
+    Raises:
+        OSError: there is not.
+    """
+    disk = os.fstatvfs(descriptor)
+    spare = min(_SPARE, disk.f_blocks * disk.f_frsize // _SHARE)
+    if disk.f_bavail * disk.f_frsize < size + spare:
+        raise OSError(errno.ENOSPC, "what is left of the disk is for jobs")
 
 
 def _inside(folder: Path) -> list[Path]:
