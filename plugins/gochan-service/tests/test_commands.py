@@ -170,7 +170,7 @@ def test_a_command_that_may_be_there_is_let_go_on(command: tuple[str, ...]) -> N
         (("agent", "--queue", "q", "--", "wc", "-l"), "Invalid value for URL: the address of a"),
         (("agent", "127.0.0.1:1", "--queue", "q", "wc"), "8000, not '127.0.0.1:1'"),
         (("agent", "http://h", "--queue", "q", "wc", "-l"), "'-l'; put -- before the command"),
-        (("agent", "http://h", "--quue", "q", "wc"), "Did you mean --queue"),
+        (("agent", "http://h", "--quue", "q", "wc"), "Did you mean '--queue'?"),
         (("log", "http://h", "1"), "set GOCHAN_TOKEN"),
         (("log", "http://", "1"), "is like http://"),
         (("log", "--at", "http://", "1"), "is like http://"),
