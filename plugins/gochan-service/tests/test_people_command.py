@@ -42,14 +42,17 @@ def test_somebody_is_added_let_in_and_blocked(people: Command) -> None:
     people("block", "ada")
     assert register.who(token, at=0.0) is None
     assert people("list").output == "ada\tviewer\tAda\t\tlocal\tblocked\n"
+    assert "ada is blocked, so this token opens nothing for now" in people("token", "ada").stderr
     people("unblock", "ada")
+    assert people("token", "ada").stderr == ""
     people("role", "ada", "operator")
     assert register.person("ada").role == "operator"
-    assert people("revoke", "ada").output == "1 tokens\n"
+    assert people("revoke", "ada").output == "3 tokens\n"
     assert register.who(token, at=0.0) is None
     deeds = [line.split("\t")[2:4] for line in people("audit").output.splitlines()]
     assert deeds == [
-        ["command line", what] for what in ("revoke", "role", "unblock", "block", "token", "add")
+        ["command line", what]
+        for what in ["revoke", "role", "token", "unblock", "token", "block", "token", "add"]
     ]
     assert len(people("audit", "-n", "2").output.splitlines()) == 2
     register.close()

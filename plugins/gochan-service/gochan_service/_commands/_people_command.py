@@ -87,6 +87,12 @@ def _list(register: Register, here: dict[str, Any]) -> None:
 def _token(register: Register, here: dict[str, Any], login: str, days: float, note: str) -> None:
     """Print a new token for LOGIN. It is shown once: the register has only its hash."""
     click.echo(register.make_token(login, lasts=days * _DAY, note=note, **here))
+    person = register.person(login)
+    if person.gone or not person.active:
+        why = "has left the directory" if person.gone else "is blocked"
+        click.echo(
+            f"gochan: {harmless(login)} {why}, so this token opens nothing for now", err=True
+        )
 
 
 @people_command.command(name="role", short_help="Give somebody another role.")
