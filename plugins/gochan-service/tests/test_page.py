@@ -57,12 +57,43 @@ async def test_who_has_not_logged_in_is_asked_for_a_token(tmp_path: Path) -> Non
     async with open_service(tmp_path) as service, browser(service, None) as client:
         for path in ("/", "/jobs/1", "/queues", "/agents", "/people"):
             answer = await client.get(path)
-            assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+            assert (answer.status_code, answer.headers["location"].split("?")[0]) == (303, "/login")
         for path in ("/jobs/1/cancel", "/jobs/1/retry", "/queues/q/pause", "/agents/a/drain"):
             assert (await client.post(path, data={})).headers["location"] == "/login"
         login = await client.get("/login")
         assert 'type="password"' in login.text
         assert (await client.get("/api/v1/jobs")).status_code == 401
+
+
+async def test_a_page_that_was_asked_for_comes_after_logging_in(tmp_path: Path) -> None:
+    """As by a link in a mail; a token that was mistyped does not forget it."""
+    async with open_service(tmp_path) as service, browser(service, None) as client:
+        login = (await client.get("/jobs/1?version=2")).headers["location"]
+        assert login == "/login?to=%2Fjobs%2F1%3Fversion%3D2"
+        wanted = 'name="to" value="/jobs/1?version=2"'
+        assert wanted in (await client.get(login)).text
+        form = {"to": "/jobs/1?version=2", "token": "wrong"}
+        assert wanted in (await client.post("/login", data=form)).text
+        answer = await client.post("/login", data=form | {"token": "gochan_token_of_viewer"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/jobs/1?version=2")
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["//host", "https://host", "/\\host", "/\t/host", "host", "/a\r\nb: c", "/ö", ""]
+)
+async def test_nobody_is_led_elsewhere_by_logging_in(tmp_path: Path, elsewhere: str) -> None:
+    """Only to pages of this server; otherwise to the first."""
+    async with open_service(tmp_path) as service, browser(service, None) as client:
+        assert 'name="to"' not in (await client.get("/login", params={"to": elsewhere})).text
+        form = {"to": elsewhere, "token": "gochan_token_of_viewer"}
+        assert (await client.post("/login", data=form)).headers["location"] == "/"
+
+
+async def test_the_secret_of_agents_is_told_from_a_token(tmp_path: Path) -> None:
+    """Both are in files side by side."""
+    async with open_service(tmp_path) as service, browser(service, None) as client:
+        answer = await client.post("/login", data={"token": "gochan_agent_x"})
+        assert (answer.status_code, "the secret of agents" in answer.text) == (403, True)
 
 
 async def test_what_is_not_there_is_said_by_a_page(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, final
 
 import trio
@@ -13,6 +14,8 @@ from .._people import Person
 from ._sessions import Sessions, check_site, fields_of
 from ._shell import HEADERS, Shell, for_people
 
+# A page of this server: a browser takes //host, and some take /\host, for another one.
+_HERE: Final = re.compile(r"/(?!/)[!-\[\]-~]*")
 _PAUSE: Final = 1.0  # seconds after a token that opens nothing
 
 
@@ -26,7 +29,7 @@ class Login:
 
     async def show(self, request: Request) -> Response:
         """Ask for a token."""
-        return self.shell.page(request, "login", None, why="")
+        return self._ask(request, request.query_params.get("to"))
 
     async def log_in(self, request: Request) -> Response:
         """Take a token, and begin a session."""
@@ -34,9 +37,9 @@ class Login:
             check_site(request)
             form = await fields_of(request)
         except Problem as problem:
-            return self.shell.page(request, "login", None, problem.status, why=str(problem))
-        token = form.get("token")
-        response = RedirectResponse("/", 303, HEADERS)
+            return self._ask(request, None, problem.status, str(problem))
+        token, to = form.get("token"), form.get("to")
+        response = RedirectResponse(_page_here(to), 303, HEADERS)
         word = token.strip() if isinstance(token, str) else ""
         try:
             if await self._sessions.log_in(word, request, response):
@@ -45,7 +48,12 @@ class Login:
             return self.shell.wrong(request, None, error)
         await trio.sleep(_PAUSE)
         why = "This token opens nothing. It may have expired, or its owner is blocked."
-        return self.shell.page(request, "login", None, 403, why=why)
+        if word.startswith("gochan_agent_"):
+            why = "This is the secret of agents. A token of people begins with gochan_token_."
+        return self._ask(request, to, 403, why)
+
+    def _ask(self, request: Request, to: object, status: int = 200, why: str = "") -> Response:
+        return self.shell.page(request, "login", None, status, why=why, to=_page_here(to))
 
     @for_people
     async def log_out(self, request: Request, person: Person) -> Response:
@@ -54,3 +62,8 @@ class Login:
         response = RedirectResponse("/login", 303, HEADERS)
         await self._sessions.log_out(request, response)
         return response
+
+
+def _page_here(wanted: object) -> str:
+    """Return the page that somebody wants to see, or the first one."""
+    return wanted if isinstance(wanted, str) and _HERE.fullmatch(wanted) else "/"

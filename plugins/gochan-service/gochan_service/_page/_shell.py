@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Final, TypeAlias, final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -90,6 +91,14 @@ class Shell:
         await answer(scope, receive, send)
 
 
+def _login_for(request: Request) -> str:
+    """Return where to log in; after that, the page comes that was asked for."""
+    path, question = request.url.path, request.url.query
+    if request.method not in ("GET", "HEAD") or (path == "/" and not question):
+        return "/login"
+    return "/login?" + urlencode({"to": f"{path}?{question}" if question else path})
+
+
 View: TypeAlias = Callable[[Any, Request, Person], Coroutine[Any, Any, Response]]
 Answer: TypeAlias = Callable[[Any, Request], Coroutine[Any, Any, Response]]
 
@@ -107,7 +116,7 @@ def for_people(view: View) -> Answer:
         try:
             person = await shell.sessions.person(request)
             if person is None:
-                return RedirectResponse("/login", 303, HEADERS)
+                return RedirectResponse(_login_for(request), 303, HEADERS)
             return await view(self, request, person)
         except WRONG as error:
             return shell.wrong(request, person, error)
