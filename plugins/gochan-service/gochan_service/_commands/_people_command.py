@@ -90,9 +90,8 @@ def _token(register: Register, here: dict[str, Any], login: str, days: float, no
     person = register.person(login)
     if person.gone or not person.active:
         why = "has left the directory" if person.gone else "is blocked"
-        click.echo(
-            f"gochan: {harmless(login)} {why}, so this token opens nothing for now", err=True
-        )
+        line = f"{harmless(login)} {why}, so this token opens nothing for now"
+        click.echo(f"gochan: {line}", err=True)
 
 
 @people_command.command(name="role", short_help="Give somebody another role.")
