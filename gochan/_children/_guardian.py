@@ -103,11 +103,11 @@ class Guardian:
             self._free.append(place)
 
     def close(self) -> None:
-        """End the process."""
-        if self.process is not None:
-            os.close(self._pipe)
-            os.waitpid(self.process, 0)
-            self.process = None
+        """End the process, which was started."""
+        assert self.process is not None
+        os.close(self._pipe)
+        os.waitpid(self.process, 0)
+        self.process = None
 
     # In the other process
 

@@ -34,11 +34,10 @@ def _quotas(root: Path) -> Iterator[float]:
             else:
                 continue
             folder = top / path.strip("/")
-            for group in (folder, *folder.parents):
+            within = [one for one in (folder, *folder.parents) if one.is_relative_to(top)]
+            for group in within:
                 # Without a limit the first word is "max" or "-1".
                 with suppress(OSError, ValueError, ZeroDivisionError):
                     quota, period = " ".join((group / name).read_text() for name in names).split()
                     if int(quota) > 0:
                         yield int(quota) / int(period)
-                if group == top:
-                    break

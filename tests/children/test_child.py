@@ -8,6 +8,7 @@ import signal
 import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Timer
@@ -23,6 +24,8 @@ from gochan._children._collected import Collected
 from gochan._children._pipes import Pipe
 from gochan._children._program import ChildError, Program
 from gochan._children._session import Session
+from gochan._children._watcher import TaskWatcher
+from gochan._children._writing import write_all
 from gochan._command._descriptors import STDERR, STDOUT
 
 from .. import processes
@@ -619,10 +622,15 @@ async def test_too_many_open_files_are_an_error_of_the_program(
         raise OSError(24, "Too many open files")
 
     async with open_some() as run:
-        monkeypatch.setattr(_child, "open_pipe", fail)
-        with pytest.raises(ChildError, match="cannot be started: Too many open files"):
-            await run(Collected(), "true")
-        monkeypatch.undo()
+        there = os.listdir("/proc/self/fd")
+        for pipes in ([], [_child.open_pipe()]):
+            monkeypatch.setattr(
+                _child, "open_pipe", lambda some=pipes: some.pop() if some else fail()
+            )
+            with pytest.raises(ChildError, match="cannot be started: Too many open files"):
+                await run(Collected(), "true", stdin=b"x")
+            monkeypatch.undo()
+        assert os.listdir("/proc/self/fd") == there
         # To be told of its end needs a file, too; without one, a thread waits.
         monkeypatch.setattr(os, "pidfd_open", lambda process: fail())
         assert await run(Collected(), "sh", "-c", "exit 4") == 4
@@ -646,6 +654,40 @@ async def test_other_systems_do_the_same(monkeypatch: pytest.MonkeyPatch, system
             assert await run(output, "sh", "-c", script) == 3
             assert output.size(STDOUT) == 200_000
             assert b"".join(output.chunks(STDERR)) == b"err\n"
+
+
+async def test_a_file_that_is_readable_may_be_watched_no_more() -> None:
+    """As the call for another one, that was readable at the same moment, has had it removed."""
+    called = []
+    pipes = [os.pipe() for _ in range(2)]
+    async with trio.open_nursery() as nursery:
+        watcher = TaskWatcher(nursery)
+        for (mine, _), (other, _) in (pipes, pipes[::-1]):
+
+            def call(mine: int = mine, other: int = other) -> None:
+                called.append(mine)
+                watcher.remove(other)
+                watcher.remove(mine)
+
+            watcher.add(mine, call)
+        await trio.testing.wait_all_tasks_blocked()
+        for _, write in pipes:
+            os.write(write, b"x")
+    assert len(called) == 1
+    for descriptor in (one for pipe in pipes for one in pipe):
+        os.close(descriptor)
+
+
+def test_a_pipe_that_is_full_is_waited_for() -> None:
+    """Although another program that shares it has made it so that writes do not wait."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    data = bytes(range(256)) * 4096
+    with ThreadPoolExecutor(1) as pool, open(read, "rb") as file:
+        written = pool.submit(write_all, write, data)
+        assert file.read(len(data)) == data
+        written.result()
+    os.close(write)
 
 
 @pytest.mark.parametrize("shift", [0, 1], ids=["of a process", "of a pipe"])

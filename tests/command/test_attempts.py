@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -12,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from gochan import Job, JobQueue, open_job_queue
 from gochan._command.run import _attempts
-from gochan._command.run._attempt import Attempt, CommandFailed
+from gochan._command.run._attempt import Attempt, CommandFailed, TimedOut
 from gochan._command.run._attempts import Attempts
 from gochan._command.run._control import Control
 from gochan._command.run._options import FailureOptions
@@ -121,6 +122,27 @@ async def test_a_command_that_fails_is_tried_again(autojump_clock: MockClock) ->
         "70: item 3 starts 3 (last)", "80: item 3 fails", "80: item 3 failed exit status 1",
     ]  # fmt: skip
     assert work.attempts.retried == 5
+
+
+async def test_a_command_that_ends_as_its_time_is_up_has_timed_out(
+    autojump_clock: MockClock,
+) -> None:
+    """It was told to end already, so that is true, whatever it does next."""
+
+    async def command(attempt: Attempt) -> None:
+        await trio.sleep(3)
+        attempt.limit(2)
+        attempt.lift_timeout()
+        await trio.lowlevel.checkpoint()
+        raise AssertionError("it goes on")
+
+    job: Any = None
+    attempt = Attempt(
+        Item(1, (b"x",), 1), job, 1,
+        is_last=lambda: True, may_time_out=True, on_failure=lambda _: None, title=lambda _: "x",
+    )  # fmt: skip
+    with pytest.raises(TimedOut, match="it ran longer than 2 s"):
+        await attempt.run(command)
 
 
 async def test_between_attempts_others_run(autojump_clock: MockClock) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gochan._command.run._tally import Tally
+
 from .. import processes
 from ..processes import ONE, TERM, RunLines, numbers, start, wait_until
 
@@ -109,3 +111,9 @@ def test_an_input_without_lines_is_said(run_lines: RunLines, lines: bytes) -> No
     ended = run_lines(lines, "--", "true")
     assert ended.status == 0
     assert last_lines(ended.err) == ["there was nothing to do: the input has no lines"]
+
+
+def test_a_rest_that_was_not_counted_is_no_number() -> None:
+    """As of a file that is so long that nobody waits for the count."""
+    rows = Tally().rows(done_before=0, retried=0, untouched=None, unread=False)
+    assert rows == [("rest of the input", "not counted")]

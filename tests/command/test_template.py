@@ -204,8 +204,16 @@ def test_columns_may_have_names(command: list[str], filled: list[str]) -> None:
     """Braces that can be no name stay, and those of a shell."""
     template = Template(command, InputOptions(None, separator=b",", header=True))
     template.name_columns(b"n,long name,n.m")
-    words = template.fill_in(Item(1, (b"1.5,x,c.d",), 2))
-    assert [os.fsdecode(word) for word in words] == filled
+    item = Item(1, (b"1.5,x,c.d",), 2)
+    assert [os.fsdecode(word) for word in template.fill_in(item)] == filled
+
+
+def test_what_stands_beside_a_command_has_its_columns() -> None:
+    """Such as the folder of its results, which is known before the header."""
+    template = Template(["echo"], InputOptions(None, separator=b",", header=True))
+    folder = template.beside(["out/{name}"])
+    template.name_columns(b"age,name")
+    assert folder.fill_in(Item(1, (b"36,ada",), 2)) == [b"out/ada"]
 
 
 def test_a_name_that_no_column_has_is_said_before_anything_runs(run_lines: RunLines) -> None:

@@ -76,7 +76,7 @@ def test_a_job_of_one_queue_may_submit_to_another(folder: Path) -> None:
 from gochan.durable import NewJob, current_queue
 
 async def first(payload):
-    await current_queue().store.enqueue([NewJob(queue="a", payload=b"1")])
+    await current_queue().store.enqueue([NewJob(queue="a", payload=b"1", delay=0.1)])
 
 async def second(payload):
     pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import abstractmethod
 from typing import Any, Final, Generic, TypeVar, final
 
 import click
@@ -32,9 +33,9 @@ class _Amount(click.ParamType, Generic[T]):  # type: ignore[type-arg]  # older o
 
     form = ""  # in words, for errors
 
+    @abstractmethod
     def parse(self, text: str) -> T | None:
         """Return the amount; ``None`` if the text has another form, or is out of range."""
-        raise NotImplementedError
 
     def convert(
         self, value: Any, param: click.Parameter | None, context: click.Context | None

@@ -53,7 +53,5 @@ class GroupedCommand(click.Command):
         own = self.get_help_option(context)
         for title, options in [*sections, ("Help", [own] if own else [])]:
             records = [option.get_help_record(context) for option in options]
-            shown = [record for record in records if record is not None]
-            if shown:
-                with formatter.section(title):
-                    formatter.write_dl(shown)
+            with formatter.section(title):
+                formatter.write_dl([record for record in records if record is not None])
