@@ -143,6 +143,23 @@ finally:
     assert not loaded & {"importlib.metadata", "pluggy", "gochan_order", "gochan_sim"}
 
 
+def test_who_completes_a_command_waits_for_nothing_that_prints_or_talks() -> None:
+    """All plugins are loaded for their names, but not what they need to work."""
+    program = """
+import sys
+from _gochan_start import main
+sys.argv = ["gochan", "completion", "bash", "gochan", ""]
+try:
+    main()
+finally:
+    print(*sorted(sys.modules), sep="\\n")
+"""
+    ended = finish(command=(sys.executable, "-c", program))
+    loaded = {*ended.out.decode().splitlines()}
+    assert "gochan_service._commands" in loaded
+    assert not loaded & {"rich", "httpx", "psycopg", "starlette", "h11", "ldap3"}
+
+
 @pytest.mark.parametrize("module", ["gochan._core", "gochan._command.run"])
 @pytest.mark.parametrize("command", [MODULE, SCRIPT])
 def test_ctrl_c_while_modules_are_imported_leaves_no_traceback(

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import inspect
-import io
 import json
 import math
 import random
@@ -17,12 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from ._loads import Load
 from ._plot import picture_of
+from ._table import table_text
 
 if TYPE_CHECKING:
     from gochan_service import ScalingRun
@@ -127,20 +123,15 @@ def _option(text: str, known: Sequence[str]) -> tuple[str, Any]:
 
 def scaling_table(tried: Sequence[Tried], width: int) -> str:
     """Return a table under a title, with a row for each of the settings."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("SETTINGS", overflow="fold")
-    for name in ("COST", "MEAN", "P50", "P99", "MOST", "CREATED"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows = []
     for one in tried:
         found = one.figures
         waits = [f"{found[name]:.0f} s" for name in ("mean_wait", "p50_wait", "p99_wait")]
         counts = [f"{found[name]:.0f}" for name in ("most", "created")]
-        table.add_row(one.settings, f"{found['cost']:.2f}", *waits, *counts)
-    text = io.StringIO()  # on a closed pipe, rich would end the process
-    Console(file=text, width=width, markup=False, emoji=False, highlight=False).print(table)
+        rows.append([one.settings, f"{found['cost']:.2f}", *waits, *counts])
     title = f"{tried[0].figures['jobs']:.0f} jobs; agents start in 30 s"
-    lines = [title, *text.getvalue().splitlines()]
-    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+    columns = ("SETTINGS", "COST", "MEAN", "P50", "P99", "MOST", "CREATED")
+    return table_text(title, columns, rows, width)
 
 
 def scaling_json(tried: Sequence[Tried]) -> str:

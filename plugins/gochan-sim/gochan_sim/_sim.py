@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 from collections import Counter
@@ -10,16 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias, final
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from gochan import PluginError
 from gochan.strategies import Strategy
 
 from ._figures import Course, Figures, average, average_course, follow, measure
 from ._loads import Load, Scenario, read_load
 from ._simulation import BrokenStrategy, simulate
+from ._table import table_text
 
 Make: TypeAlias = Callable[[str], Strategy[Any]]
 """Makes a new strategy, or a chain, from the text that the user writes."""
@@ -146,17 +142,10 @@ def as_table(series: Series, results: Sequence[Result], width: int) -> str:
         "WASTED": [f"{one.wasted:.0f}" for one in figures],
         "RECOVERY": [_seconds(one.recovery) for one in figures],
     }
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("STRATEGY", overflow="fold")
     shown = {name: cells for name, cells in columns.items() if any(cells)}
-    for name in shown:
-        table.add_column(name, justify="right", no_wrap=name != "SHED", overflow="fold")
-    for result, *cells in zip(results, *shown.values(), strict=True):
-        table.add_row(result.strategy, *cells)
-    text = io.StringIO()  # on a closed pipe, rich would end the process
-    Console(file=text, width=width, markup=False, emoji=False, highlight=False).print(table)
-    lines = [f"{series.name}: {series.summary}", *text.getvalue().splitlines()]
-    return "\n".join(line.rstrip() for line in lines).rstrip() + "\n"
+    rows = zip([result.strategy for result in results], *shown.values(), strict=True)
+    title = f"{series.name}: {series.summary}"
+    return table_text(title, ["STRATEGY", *shown], rows, width, folded=["SHED"])
 
 
 def _milliseconds(seconds: float | None) -> str:
