@@ -100,10 +100,22 @@ class KernelWatcher:
             while True:
                 await self._any_later.wait()
                 await trio.sleep(_MOMENT)
-                for descriptor, call in self._later.items():
-                    self.add(descriptor, call)
-                self._later.clear()
-                self._any_later = trio.Event()
+                for descriptor in [*self._later]:
+                    self._add_now(descriptor)
+                if not self._later:
+                    self._any_later = trio.Event()
+
+    def _add_now(self, descriptor: int) -> None:
+        call = self._later.get(descriptor)
+        if call is None:  # an earlier call has removed it
+            return
+        try:
+            self.add(descriptor, call)
+        except OSError:  # all programs of a user together have too many watched
+            del self._calls[descriptor]
+            call()  # and again in a moment
+        else:
+            del self._later[descriptor]
 
     def add(self, descriptor: int, call: Call) -> None:
         self._add(descriptor, call, select.EPOLLIN)
@@ -129,7 +141,13 @@ class KernelWatcher:
             return
         self._processes.add(descriptor)
         ended = partial(self._ended, descriptor, process, call)
-        self._add(descriptor, ended, select.EPOLLIN | select.EPOLLONESHOT)
+        try:
+            self._add(descriptor, ended, select.EPOLLIN | select.EPOLLONESHOT)
+        except OSError:  # as above
+            del self._calls[descriptor]
+            self._processes.remove(descriptor)
+            os.close(descriptor)
+            self._waits.add(process, call)
 
     def _ended(self, descriptor: int, process: int, call: Callable[[int], None]) -> None:
         del self._calls[descriptor]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import select
 import signal
 import sys
 import termios
@@ -18,7 +20,7 @@ import pytest
 import trio
 
 from gochan import Job, Outcome, open_job_queue
-from gochan._children import _child, _collected, _scratch
+from gochan._children import _child, _collected, _scratch, _watcher
 from gochan._children._child import Child, open_children
 from gochan._children._collected import Collected
 from gochan._children._pipes import Pipe
@@ -688,6 +690,31 @@ def test_a_pipe_that_is_full_is_waited_for() -> None:
         assert file.read(len(data)) == data
         written.result()
     os.close(write)
+
+
+async def test_a_kernel_that_watches_no_more_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All programs of a user together may have only so many files and processes watched."""
+
+    epoll = select.epoll
+
+    class Full:
+        def __init__(self) -> None:
+            self._epoll = epoll()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._epoll, name)
+
+        def register(self, descriptor: int, events: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(_watcher.select, "epoll", Full)
+    with trio.fail_after(PATIENCE):
+        for script in ("exit 3", "sleep 0.05; head -c 200000 /dev/zero; echo x >&2; exit 3"):
+            output = Collected()
+            assert (await run("sh", "-c", script, output=output)).value == 3
+        assert output.size(STDOUT) == 200_000
 
 
 @pytest.mark.parametrize("shift", [0, 1], ids=["of a process", "of a pipe"])
