@@ -659,3 +659,18 @@ async def test_many_running_jobs_are_read_in_pages() -> None:
     transport = httpx.MockTransport(answer)
     async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
         assert (await Fleet(client, "q").look()).ages == {"a": [0.0, 0.0, 0.0]}
+
+
+async def test_the_age_of_jobs_is_told_by_the_clock_of_the_server() -> None:
+    """That of the scaler may be wrong by an hour; then it would want as many agents as it may."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        counts = {"waiting": 0, "running": 1, "stored": 1, "paused": False}
+        job = {"worker": "a", "started": "2001-02-03T04:05:00+00:00", "ended": None}
+        done = request.url.params.get("kind") == "done"
+        said = {"agents": [], "counts": counts, "jobs": [] if done else [job], "before": None}
+        return httpx.Response(200, json=said, headers={"date": "Sat, 03 Feb 2001 04:05:06 GMT"})
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+        assert (await Fleet(client, "q").look()).ages == {"a": [6.0]}

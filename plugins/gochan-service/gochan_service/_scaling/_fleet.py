@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final, final
 from urllib.parse import quote
 
@@ -54,6 +55,7 @@ class Fleet:
     def __init__(self, client: httpx.AsyncClient, queue: str) -> None:
         self._client = client
         self._queue = queue
+        self._told_at = datetime.now().astimezone()  # of the last answer, by the server's clock
 
     async def look(self) -> Seen:
         """Ask for what there is now.
@@ -65,7 +67,7 @@ class Fleet:
         counts = await self._counts()
         ages: dict[str, list[float]] = {}
         running = await self._running() if counts["running"] else []
-        now = datetime.now().astimezone()
+        now = self._told_at
         for job in running:
             since = datetime.fromisoformat(job["started"]) if job["started"] else now
             ages.setdefault(job["worker"], []).append(max(0.0, (now - since).total_seconds()))
@@ -124,9 +126,14 @@ class Fleet:
 
     async def _ask(self, method: str, path: str, **query: Any) -> httpx.Response:
         try:
-            return await self._client.request(method, f"/api/v1/{path}", params=query)
+            response = await self._client.request(method, f"/api/v1/{path}", params=query)
         except httpx.HTTPError as error:
             raise StoreUnavailable(str(error) or type(error).__name__) from None
+        try:
+            self._told_at = parsedate_to_datetime(response.headers.get("date", ""))
+        except ValueError:  # a proxy may leave it out
+            self._told_at = datetime.now().astimezone()
+        return response
 
     def _answer(self, response: httpx.Response) -> Any:
         if response.status_code in (401, 403):
