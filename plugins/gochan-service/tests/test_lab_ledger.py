@@ -135,6 +135,20 @@ async def test_a_job_ends_once(autojump_clock: MockClock, scene: Scene) -> None:
     assert scene.laws == ["one outcome"]
 
 
+async def test_a_job_may_run_again_in_the_moment_of_its_end(
+    autojump_clock: MockClock, scene: Scene
+) -> None:
+    """Though the ledger hears of that first; at any other moment, nothing is made of it."""
+    for id, pause, laws in ((7, 0.0, []), (8, 1.0, ["one outcome"])):
+        scene.ledger.retried([id], ["retried"])
+        await trio.sleep(pause)
+        scene.ledger.cancelled([id], ["ended"], "x")
+        record = replace(scene.record, id=id)
+        scene.ledger.claimed(Worker("a"), [record], 30.0)
+        scene.finish(record, kind="failed")
+        assert scene.laws == laws
+
+
 async def test_a_result_comes_from_a_run(autojump_clock: MockClock, scene: Scene) -> None:
     """And is the one that it returned."""
     scene.finish(scene.record, b"8")

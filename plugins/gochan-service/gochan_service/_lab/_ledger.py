@@ -20,6 +20,9 @@
 #   audit          the numbers of the store add up
 #   alive          a server or an agent ends only if it is told to
 #
+# Calls of the same moment may get their answers in another order than the store has made them. So
+# a job may run again, as it seems, before it ends.
+#
 # "At once" is two seconds, once nothing was wrong with the way of the agent for ten.
 
 from __future__ import annotations
@@ -98,7 +101,20 @@ class _Life:
     whole: list[Run] = field(default_factory=list)  # since somebody let it run again
     results: dict[int, bytes] = field(default_factory=dict)  # by version
     kind: EndKind | None = None
+    retried_at: float | None = None  # if it runs again by a call that was noted before its end
     acknowledged: bool = False
+
+    def end(self, kind: EndKind) -> None:
+        """Note how it has ended, unless it runs again since."""
+        if self.retried_at != trio.current_time():
+            self.kind = kind
+        self.retried_at = None
+
+    def begin_again(self) -> None:
+        """Note that it may run again."""
+        self.retried_at = trio.current_time() if self.kind is None else None
+        self.kind = None
+        self.whole.clear()
 
 
 @final
@@ -174,7 +190,7 @@ class Ledger:
                 continue
             if life.kind is not None:
                 self.blame("one outcome", f"job {ending.id} was {life.kind}, and ended again")
-            life.kind = ending.kind
+            life.end(ending.kind)
             if ending.kind == "done" and ending.result != life.results.get(ending.version):
                 self.blame("nothing lost", f"job {ending.id} is done, but not by a run of it")
 
@@ -189,7 +205,7 @@ class Ledger:
         for id, answer in zip(ids, answers, strict=True):
             life = self._lives[id]
             if answer == "ended":
-                life.kind = "cancelled"
+                life.end("cancelled")
             elif answer == "signalled" and life.leases[-1].wished_at is None:
                 life.leases[-1].wished_at = trio.current_time()
                 life.leases[-1].reason = reason
@@ -198,8 +214,7 @@ class Ledger:
         """Note which jobs are to run again."""
         for id, answer in zip(ids, answers, strict=True):
             if answer == "retried":
-                self._lives[id].kind = None
-                self._lives[id].whole.clear()
+                self._lives[id].begin_again()
 
     def _lease(self, ticket: Ticket) -> _Lease | None:
         leases = self._lives[ticket.id].leases
