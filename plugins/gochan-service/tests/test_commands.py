@@ -61,6 +61,19 @@ def test_an_agent_may_start_before_its_server(
     assert agent.said.count("waits") == 1
 
 
+def test_an_agent_says_that_its_server_is_away(place: Place) -> None:
+    """And that it is back; not how runs end, which the server knows."""
+    address = place.url.removeprefix("http://")
+    agent = place.agent("--", "false")
+    place.submit(1)
+    until(lambda: "exit status 1" in place.get("jobs/1").text, "a failure")
+    place.server.end(signal.SIGKILL)
+    agent.expect(f"gochan: queue 'q' cannot use its store {place.url}, and tries again: ")
+    place.start("serve", "--listen", address).expect("people need")
+    agent.expect(f"gochan: queue 'q' can use its store {place.url} again, after ")
+    assert "exit status 1" not in agent.said
+
+
 def test_no_agent_waits_for_what_cannot_work(place: Place) -> None:
     """A wrong secret, or an address that is none, has status 2 at once."""
     for url, why in (

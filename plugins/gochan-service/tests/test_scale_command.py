@@ -200,3 +200,13 @@ def test_a_token_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("GOCHAN_TOKEN", raising=False)
     with pytest.raises(click.UsageError, match=r"set GOCHAN_TOKEN .* jobs.db.token"):
         scale_command.main(["http://127.0.0.1:1", "--queue", "q"], standalone_mode=False)
+
+
+def test_an_address_that_was_left_out_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first word of the command is none, with a token or without."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GOCHAN_TOKEN", raising=False)
+    with pytest.raises(click.UsageError, match=r"the address of a server is like .* not 'echo'"):
+        scale_command.main(["--queue", "q", "--", "echo", "hi"], standalone_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
@@ -123,6 +124,8 @@ def agent_command(
     pairs = dict(_pair(label) for label in labels)
     from .._agent import LogCourier, open_agent_at, run_command_for
 
+    _tell_outages()
+
     def say(line: str) -> None:
         print(f"gochan: {line}", file=sys.stderr, flush=True)
 
@@ -146,6 +149,15 @@ def agent_command(
     with guarding() as guardian:
         run(main)
     return 0
+
+
+def _tell_outages() -> None:
+    """Print that the server is away, and that it is back. How runs end, the server knows."""
+    printing = logging.StreamHandler()
+    printing.setFormatter(logging.Formatter("gochan: %(message)s"))
+    stores = logging.getLogger("gochan.durable.stores")
+    stores.addHandler(printing)
+    stores.setLevel(logging.INFO)
 
 
 def _pair(text: str) -> tuple[str, str]:

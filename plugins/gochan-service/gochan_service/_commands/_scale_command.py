@@ -128,7 +128,7 @@ def scale_command(
     prefix = prefix or re.sub("[^a-z0-9-]+", "-", f"gochan-{queue.lower()}")
     if not re.fullmatch("[a-z0-9][a-z0-9-]*", prefix):
         raise click.BadParameter("use a-z, 0-9 and hyphens", param_hint="--prefix")
-    from .._remote._address import check, persons_token  # which need httpx
+    from .._remote._address import check, check_address, persons_token  # which need httpx
     from .._scaling import AgentPlan, ProviderError, Scaling
     from .._scaling._fleet import open_fleet
     from .._scaling._offered import find_provider
@@ -137,6 +137,7 @@ def scale_command(
     least, most = others.pop("least"), others.pop("most")
     try:
         scaling = Scaling(min=least, max=most, capacity=capacity, **others)
+        check_address(url)
         address, token, _ = check(url, persons_token(url=url), None, 10.0)
         spec = find_provider(provider or ("command" if "create" in options else "local"))
     except (ValueError, ProviderError) as error:
