@@ -485,20 +485,35 @@ def test_a_run_may_be_stopped_while_its_input_is_compared(
     assert run_lines(numbers(4), *ONE, *command).summary == {"done before": "3", "done": "1"}
 
 
+def progress_in(journal: Path) -> list[object]:
+    listed = finish("jobs", f"sqlite:{journal}", "--queue", "runs", "--json").out
+    return [row["progress"] for row in json.loads(listed or b'{"jobs": []}')["jobs"]]
+
+
+def test_how_much_there_is_to_do_is_what_was_stored(journal: Path, tmp_path: Path) -> None:
+    """Also for a run without input, which a signal ends before all is done."""
+    script = f"[ $1 = 1 ] || {{ touch {tmp_path}/ready; exec sleep 100; }}"
+    options = ("run", *ONE, "--drain", "0", "--journal", journal, "--", "sh", "-c", script, "sh")
+    command = changed("_command.run.journal._run_row", "_OFTEN = 0.01")
+    for lines in (numbers(3), b""):
+        with start(*options, lines=lines, command=command) as running:
+            wait_until((tmp_path / "ready").exists, "the second command")
+            wait_until(lambda: progress_in(journal) == [[1.0, 3.0]], "the progress")
+            running.signal(TERM)
+            running.ended()
+        assert progress_in(journal) == [[1.0, 3.0]]
+        (tmp_path / "ready").unlink()
+
+
 def test_how_much_there_is_to_do_may_be_unknown(journal: Path, tmp_path: Path) -> None:
     """As long as more lines may come."""
-
-    def progress() -> list[object]:
-        listed = finish("jobs", f"sqlite:{journal}", "--queue", "runs", "--json").out
-        return [row["progress"] for row in json.loads(listed or b'{"jobs": []}')["jobs"]]
-
     with start(
         "run", "--journal", journal, "--", "true",
         command=changed("_command.run.journal._run_row", "_OFTEN = 0.01"),
         stdin=subprocess.PIPE, bufsize=0,
     ) as running:  # fmt: skip
         running.write(b"a\n")
-        wait_until(lambda: progress() == [[1.0, None]], "the progress")
+        wait_until(lambda: progress_in(journal) == [[1.0, None]], "the progress")
         running.signal(TERM)
         running.ended()
 

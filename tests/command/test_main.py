@@ -69,10 +69,13 @@ def test_nothing_is_imported_from_the_current_folder(
     assert (ended.status, ended.err) == (0, "")
 
 
-def test_a_folder_on_the_path_of_python_stays_there(tmp_path: Path) -> None:
-    """The user has named it, so it is meant."""
+@pytest.mark.parametrize("options", [[], ["-P"]])
+def test_a_folder_on_the_path_of_python_stays_there(tmp_path: Path, options: list[str]) -> None:
+    """The user has named it, so it is meant; with -P it is the first one there."""
     (tmp_path / "click.py").write_text("raise RuntimeError('this should run')\n")
-    ended = finish("plugins", cwd=tmp_path, variables={"PYTHONPATH": str(tmp_path)})
+    command = (MODULE[0], *options, *MODULE[1:])
+    variables = {"PYTHONPATH": str(tmp_path)}
+    ended = finish("plugins", command=command, cwd=tmp_path, variables=variables)
     assert ended.status == 1
     assert "this should run" in ended.err
 

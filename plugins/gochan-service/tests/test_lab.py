@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,11 @@ import trio
 from gochan_service import Lab
 from gochan_service._agent import open_agent_by
 from gochan_service._door._tending import HEARD
-from gochan_service._lab import _ledger
+from gochan_service._lab import _agents, _ledger
 from gochan_service._lab._agents import SECRET
 from gochan_service._lab._link import Link
-from gochan_service._lab._network import URL, ServerEnd, Transport
+from gochan_service._lab._network import URL, ServerEnd, Transport, _Connection
+from gochan_service._lab._pipe import Pipe
 from gochan_service._lab._storm import FAULTS
 from gochan_service._remote import open_http_store
 from trio.testing import MockClock
@@ -118,6 +122,19 @@ async def test_the_clock_of_an_agent_may_be_wrong(autojump_clock: MockClock) -> 
 
 
 # Faults
+
+
+async def test_other_threads_have_the_time_of_the_machine(autojump_clock: MockClock) -> None:
+    """They do not know how late it is in the lab."""
+    real = time.time()
+    async with Lab(seed=1):
+        await trio.sleep(1000)
+        seen: list[float] = []
+        thread = threading.Thread(target=lambda: seen.append(time.time()))
+        thread.start()
+        thread.join()
+        assert time.time() - real > 900
+    assert seen[0] - real < 900
 
 
 async def test_a_killed_agent_loses_its_jobs_to_others(autojump_clock: MockClock) -> None:
@@ -225,6 +242,65 @@ async def test_a_server_may_be_stopped_and_started(autojump_clock: MockClock) ->
         assert (await lab.record(job)).kind == "done"
 
 
+async def test_an_agent_may_begin_before_its_server(autojump_clock: MockClock) -> None:
+    """It tries again; until it has begun there is nothing to end in order."""
+    async with Lab(seed=1) as lab:
+        agent = await lab.start_agent("q", double)
+        job = await lab.submit("q", 1)
+        lab.kill(lab.server)
+        for _ in range(2):
+            lab.restart(agent)
+            await trio.sleep(5)
+            assert not agent.begun.is_set()
+            await lab.stop(agent)
+            assert not agent.is_alive
+        lab.restart(agent)
+        await trio.sleep(5)
+        await lab.settle()
+        assert (await job.wait()).value == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_an_agent_may_be_killed_as_it_begins(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """What it still does counts no more: it has not begun, and its errors are no breach."""
+    async with Lab(seed=1) as lab:
+        agent = await lab.start_agent("q", double)
+
+        class Jobs:
+            async def wait_stopped(self) -> None:
+                await trio.sleep_forever()
+
+        @asynccontextmanager
+        async def opening(*_: Any, **__: Any) -> AsyncIterator[Jobs]:
+            lab.kill(agent)
+            if fails:
+                raise ValueError("killed")
+            yield Jobs()
+
+        monkeypatch.setattr(_agents, "open_agent_by", opening)
+        lab.restart(agent)
+        await trio.sleep(5)
+        assert not agent.begun.is_set()
+
+
+async def test_what_is_dead_stays_dead(autojump_clock: MockClock) -> None:
+    """Until it is started; a server is at the latest when the lab settles."""
+    async with Lab(seed=1) as lab:
+        agent = await lab.start_agent("q", double)
+        await lab.submit("q", 1)
+        for _ in range(2):
+            lab.kill(agent)
+            lab.kill(lab.server)
+            assert (agent.is_alive, lab.server.is_alive) == (False, False)
+            await trio.sleep(5)
+        lab.restart(agent)
+        await lab.settle()
+        assert lab.server.is_alive
+        assert lab.counts["done"] == 1
+
+
 async def test_a_partition_holds_everything_back(autojump_clock: MockClock) -> None:
     """It arrives later, when nobody wants it any more."""
     async with Lab(seed=1) as lab:
@@ -255,6 +331,39 @@ async def test_an_answer_that_is_lost_stores_nothing_twice(autojump_clock: MockC
         await trio.sleep(100)
         await lab.settle()
         assert (await lab.store.statistics("q")).stored == lab.counts["done"] == 4
+
+
+async def test_what_comes_twice_may_find_no_server(autojump_clock: MockClock) -> None:
+    """Then it has come once."""
+    async with Lab(seed=1) as lab:
+        lab.duplicate(lab.operator, 10.0)
+        await lab.submit("q", 1)
+        lab.kill(lab.server)
+        await trio.sleep(60)
+        lab.restart(lab.server)
+        await lab.server.begun.wait()
+        assert (await lab.store.statistics("q")).waiting == 1
+
+
+async def test_bytes_may_be_taken_in_parts(autojump_clock: MockClock) -> None:
+    """As any stream may give fewer than were sent."""
+    pipe = Pipe(Link(), ends_with_link=False)
+    pipe.put(b"12345")
+    pipe.put(b"6")
+    pipe.end()
+    assert [await pipe.take(3) for _ in range(4)] == [b"123", b"45", b"6", b""]
+
+
+async def test_the_end_of_a_server_is_a_stream(autojump_clock: MockClock) -> None:
+    """That has room, until it is closed."""
+    end = ServerEnd(_Connection(Link()))
+    await end.wait_send_all_might_not_block()
+    await end.send_all(b"x")
+    await end.aclose()
+    with pytest.raises(trio.ClosedResourceError):
+        await end.send_all(b"x")
+    with pytest.raises(trio.ClosedResourceError):
+        await end.receive_some(1)
 
 
 async def test_a_way_may_be_slow(autojump_clock: MockClock) -> None:
@@ -364,6 +473,22 @@ async def test_an_error_has_the_seed_and_the_script(autojump_clock: MockClock) -
         "    await trio.sleep(2.5)\n"
         "    await lab.submit('q', 3, key='x')"
     )
+
+
+async def test_an_error_of_the_block_hides_no_other_one(autojump_clock: MockClock) -> None:
+    """Such as that of a store which breaks while the lab looks at it."""
+    with pytest.RaisesGroup(ValueError, ZeroDivisionError):
+        async with Lab() as lab:
+            await lab.start_agent("q", double)
+
+            async def fail(*_: Any) -> Any:
+                raise ZeroDivisionError
+
+            lab.store.offer = fail  # type: ignore[method-assign]
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise ValueError("oh")
 
 
 async def test_a_job_that_cannot_end_is_explained(autojump_clock: MockClock) -> None:

@@ -112,7 +112,7 @@ class LabAgent:
     async def _run(self, link: Link, scope: trio.CancelScope) -> None:
         SKEW.set(lambda: self.skew)
         with scope:
-            while not link.is_cut:
+            while True:
                 try:
                     await self._serve(link)
                 except StoreUnavailable:  # as it begins; what starts services tries again
