@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import gochan
-from gochan.durable import Ending, Hint, Store, open_durable_queue
+from gochan.durable import Ending, Hint, RunningJob, Store, open_durable_queue
 
 
 async def sleep(seconds: float) -> float:
@@ -91,6 +91,26 @@ async def test_a_job_that_is_cancelled_before_it_starts_is_cancelled(
         assert last in {job.id for job in jobs}
         await queue.stop(drain=0, grace=0)
         assert (await queue.audit()).running == 0
+
+
+async def test_a_job_may_end_before_it_is_handed_over(
+    store: Store, autojump_clock: MockClock
+) -> None:
+    """The worker that made room for it was faster. What has ended is in no job queue any more."""
+    ran: list[RunningJob] = []
+
+    async def handle(seconds: float) -> None:
+        if seconds:
+            await trio.sleep(seconds)
+
+    async with open_durable_queue(
+        store, "q", handle, workers=1, strategy="block(capacity=0)", on_start=ran.append
+    ) as queue:
+        # So many that it claims ahead, as they are short; then such as take no time at all.
+        await queue.submit_many([0.001] * 500 + [0.0] * 50)
+        await queue.join()
+    assert len(ran) == 550
+    assert [job.id for job in ran if job._lease.job is not None] == []
 
 
 async def test_jobs_that_end_in_a_row_are_written_together(

@@ -172,6 +172,8 @@ async def test_an_old_answer_takes_nothing_back(autojump_clock: trio.testing.Moc
     assert (log.part().offset, log.part().data) == (5, b"56789")
     log.hear(0, 10)
     assert (log.part().offset, log.waiting) == (10, 0)
+    log.hear(5, 3)
+    assert log.part().offset == 10
 
 
 async def test_many_logs_are_not_too_much_for_one_request(

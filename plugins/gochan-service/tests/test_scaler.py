@@ -550,6 +550,7 @@ async def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     async with open_local(AgentPlan("http://host", "q", "p", command=("x",), folder=tmp_path)) as p:
         (tmp_path / "p-linux-1.process").write_text("1\n")
         (tmp_path / "p-1.process").write_text("1\n")
+        (tmp_path / "p-3.process").write_text(f"{2**22 + 1}\n")  # there is no such process
         assert [*await p.list()] == []
         assert os.listdir(tmp_path) == ["p-linux-1.process"]
         (tmp_path / "p-2.process").mkdir()
