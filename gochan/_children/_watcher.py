@@ -14,7 +14,9 @@
 # The kernel forgets a file that is closed, but only when nobody else has it. Until it becomes
 # its program, which we do not wait for, a child has all our files. Meanwhile another file of
 # ours may have got the same number, and would be taken for the one that can be read. So what
-# we close is removed first; and a process is watched only until it has ended, once.
+# we close is removed first; and a process is watched only until it has ended, once. The same goes
+# for what can be read at the same moment: a thread that starts a child may have the number of a
+# file that was closed for the one before it.
 #
 # Who cancels a job still wants to see its command end, so cancellation from outside does not
 # reach these tasks. They end when the watcher is closed.
@@ -90,9 +92,11 @@ class KernelWatcher:
         with self._scope, closing(self._epoll):
             while True:
                 await trio.lowlevel.wait_readable(self._epoll.fileno())
-                for descriptor, _ in self._epoll.poll(0, _EVENTS):
-                    call = self._calls.get(descriptor)
-                    if call is not None:  # an earlier call may have removed it
+                ready = [each for each, _ in self._epoll.poll(0, _EVENTS)]
+                calls = [(each, self._calls.get(each)) for each in ready]
+                for descriptor, call in calls:
+                    # An earlier call may have removed it, and another file have its number now.
+                    if call is not None and self._calls.get(descriptor) is call:
                         call()
 
     async def _add_later(self) -> None:

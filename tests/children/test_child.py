@@ -11,7 +11,8 @@ import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -26,7 +27,7 @@ from gochan._children._collected import Collected
 from gochan._children._pipes import Pipe
 from gochan._children._program import ChildError, Program
 from gochan._children._session import Session
-from gochan._children._watcher import TaskWatcher
+from gochan._children._watcher import KernelWatcher, TaskWatcher
 from gochan._children._writing import write_all
 from gochan._command._descriptors import STDERR, STDOUT
 
@@ -677,6 +678,35 @@ async def test_a_file_that_is_readable_may_be_watched_no_more() -> None:
             os.write(write, b"x")
     assert len(called) == 1
     for descriptor in (one for pipe in pipes for one in pipe):
+        os.close(descriptor)
+
+
+async def test_a_new_file_is_not_taken_for_one_that_was_readable_and_is_closed() -> None:
+    """It has the number of the other, which was closed by the call for a third."""
+    called = []
+    first, second, new = (os.pipe() for _ in range(3))
+    async with trio.open_nursery() as nursery:
+        watcher = KernelWatcher(nursery)
+
+        def replace(mine: int, other: int) -> None:
+            called.append(b"readable")
+            watcher.remove(mine)
+            watcher.remove(other)
+            os.set_blocking(new[0], False)
+            os.dup2(new[0], other)  # as a thread may get it
+            watcher.add(other, lambda: called.append(os.read(other, 1)))
+
+        with closing(watcher):
+            for (mine, _), (other, _) in ((first, second), (second, first)):
+                watcher.add(mine, partial(replace, mine, other))
+            for _, write in (first, second):
+                os.write(write, b"x")
+            await trio.testing.wait_all_tasks_blocked()
+            assert called == [b"readable"]
+            os.write(new[1], b"x")
+            await trio.testing.wait_all_tasks_blocked()
+            assert called == [b"readable", b"x"]
+    for descriptor in (*first, *second, *new):
         os.close(descriptor)
 
 
