@@ -12,7 +12,13 @@ from ._all_commands import Commands
 from ._alone import ALONE
 from ._descriptors import BROKEN_PIPE, STDOUT
 from ._first_error import first_error
-from ._standard_files import complain, give_up_stdout, mend_environment, open_missing
+from ._standard_files import (
+    complain,
+    give_up_stdout,
+    give_up_unwritten,
+    mend_environment,
+    open_missing,
+)
 
 
 @click.group(
@@ -48,6 +54,8 @@ def command_line(arguments: Sequence[str], *, alone: bool = False) -> int:
         give_up_stdout()
         complain(f"cannot go on: {first_error(group)}")
         status = 2
+    finally:
+        give_up_unwritten()
     return status
 
 

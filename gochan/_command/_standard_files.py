@@ -42,6 +42,14 @@ def give_up_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
 
 
+def give_up_unwritten() -> None:
+    """Leave nothing of what could not be written to standard error either."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
+
+
 def complain(text: str) -> None:
     """Print one line about what is wrong, without the password of any address in it."""
     text = _PASSWORD.sub("***", " ".join(text.split()))

@@ -549,9 +549,11 @@ def test_a_broken_strategy_is_a_problem_in_one_line(
 
 
 def test_a_complaint_that_nobody_can_read_changes_no_status() -> None:
-    """The status says it, too."""
-    assert finish("run", "--nope", shell='exec "$@" 2>/dev/full').status == 2
-    assert finish("run", "nonexistent-x", shell='exec "$@" 2>/dev/full').status == 127
+    """The status says it, too, whether Python keeps what it writes for a while or not."""
+    for unbuffered in ("", "1"):
+        shell = f'export PYTHONUNBUFFERED={unbuffered}; exec "$@" 2>/dev/full'
+        assert finish("run", "--nope", shell=shell).status == 2
+        assert finish("run", "nonexistent-x", shell=shell).status == 127
 
 
 def test_a_table_can_be_written_in_any_encoding() -> None:

@@ -529,7 +529,7 @@ async def test_a_thread_can_ask_by_way_of_trio() -> None:
 
 
 PROGRAM = """
-import signal, sys, trio.testing, gochan.debug
+import os, signal, sys, trio.testing, gochan.debug
 from gochan import Chan
 
 def show(*_):
@@ -542,7 +542,7 @@ async def wait(channel):
 
 async def tell():
     await trio.testing.wait_all_tasks_blocked()
-    print("ready", flush=True)
+    os.write(1, b"ready\\n")  # the handler may strike before this returns
     await trio.sleep(60)
 
 signal.signal(signal.SIGUSR1, show)
