@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import termios
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
@@ -717,34 +718,61 @@ def test_a_pipe_that_is_full_is_waited_for() -> None:
     data = bytes(range(256)) * 4096
     with ThreadPoolExecutor(1) as pool, open(read, "rb") as file:
         written = pool.submit(write_all, write, data)
+        while select.select([], [write], [], 0)[1]:
+            time.sleep(0.001)
         assert file.read(len(data)) == data
         written.result()
     os.close(write)
+
+
+EPOLL = select.epoll
+
+
+class Full:
+    """An epoll of a kernel that watches no more."""
+
+    def __init__(self) -> None:
+        self._epoll = EPOLL()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._epoll, name)
+
+    def register(self, descriptor: int, events: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def test_a_kernel_that_watches_no_more_does_not_hold_up_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All programs of a user together may have only so many files and processes watched."""
-
-    epoll = select.epoll
-
-    class Full:
-        def __init__(self) -> None:
-            self._epoll = epoll()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._epoll, name)
-
-        def register(self, descriptor: int, events: int) -> None:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     monkeypatch.setattr(_watcher.select, "epoll", Full)
     with trio.fail_after(PATIENCE):
         for script in ("exit 3", "sleep 0.05; head -c 200000 /dev/zero; echo x >&2; exit 3"):
             output = Collected()
             assert (await run("sh", "-c", script, output=output)).value == 3
         assert output.size(STDOUT) == 200_000
+
+
+async def test_what_is_looked_at_now_and_then_may_be_removed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the call for another one, where the kernel watches no more."""
+    monkeypatch.setattr(_watcher.select, "epoll", Full)
+    called = []
+    async with trio.open_nursery() as nursery:
+        watcher = KernelWatcher(nursery)
+
+        def call(mine: int, other: int) -> None:
+            called.append(mine)
+            watcher.remove(mine)
+            watcher.remove(other)
+
+        with closing(watcher):
+            watcher.add_later(1000, partial(call, 1000, 1001))
+            watcher.add_later(1001, partial(call, 1001, 1000))
+            while not called:  # noqa: ASYNC110  # it looks in a moment
+                await trio.sleep(0.01)
+    assert called == [1000]
 
 
 @pytest.mark.parametrize("shift", [0, 1], ids=["of a process", "of a pipe"])

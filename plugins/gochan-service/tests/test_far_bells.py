@@ -107,6 +107,23 @@ async def test_who_comes_back_is_heard_again(
         nursery.cancel_scope.cancel()
 
 
+async def test_a_queue_is_heard_as_long_as_anybody_listens(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Though another one who has listened to it has left."""
+    server = Server()
+    bells = FarBells(server, FarClock())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bells.run)
+        async with bells.listen("q") as bell:
+            async with bells.listen("q"):
+                pass
+            async with bells.listen("other"):  # so that it asks anew
+                server.ring("q")
+                assert await heard(bell) == "waiting"
+        nursery.cancel_scope.cancel()
+
+
 async def test_after_an_outage_anything_may_have_happened(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
