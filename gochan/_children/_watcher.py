@@ -92,9 +92,8 @@ class KernelWatcher:
         with self._scope, closing(self._epoll):
             while True:
                 await trio.lowlevel.wait_readable(self._epoll.fileno())
-                ready = [each for each, _ in self._epoll.poll(0, _EVENTS)]
-                calls = [(each, self._calls.get(each)) for each in ready]
-                for descriptor, call in calls:
+                ready = self._epoll.poll(0, _EVENTS)
+                for descriptor, call in [(each, self._calls.get(each)) for each, _ in ready]:
                     # An earlier call may have removed it, and another file have its number now.
                     if call is not None and self._calls.get(descriptor) is call:
                         call()
@@ -116,7 +115,6 @@ class KernelWatcher:
         try:
             self.add(descriptor, call)
         except OSError:  # all programs of a user together have too many watched
-            del self._calls[descriptor]
             call()  # and again in a moment
         else:
             del self._later[descriptor]
@@ -126,7 +124,11 @@ class KernelWatcher:
 
     def _add(self, descriptor: int, call: Call, events: int) -> None:
         self._calls[descriptor] = call  # first, since another thread may hear of it at once
-        self._epoll.register(descriptor, events)
+        try:
+            self._epoll.register(descriptor, events)
+        except OSError:
+            del self._calls[descriptor]
+            raise
 
     def add_later(self, descriptor: int, call: Call) -> None:
         self._later[descriptor] = call
@@ -148,7 +150,6 @@ class KernelWatcher:
         try:
             self._add(descriptor, ended, select.EPOLLIN | select.EPOLLONESHOT)
         except OSError:  # as above
-            del self._calls[descriptor]
             self._processes.remove(descriptor)
             os.close(descriptor)
             self._waits.add(process, call)

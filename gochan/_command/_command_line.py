@@ -14,7 +14,7 @@ from ._descriptors import BROKEN_PIPE, STDOUT
 from ._first_error import first_error
 from ._standard_files import (
     complain,
-    give_up_stdout,
+    give_up,
     give_up_unwritten,
     mend_environment,
     open_missing,
@@ -48,10 +48,10 @@ def command_line(arguments: Sequence[str], *, alone: bool = False) -> int:
     except* KeyboardInterrupt:
         status = 128 + signal.SIGINT
     except* BrokenPipeError:
-        give_up_stdout()
+        give_up(STDOUT)
         status = BROKEN_PIPE
     except* OSError as group:
-        give_up_stdout()
+        give_up(STDOUT)
         complain(f"cannot go on: {first_error(group)}")
         status = 2
     finally:

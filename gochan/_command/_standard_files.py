@@ -37,9 +37,9 @@ def open_missing() -> set[int]:
     return missing
 
 
-def give_up_stdout() -> None:
-    """Leave nothing for Python to write, and to complain about, on the way out."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+def give_up(descriptor: int) -> None:
+    """Leave nothing for Python to write there, and to complain about, on the way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def give_up_unwritten() -> None:
@@ -47,7 +47,7 @@ def give_up_unwritten() -> None:
     try:
         sys.stderr.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
+        give_up(STDERR)
 
 
 def complain(text: str) -> None:

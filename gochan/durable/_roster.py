@@ -31,9 +31,14 @@ class KnownWorker:
     """Whose jobs it has asked for, sorted; empty if that is not known."""
 
     @property
+    def has_stopped(self) -> bool:
+        """Whether nothing runs there any more, and nothing will."""
+        return self.phase == "report"  # the last one
+
+    @property
     def stop(self) -> str:
         """What to say of its stop, such as ``"stops: drain"``; empty as long as it takes jobs."""
-        if self.phase == "report":  # the last one: nothing runs there any more
+        if self.has_stopped:
             return "has stopped"
         return f"stops: {self.phase}" if self.phase else ""
 

@@ -83,7 +83,8 @@ async def test_much_goes_in_several_requests(
     monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
     """A server takes so many bytes at once, and each result or payload may have many."""
-    monkeypatch.setattr("gochan_service._remote._far_desk.LOAD", 1000)
+    for file in ("_far_desk", "_http_store"):
+        monkeypatch.setattr(f"gochan_service._remote.{file}.LOAD", 1000)
     lengths: list[int] = []
 
     async def answer(request: httpx.Request) -> httpx.Response:

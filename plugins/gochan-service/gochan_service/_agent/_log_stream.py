@@ -14,13 +14,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, TypeAlias, final
 
 import trio
 
 from gochan.durable import StoreError, StoreUnavailable, Ticket
 
+from .._remote import loads
 from .._wire import Part
 
 Send: TypeAlias = Callable[[Sequence[Part]], Awaitable[Sequence[int | None]]]
@@ -185,8 +186,8 @@ class LogCourier:
 
     async def _carry(self, streams: Sequence[LogStream]) -> None:
         """Send the next part of each stream, in as many requests as that takes."""
-        for start, stop in _loads([min(stream.waiting, _PART) for stream in streams]):
-            await self._carry_load(streams[start:stop])
+        for some in loads(streams, lambda one: min(one.waiting, _PART), _LOAD, _MOST):
+            await self._carry_load(some)
 
     async def _carry_load(self, streams: Sequence[LogStream]) -> None:
         parts = [stream.part() for stream in streams]
@@ -199,14 +200,3 @@ class LogCourier:
             sizes = [None] * len(streams)
         for stream, part, size in zip(streams, parts, sizes, strict=True):
             stream.hear(part.offset, size)
-
-
-def _loads(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield from where to where parts of these sizes go into one request."""
-    start = size = 0
-    for stop, one in enumerate(sizes):
-        if stop > start and (size + one > _LOAD or stop - start == _MOST):
-            yield start, stop
-            start, size = stop, 0
-        size += one
-    yield start, len(sizes)

@@ -35,7 +35,7 @@ from .._door._proxied import Proxied
 from .._door._serving import MOST_CONNECTIONS
 from .._people import Person, open_register
 from .._server import open_server
-from .._token import TOKEN
+from .._token import SECRET, TOKEN
 from ._own_agents import OwnAgents, running
 from ._place import Place
 from ._sole_server import refuse_second, sole_server
@@ -71,7 +71,7 @@ def open_files(store: str, secret_file: Path | None) -> Beside:
     secrets = secret_file or base.with_name(base.name + ".secret")
     tokens = base.with_name(base.name + ".token")
     try:
-        make_secret_file(secrets, "gochan_agent_")
+        make_secret_file(secrets, SECRET)
         make_secret_file(tokens, TOKEN)
         return Beside(
             SecretFile(secrets),

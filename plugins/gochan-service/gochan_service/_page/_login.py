@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from .._api import WRONG, Problem
 from .._people import Person
+from .._token import SECRET, TOKEN
 from ._sessions import Sessions, check_site, fields_of
 from ._shell import HEADERS, Shell, for_people
 
@@ -48,8 +49,8 @@ class Login:
             return self.shell.wrong(request, None, error)
         await trio.sleep(_PAUSE)
         why = "This token opens nothing. It may have expired, or its owner is blocked."
-        if word.startswith("gochan_agent_"):
-            why = "This is the secret of agents. A token of people begins with gochan_token_."
+        if word.startswith(SECRET):
+            why = f"This is the secret of agents. A token of people begins with {TOKEN}."
         return self._ask(request, to, 403, why)
 
     def _ask(self, request: Request, to: object, status: int = 200, why: str = "") -> Response:

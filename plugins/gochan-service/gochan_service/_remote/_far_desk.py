@@ -17,9 +17,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, TypeVar, final
+from typing import Any, Final, final
 
 import trio
 from msgspec import Raw
@@ -41,23 +41,10 @@ from .._wire import (
 from ._far_clock import FarClock
 from ._post import Post
 
-T = TypeVar("T")
-
 _MOST: Final = 500  # calls in an exchange
 LOAD: Final = 16 * 2**20
 """How many bytes of calls go together; a server takes four times as many."""
 COURIERS: Final = 2
-
-
-def loads(things: Sequence[T], size_of: Callable[[T], int]) -> Iterator[Sequence[T]]:
-    """Yield things that go in one call each time, in their order."""
-    start = size = 0
-    for stop, thing in enumerate(things):
-        size += size_of(thing) * 4 // 3  # as base64
-        if size > LOAD and stop > start:
-            yield things[start:stop]
-            start, size = stop, size_of(thing) * 4 // 3
-    yield things[start:]
 
 
 @final

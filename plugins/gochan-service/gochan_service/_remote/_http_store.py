@@ -32,12 +32,18 @@ from .._wire import AgentSaid, Part, Parts, Sizes, decode, encode
 from ._address import trust_of
 from ._far_bells import FarBells
 from ._far_clock import FarClock
-from ._far_desk import COURIERS, FarDesk, loads
+from ._far_desk import COURIERS, LOAD, FarDesk
+from ._loads import loads
 from ._post import Post, open_post
 
 # Seconds after which a queue looks itself. It hears when bells were lost on the way, and the server
 # looks for those that it has lost.
 _PATIENCE: Final = 300.0
+
+
+def _encoded(data: bytes) -> int:
+    """Return how long it is in a request, as base64."""
+    return len(data) * 4 // 3
 
 
 @final
@@ -68,7 +74,7 @@ class HttpStore(BookStore):
         if whole:
             return await super().enqueue(jobs, whole=True)
         answers: list[Enqueued | Refusal] = []
-        for some in loads(jobs, lambda one: len(one.payload)):
+        for some in loads(jobs, lambda one: _encoded(one.payload), LOAD):
             answers += await super().enqueue(some)
         return answers
 
@@ -76,7 +82,7 @@ class HttpStore(BookStore):
         """Do what `Store.finish` says."""
         await self._prepare(endings)
         answers: list[bool] = []
-        for some in loads(endings, lambda one: len(one.result or b"")):
+        for some in loads(endings, lambda one: _encoded(one.result or b""), LOAD):
             answers += await super().finish(some)
         return answers
 
